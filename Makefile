@@ -1,0 +1,40 @@
+# Set-up is part of every target; `make run PYTHON=python3.13` chooses another Python for a new environment.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: help run demo test check lock install clean
+
+help:
+	@echo "make run     start everything on this machine, send two mails, stay up until Ctrl-C"
+	@echo "make demo    the same, check that both mails arrived, stop"
+	@echo "make test    all tests"
+	@echo "make check   format, lint, types, layout"
+	@echo "make lock    pin the development packages anew"
+	@echo "make clean   remove all that was installed or written here"
+
+install:
+	@$(PYTHON) mailer/local/install.py --venv $(VENV)
+
+run: install
+	@$(BIN)/python -m mailer.local run
+
+demo: install
+	@$(BIN)/python -m mailer.local demo
+
+test: install
+	@$(BIN)/python -m pytest
+
+check: install
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_layout.py
+
+lock: install
+	@$(BIN)/python -m pip install -q --disable-pip-version-check uv
+	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" \
+		requirements.txt --group local --group dev -o mailer/local/requirements.txt
+
+clean:
+	rm -rf .venv* .local mailer/local/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,144 @@
+"""The doors of mailer: triggers in, replies out. The only file that knows azure.functions."""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import azure.functions as func
+
+from mailer import wiring
+from mailer.errors import ConfigError, InvalidRequest, KeyReused, MailerError, Problem, TryLater, UnknownMail
+from mailer.settings import read_settings, storage_connection
+
+if TYPE_CHECKING:
+    from mailer.lifecycle import MailRecord
+
+log = logging.getLogger("mailer")
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+
+# By the error's code, else by its class; https://github.com/microsoft/api-guidelines names the envelope.
+STATUS_BY_CODE = {"validation_error": 400, "not_supported": 400, "request_too_large": 413}
+STATUS_BY_CLASS: dict[type[Exception], int] = {
+    InvalidRequest: 422,
+    KeyReused: 409,
+    UnknownMail: 404,
+    TryLater: 503,
+    ConfigError: 503,
+}
+
+try:
+    read_settings(os.environ)
+except ConfigError as wrong:
+    # The functions must come up all the same: a worker that fails here takes even the health page away.
+    for problem in wrong.problems:
+        log.error("setting_wrong %s", problem)  # noqa: TRY400 - where in the code says nothing here
+
+
+@app.route("emails", methods=["POST"])
+def post_email(req: func.HttpRequest) -> func.HttpResponse:
+    """Accept one mail."""
+    return _answer(lambda: _post(req))
+
+
+@app.route("emails/{id}", methods=["GET"])
+def get_email(req: func.HttpRequest) -> func.HttpResponse:
+    """Show what became of a mail."""
+    return _answer(lambda: _get(req.route_params["id"]))
+
+
+@app.route("health", methods=["GET"])
+def get_health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the trigger hands it over
+    """Show what works and what does not."""
+    return _answer(_health)
+
+
+@app.queue_trigger(
+    arg_name="msg",
+    queue_name=os.environ.get("MAILER_QUEUE", "emails"),
+    connection=storage_connection(os.environ),
+)
+def deliver_email(msg: func.QueueMessage) -> None:
+    """Send one mail from the queue."""
+    from mailer.deliver import QueuedMessage
+
+    message = QueuedMessage(body=msg.get_body(), id=str(msg.id), inserted_at=msg.insertion_time)
+    wiring.delivery().deliver(message)
+
+
+def _post(req: func.HttpRequest) -> func.HttpResponse:
+    from mailer.accept import accept
+    from mailer.parse import parse
+
+    request = parse(req.get_body(), rules=wiring.rules(), key=req.headers.get("Idempotency-Key"))
+    receipt = accept(request, ledger=wiring.ledger(), put=wiring.outbox().put, clock=wiring.clock)
+    location = f"{req.url.partition('?')[0].rstrip('/')}/{receipt.id}"
+    return _json(202, {"id": receipt.id, "status": receipt.status}, headers={"Location": location})
+
+
+def _get(mail_id: str) -> func.HttpResponse:
+    from mailer.mail_id import is_mail_id
+
+    record = wiring.ledger().read(mail_id) if is_mail_id(mail_id) else None
+    if record is None:
+        raise UnknownMail
+    return _json(200, _shown(record))
+
+
+def _health() -> func.HttpResponse:
+    findings = wiring.health().findings()
+    works = all(finding.ok for finding in findings.values())
+    parts = {
+        name: {"status": "ok"} if finding.ok else {"status": "failing", "problems": list(finding.problems)}
+        for name, finding in findings.items()
+    }
+    return _json(200 if works else 503, {"status": "ok" if works else "failing", "parts": parts})
+
+
+def _shown(record: "MailRecord") -> dict[str, Any]:
+    """A record as callers see it."""
+    error = {"code": record.error_code, "message": record.error_message} if record.error_code else None
+    return {
+        "id": record.id,
+        "status": record.status,
+        "attempts": record.attempts,
+        "error": error,
+        "template": record.template,
+        "recipients": record.recipients,
+        "tags": dict(record.tags or {}),
+        "times": {status: instant.isoformat(timespec="milliseconds") for status, instant in record.times.items()},
+    }
+
+
+def _answer(reply: Callable[[], func.HttpResponse]) -> func.HttpResponse:
+    """The reply, or the error in Azure's envelope."""
+    try:
+        return reply()
+    except InvalidRequest as invalid:
+        return _error(invalid, invalid.code, invalid.problems)
+    except ConfigError as wrong:
+        problems = [Problem(code="setting_wrong", message=text) for text in wrong.problems]
+        return _error(wrong, "configuration_error", problems)
+    except MailerError as error:
+        return _error(error, error.code)
+
+
+def _error(error: Exception, code: str, problems: tuple[Problem, ...] | list[Problem] = ()) -> func.HttpResponse:
+    by_class = next(status for kind, status in STATUS_BY_CLASS.items() if isinstance(error, kind))
+    details = [_detail(problem) for problem in problems]
+    content: dict[str, Any] = {"code": code, "message": str(error), "details": details}
+    if len(problems) == 1:
+        content["target"] = problems[0].target
+    headers = {"Retry-After": "30"} if isinstance(error, TryLater) else {}
+    return _json(STATUS_BY_CODE.get(code, by_class), {"error": content}, headers=headers)
+
+
+def _detail(problem: Problem) -> dict[str, str | None]:
+    return {"code": problem.code, "message": problem.message, "target": problem.target}
+
+
+def _json(status: int, content: Mapping[str, Any], *, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
+    body = json.dumps(content, ensure_ascii=False)
+    return func.HttpResponse(body, status_code=status, mimetype="application/json", headers=dict(headers or {}))

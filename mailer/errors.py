@@ -1,0 +1,102 @@
+"""What can go wrong, named for what the catcher should do.
+
+MailerError
+├── InvalidRequest     refuse it; names every problem
+├── KeyReused          refuse it: the idempotency key belongs to another mail
+├── UnknownMail        no such record
+└── Refusal            ends an attempt; its code and text go into the record
+    ├── TryLater       not sent; the same mail may succeed after a wait
+    │   └── Misconfigured   ... once somebody has mended what the text names
+    ├── GiveUp         not sent, and never will be as it is
+    └── Uncertain      Graph was asked and gave no answer that tells
+ConfigError            outside the tree: the app cannot work at all
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that is wrong: a code for programs, a text for people, and the member it is about."""
+
+    code: str
+    message: str
+    target: str | None = None
+
+
+class MailerError(Exception):
+    """Something a caller or the queue must hear about. `code` is for programs, the text for people."""
+
+    code = "internal_error"
+
+
+class InvalidRequest(MailerError):
+    """The request cannot be accepted; carries every problem found."""
+
+    code = "validation_error"
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        codes = {problem.code for problem in self.problems}
+        if len(codes) == 1:
+            self.code = codes.pop()
+        super().__init__(" ".join(problem.message for problem in self.problems))
+
+
+class KeyReused(MailerError):
+    """The idempotency key was used before, with another content."""
+
+    code = "invalid_idempotent_request"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This idempotency key was used for a mail with another content. Use one key for each mail, "
+            "and repeat a request unchanged."
+        )
+
+
+class UnknownMail(MailerError):
+    """No record has this id."""
+
+    code = "not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no mail with this id. Ids come from the answer to POST /emails; records expire.")
+
+
+class Refusal(MailerError):
+    """Ends an attempt; `code` and text go into the record."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class TryLater(Refusal):
+    """Not sent; the same mail may succeed. `after` is how long the other side asked us to wait, if it did."""
+
+    def __init__(self, message: str, *, code: str, after: timedelta | None = None) -> None:
+        self.after = after
+        super().__init__(message, code=code)
+
+
+class Misconfigured(TryLater):
+    """Not sent; the same mail succeeds once somebody has mended what the text names."""
+
+
+class GiveUp(Refusal):
+    """Not sent, and never will be as it is."""
+
+
+class Uncertain(Refusal):
+    """Graph was asked and gave no answer that tells: the mail may have left."""
+
+
+class ConfigError(Exception):
+    """The settings are wrong; names every one of them. Outside the tree: no mail can be blamed for it."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems))

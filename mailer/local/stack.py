@@ -1,0 +1,115 @@
+"""The whole of mailer on one machine: storage, mailbox, cloud and function host, started and stopped together."""
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mailer.local import programs
+from mailer.local.programs import ROOT, Program
+
+EXAMPLE = ROOT / "local.settings.example.json"
+# Azurite's one account is public: https://learn.microsoft.com/azure/storage/common/storage-use-azurite
+ACCOUNT = (
+    "AccountName=devstoreaccount1;"
+    "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """Where each part listens on 127.0.0.1; by default where its own documentation says."""
+
+    blob: int = 10000
+    queue: int = 10001
+    table: int = 10002
+    smtp: int = 1025
+    inbox: int = 1080
+    cloud: int = 8443
+    host: int = 7071
+
+    @classmethod
+    def free(cls) -> Self:
+        """Ports that nobody uses now."""
+        names = [port.name for port in fields(cls)]
+        return cls(**dict(zip(names, programs.free_ports(len(names)), strict=True)))
+
+
+class Stack:
+    """Everything up inside a `with`, everything down after it; raises programs.CannotStart."""
+
+    def __init__(self, folder: Path, *, ports: Ports | None = None, app: Path = ROOT) -> None:
+        self.folder = folder
+        self.ports = ports or Ports()
+        self.azurite = programs.azurite(folder, blob=self.ports.blob, queue=self.ports.queue, table=self.ports.table)
+        self.maildev = programs.maildev(folder, smtp=self.ports.smtp, web=self.ports.inbox)
+        self.cloud = programs.cloud(folder, port=self.ports.cloud, smtp_port=self.ports.smtp)
+        self.host = _host(folder, self.ports.host, {**os.environ, **self.settings()}, app)
+        self.url = f"http://localhost:{self.ports.host}/api"
+        self.inbox = f"http://localhost:{self.ports.inbox}"
+
+    @property
+    def programs(self) -> tuple[Program, ...]:
+        """In the order in which they start."""
+        return self.azurite, self.maildev, self.cloud, self.host
+
+    def settings(self) -> dict[str, str]:
+        """The app settings: those of the example, at this stack's own addresses."""
+        values: dict[str, str] = json.loads(EXAMPLE.read_text())["Values"]
+        values = {
+            name: text.replace("localhost:8443", f"localhost:{self.ports.cloud}") for name, text in values.items()
+        }
+        values["REQUESTS_CA_BUNDLE"] = str(self.folder / "ca.pem")
+        values["AzureWebJobsStorage"] = self.storage
+        return values
+
+    @property
+    def storage(self) -> str:
+        """The connection string of Azurite."""
+        services = (("Blob", self.ports.blob), ("Queue", self.ports.queue), ("Table", self.ports.table))
+        endpoints = ";".join(f"{name}Endpoint=http://127.0.0.1:{port}/devstoreaccount1" for name, port in services)
+        return f"DefaultEndpointsProtocol=http;{ACCOUNT};{endpoints};"
+
+    def __enter__(self) -> Self:
+        try:
+            for program in self.programs:
+                program.refuse_taken_ports()
+            for program in self.programs[:-1]:
+                program.launch()
+            for program in self.programs[:-1]:
+                program.wait_until_ready()
+            self.host.launch()  # trusts the cloud's CA, which is there only now
+            self.host.wait_until_ready()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        for program in reversed(self.programs):
+            program.stop()
+
+
+def core_tools() -> str | None:
+    """Azure Functions Core Tools' `func`, if it is installed."""
+    return shutil.which("func")
+
+
+def _host(folder: Path, port: int, env: dict[str, str], app: Path) -> Program:
+    """Core Tools if they are there, else the embedded host; both run the same app in the same way."""
+    func = core_tools()
+    if not func:
+        return programs.host(folder, port=port, env=env, root=app)
+    # func takes the first Python on the path.
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
+    command = [func, "start", "--port", str(port)]
+    return Program(name="func start", command=command, ports=(port,), log=folder / "host.log", env=env)

@@ -1,0 +1,124 @@
+"""The values that travel: what a caller asks for, what goes to Graph, what a caller gets back."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from mailer.address import Address, AnAddress, Line, Value
+from mailer.mail_id import is_mail_id
+
+MAX_RECIPIENTS = 500  # Exchange Online's default for to, cc and bcc together
+MAX_HEADERS = 5  # Graph: InvalidInternetMessageHeaderCollection above
+
+
+def _as_list(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+def _header_name(name: str) -> str:
+    if not re.fullmatch(r"[xX]-[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+        message = "cannot be sent: Graph takes only headers whose name starts with x-"
+        raise ValueError(message)
+    return name
+
+
+Addresses = Annotated[tuple[AnAddress, ...], Field(strict=False), BeforeValidator(_as_list)]
+Headers = Annotated[dict[Annotated[str, AfterValidator(_header_name)], Line], Field(max_length=MAX_HEADERS)]
+Tags = Annotated[
+    dict[Annotated[Line, Field(max_length=64)], Annotated[Line, Field(max_length=256)]], Field(max_length=10)
+]
+
+
+class TemplateUse(Value):
+    """Which template, and what to put into it."""
+
+    id: str
+    variables: dict[str, Any] = Field(default_factory=dict)
+
+
+class MailRequest(Value):
+    """What a caller asks for: the one JSON object of HTTP and queue."""
+
+    to: Annotated[Addresses, Field(min_length=1)]
+    cc: Addresses = ()
+    bcc: Addresses = ()
+    reply_to: Addresses = ()
+    sender: Annotated[AnAddress | None, Field(alias="from")] = None
+    template: TemplateUse | None = None
+    subject: Annotated[Line, Field(min_length=1)] | None = None
+    html: Annotated[str, Field(min_length=1)] | None = None
+    text: Annotated[str, Field(min_length=1)] | None = None
+    headers: Headers = Field(default_factory=dict)
+    importance: Literal["low", "normal", "high"] = "normal"
+    tags: Tags = Field(default_factory=dict)
+    save_to_sent_items: bool = True
+    idempotency_key: Annotated[Line, Field(min_length=1, max_length=256)] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The request in the shape it came in, without what is left to default."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+    def digest(self) -> str:
+        """Tells whether two requests ask for the same mail; the idempotency key itself does not count."""
+        content = {name: value for name, value in self.as_json().items() if name != "idempotency_key"}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def recipients(self) -> int:
+        return len(self.to) + len(self.cc) + len(self.bcc)
+
+
+def _known_id(text: str) -> str:
+    if not is_mail_id(text):
+        message = "is no id of a mail"
+        raise ValueError(message)
+    return text
+
+
+class Envelope(Value):
+    """What mailer writes beside a request on the queue: whose record it belongs to, and that record's state then.
+
+    Without a version the record has to be looked at before it can be claimed.
+    """
+
+    id: Annotated[str, AfterValidator(_known_id)]
+    version: Annotated[str, Field(pattern=r"^W/\"datetime'[0-9A-Za-z:%.-]+'\"$")] | None = None
+    attempts: Annotated[int, Field(ge=0, le=100_000)] = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Content:
+    """What a mail says. Graph takes one body; Exchange makes the text part of an HTML mail itself."""
+
+    subject: str
+    body: str
+    content_type: Literal["html", "text"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenderedMail:
+    """Everything that Graph is told about one mail."""
+
+    id: str
+    request: MailRequest
+    content: Content
+
+    @property
+    def sender(self) -> Address:
+        """The mailbox that sends; parsing has put the default one where the caller named none."""
+        if self.request.sender is None:
+            message = "a parsed request has a sender"
+            raise AssertionError(message)
+        return self.request.sender
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """What a caller gets for an accepted mail."""
+
+    id: str
+    status: str

@@ -1,0 +1,67 @@
+"""A mail as it lies on the queue: the request's own JSON, and beside it mailer's envelope if it went through mailer."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from mailer.errors import InvalidRequest, Problem
+from mailer.mail import Envelope, MailRequest
+from mailer.parse import read_object
+
+ENVELOPE = "mailer"  # the one member that is ours and not the producer's
+MAX_BYTES = 64 * 1024  # https://learn.microsoft.com/azure/storage/queues/storage-queues-introduction
+ROOM = 1024  # bytes that an envelope takes at most
+
+
+def read_message(body: bytes) -> tuple[dict[str, Any], Envelope | None]:
+    """A message's members and envelope; the producer may have wrapped it in base64. Raises InvalidRequest."""
+    members = read_object(_plain(body))
+    content = members.pop(ENVELOPE, None)
+    if content is None:
+        return members, None
+    try:
+        return members, Envelope.model_validate(content)
+    except ValidationError:
+        message = f"`{ENVELOPE}` is kept for mailer's own messages; leave it out."
+        raise InvalidRequest([Problem(code="validation_error", message=message, target=ENVELOPE)]) from None
+
+
+def _plain(body: bytes) -> bytes:
+    """A JSON object starts with `{`, which base64 cannot."""
+    if body.lstrip().startswith((b"{", b"\xef\xbb\xbf")):
+        return body
+    try:
+        return base64.b64decode(body.strip(), validate=True)
+    except binascii.Error:
+        return body
+
+
+def write_message(members: Mapping[str, Any], envelope: Mapping[str, Any]) -> str:
+    """The text of a message. JSON escapes all that XML, in which it travels, cannot hold, but for two characters."""
+    text = json.dumps({ENVELOPE: envelope, **members}, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
+
+
+def grave(body: bytes, reason: Mapping[str, str]) -> str:
+    """The text that keeps a message on the poison queue: the same members, with the reason as its envelope."""
+    try:
+        members = read_object(_plain(body))
+    except InvalidRequest:
+        members = {"message": body.decode(errors="backslashreplace")}
+    text = write_message({name: value for name, value in members.items() if name != ENVELOPE}, reason)
+    # The reason is in the record too; the message is nowhere else.
+    return text if len(text.encode()) <= MAX_BYTES else body.decode(errors="backslashreplace")
+
+
+def check_size(request: MailRequest) -> None:
+    """Raises InvalidRequest for a request that no message can hold."""
+    size = len(write_message(request.as_json(), {}).encode())
+    if size > MAX_BYTES - ROOM:
+        message = (
+            f"The request takes {size} bytes on the queue, and {MAX_BYTES - ROOM} is the most. Shorten the content."
+        )
+        raise InvalidRequest([Problem(code="request_too_large", message=message)])

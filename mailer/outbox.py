@@ -1,0 +1,58 @@
+"""Mails onto the queue, now or later, and those that nobody can send onto the poison queue."""
+
+import contextlib
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.storage.queue import QueueClient
+
+from mailer.errors import TryLater
+from mailer.mail import Envelope, MailRequest
+from mailer.message import write_message
+
+T = TypeVar("T")
+
+MAX_DELAY = timedelta(days=7)  # the queue's own
+FOREVER = -1
+
+
+class Outbox:
+    """The queue of mails to send and its poison queue; each is made when it is first missed.
+
+    Messages are plain text, as host.json's `messageEncoding: none` has it.
+    """
+
+    def __init__(self, queue: QueueClient, poison: QueueClient) -> None:
+        self._queue = queue
+        self._poison = poison
+
+    def put(self, request: MailRequest, envelope: Envelope, *, after: timedelta = timedelta()) -> None:
+        """Queue the mail, to be delivered after this delay; raises TryLater."""
+        text = write_message(request.as_json(), envelope.model_dump())
+        delay = int(min(after, MAX_DELAY).total_seconds())
+        _ask(self._queue, lambda: self._queue.send_message(text, visibility_timeout=delay, time_to_live=FOREVER))
+
+    def bury(self, text: str) -> None:
+        """Keep what nobody can send until a person takes it; raises TryLater."""
+        _ask(self._poison, lambda: self._poison.send_message(text, time_to_live=FOREVER))
+
+    def ping(self) -> None:
+        """Prove that the queue answers; raises TryLater."""
+        _ask(self._queue, self._queue.get_queue_properties)
+
+
+def _ask(queue: QueueClient, call: Callable[[], T]) -> T:
+    """One call, again if only the queue itself was missing; translates what the SDK raises."""
+    try:
+        try:
+            return call()
+        except ResourceNotFoundError:
+            with contextlib.suppress(ResourceExistsError):
+                queue.create_queue()
+            return call()
+    except AzureError as error:
+        status = error.status_code if isinstance(error, HttpResponseError) else None
+        message = f"Queue Storage does not answer as it should ({type(error).__name__}, status {status})."
+        raise TryLater(message, code="storage_unavailable") from error

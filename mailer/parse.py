@@ -1,0 +1,177 @@
+"""Bytes to a MailRequest, with every problem named at once. Touches nothing but what it is handed."""
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pydantic_core
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from mailer.address import Address, AnAddress
+from mailer.errors import InvalidRequest, Problem
+from mailer.mail import MAX_RECIPIENTS, MailRequest, TemplateUse
+
+_NOT_YET = {"attachments", "scheduled_at", "template.locale"}
+_MEMBERS = [field.alias or name for name, field in MailRequest.model_fields.items()]
+_ADDRESS_MEMBERS = ("from", "to", "cc", "bcc", "reply_to")
+_PARTS = {name: list(Address.model_fields) for name in _ADDRESS_MEMBERS} | {"template": list(TemplateUse.model_fields)}
+_WORDS = {
+    "model_type": "must be an object",
+    "dict_type": "must be an object",
+    "string_type": "must be a string",
+    "bool_type": "must be true or false",
+    "string_unicode": "holds characters that no text can have",
+    "missing": "is required",
+}
+
+T = TypeVar("T")
+
+_template = TypeAdapter(TemplateUse)
+_address: TypeAdapter[Address] = TypeAdapter(AnAddress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What a request must also meet: who may send (the first by default), and what a template asks of its use."""
+
+    senders: Sequence[Address]
+    template_problems: Callable[[TemplateUse], Iterable[Problem]]
+
+
+def parse(body: bytes, *, rules: Rules, key: str | None = None) -> MailRequest:
+    """The request in an HTTP body; `key` is that of the Idempotency-Key header. Raises InvalidRequest."""
+    members = read_object(body)
+    if key is not None:
+        if members.get("idempotency_key", key) != key:
+            message = (
+                "The Idempotency-Key header and `idempotency_key` differ; give one of them, or the same key twice."
+            )
+            raise _invalid(message, target="idempotency_key")
+        members["idempotency_key"] = key
+    return read_request(members, rules=rules)
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in these bytes. Raises InvalidRequest."""
+    try:
+        members = pydantic_core.from_json(body.removeprefix(b"\xef\xbb\xbf"), allow_inf_nan=False)
+    except ValueError as error:
+        raise _invalid(f"The request must be a JSON object in UTF-8; this is not JSON: {error}.") from None
+    if not isinstance(members, dict):
+        raise _invalid("The request must be a JSON object; this is JSON, but no object.")
+    return members
+
+
+def read_request(members: dict[str, Any], *, rules: Rules) -> MailRequest:
+    """The request that these members make. Raises InvalidRequest with every problem, whichever member it is in."""
+    request, problems = None, []
+    try:
+        request = MailRequest.model_validate(members)
+    except ValidationError as invalid:
+        problems += [_problem(error, members) for error in invalid.errors(include_url=False)]
+    problems += _content_problems(members)
+    problems += _recipient_problems(members)
+    problems += _sender_problems(members, rules)
+    problems += _template_problems(members, rules)
+    if request is None or problems:
+        raise InvalidRequest(problems)
+    return request if request.sender else request.model_copy(update={"sender": rules.senders[0]})
+
+
+def _content_problems(members: dict[str, Any]) -> Iterator[Problem]:
+    given = [name for name in ("subject", "html", "text") if members.get(name) is not None]
+    if members.get("template") is not None:
+        for name in given:
+            yield _validation(
+                f"`{name}` and `template` exclude each other: the template makes the {name}.", target=name
+            )
+    elif not given:
+        yield _validation("What the mail says is missing: give `template`, or `subject` and `html` or `text`.")
+    elif "subject" not in given:
+        yield _validation("`subject` is required where there is no template.", target="subject")
+    elif given == ["subject"]:
+        yield _validation("`html` or `text` is required where there is no template.", target="html")
+
+
+def _recipient_problems(members: dict[str, Any]) -> Iterator[Problem]:
+    count = sum(
+        len(given) if isinstance(given, list) else 1 for given in map(members.get, ("to", "cc", "bcc")) if given
+    )
+    if count > MAX_RECIPIENTS:
+        message = f"A mail takes {MAX_RECIPIENTS} recipients at most in to, cc and bcc together; this one has {count}."
+        yield _validation(message, target="to")
+
+
+def _sender_problems(members: dict[str, Any], rules: Rules) -> Iterator[Problem]:
+    sender = _sound(_address, members.get("from"))
+    if sender and sender.address.casefold() not in {allowed.address.casefold() for allowed in rules.senders}:
+        message = "This sender is not allowed: `from` must be one of the addresses in the setting MAILER_SENDERS."
+        yield Problem(code="sender_not_allowed", message=message, target="from")
+
+
+def _template_problems(members: dict[str, Any], rules: Rules) -> Iterator[Problem]:
+    template = _sound(_template, members.get("template"))
+    if template:
+        yield from rules.template_problems(template)
+
+
+def _sound(kind: TypeAdapter[T], value: object) -> T | None:
+    """A member that is right in itself, so that it can be checked further although others are wrong."""
+    if value is None:
+        return None
+    try:
+        return kind.validate_python(value)
+    except ValidationError:
+        return None
+
+
+def _problem(error: ErrorDetails, members: dict[str, Any]) -> Problem:
+    """A validator's finding in the words of the request's own members."""
+    target = _path(error["loc"], members)
+    if error["type"] == "extra_forbidden":
+        return _unknown(target, error["loc"])
+    words = _WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
+    if words.startswith("Input should"):
+        words = words.replace("Input should", "must", 1)
+    elif error["type"] in {"too_short", "too_long"}:
+        words = _size_words(error)
+    elif words.startswith("String should have"):
+        words = words.replace("String should", "must", 1)
+    return _validation(f"`{target}` {words}.".replace("..", "."), target=target)
+
+
+def _size_words(error: ErrorDetails) -> str:
+    bound, limit = ("least", "min_length") if error["type"] == "too_short" else ("most", "max_length")
+    size = error["ctx"][limit]
+    units = ("character", "characters") if isinstance(error["input"], str) else ("entry", "entries")
+    return f"must have at {bound} {size} {units[size != 1]}"
+
+
+def _unknown(target: str, location: tuple[int | str, ...]) -> Problem:
+    if target in _NOT_YET:
+        return Problem(code="not_supported", message=f"`{target}` is not supported yet; leave it out.", target=target)
+    known = _MEMBERS if len(location) == 1 else _PARTS[str(location[0])]
+    close = difflib.get_close_matches(str(location[-1]), known, n=1)
+    hint = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}."
+    return _validation(f"`{target}` is unknown; {hint}", target=target)
+
+
+def _path(location: Iterable[int | str], members: object) -> str:
+    """Where the caller wrote what is wrong: an address given as a string, or alone, has no deeper place than itself."""
+    path, given = "", members
+    for step in location:
+        if isinstance(step, int) and isinstance(given, list):
+            path, given = f"{path}[{step}]", given[step]
+        elif isinstance(step, str) and isinstance(given, dict) and step != "[key]":  # the validator's own mark
+            path, given = f"{path}.{step}" if path else step, given.get(step)
+    return path
+
+
+def _validation(message: str, *, target: str | None = None) -> Problem:
+    return Problem(code="validation_error", message=message, target=target)
+
+
+def _invalid(message: str, *, target: str | None = None) -> InvalidRequest:
+    return InvalidRequest([_validation(message, target=target)])

@@ -1,0 +1,99 @@
+"""A template and its variables to what the mail says. Touches the template folder and nothing else.
+
+A template is a folder with `subject.txt` and `body.html`, or `body.txt` for a mail in plain text. Jinja2 in its
+sandbox, HTML autoescaped, and strict: one rendering names every variable that it misses, by its path.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import jinja2.sandbox
+
+from mailer.errors import InvalidRequest, Problem
+from mailer.mail import Content, MailRequest, TemplateUse
+from mailer.variables import Missing, noting_missing
+
+PACKAGED = Path(__file__).parent / "templates"
+
+
+class Templates:
+    """The templates in a folder; thread-safe, one for a worker."""
+
+    def __init__(self, folder: Path = PACKAGED) -> None:
+        self._folder = folder
+        self._environment = _Environment(
+            loader=jinja2.FileSystemLoader(folder),
+            undefined=Missing,
+            autoescape=jinja2.select_autoescape(["html"]),
+            finalize=lambda value: "" if value is None else value,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def names(self) -> list[str]:
+        """The ids of all templates."""
+        return sorted(path.parent.name for path in self._folder.glob("[!_]*/subject.txt"))
+
+    def problems(self, use: TemplateUse) -> Iterable[Problem]:
+        """What would keep this use of a template from being rendered."""
+        try:
+            self.content(use)
+        except InvalidRequest as invalid:
+            return invalid.problems
+        return ()
+
+    def content(self, use: TemplateUse) -> Content:
+        """The rendered template. Raises InvalidRequest."""
+        names = self.names()
+        if use.id not in names:
+            close = difflib.get_close_matches(use.id, names, n=1)
+            hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(names)}."
+            raise _invalid("template_not_found", f"There is no template `{use.id}`; {hint}", "template.id")
+        is_html = (self._folder / use.id / "body.html").exists()
+        # One pass over both files, so that what each of them misses is named at once.
+        with noting_missing(use.variables) as missing:
+            subject = self._text(f"{use.id}/subject.txt", use.variables)
+            body = self._text(f"{use.id}/body.{'html' if is_html else 'txt'}", use.variables)
+        if missing:
+            raise InvalidRequest(_missing(use.id, path) for path in missing)
+        return Content(subject=" ".join(subject.split()), body=body, content_type="html" if is_html else "text")
+
+    def _text(self, name: str, variables: Mapping[str, Any]) -> str:
+        try:
+            return self._environment.get_template(name).render(variables)
+        except jinja2.UndefinedError:
+            return ""  # has been noted as missing; the rest of the file stays unknown
+        except Exception as error:
+            # Whatever the author's template does with the caller's variables; the text may quote them, so it stays out.
+            message = f"The template file {name} cannot be rendered with these variables: {type(error).__name__}."
+            raise _invalid("template_failed", message, "template") from error
+
+
+def render(request: MailRequest, *, templates: Templates) -> Content:
+    """What the mail says, from its template or as the request has it. Raises InvalidRequest."""
+    if request.template:
+        return templates.content(request.template)
+    subject = request.subject or ""
+    if request.html is not None:
+        return Content(subject=subject, body=request.html, content_type="html")
+    return Content(subject=subject, body=request.text or "", content_type="text")
+
+
+class _Environment(jinja2.sandbox.SandboxedEnvironment):
+    def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401 - jinja2's own signature
+        """Prefer a variable to a method of the same name, so that `order.items` is what the caller sent."""
+        if isinstance(obj, dict) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
+def _missing(template: str, path: str) -> Problem:
+    message = f"The template `{template}` needs the variable `{path}`, and `template.variables` does not have it."
+    return Problem(code="template_variable_missing", message=message, target=path)
+
+
+def _invalid(code: str, message: str, target: str) -> InvalidRequest:
+    return InvalidRequest([Problem(code=code, message=message, target=target)])

@@ -1,0 +1,84 @@
+"""A RenderedMail to Microsoft Graph, over one requests.Session. Knows connections; what replies mean is graph.py's."""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+
+import requests
+import urllib3.exceptions
+
+from mailer import graph
+from mailer.errors import Misconfigured, TryLater, Uncertain
+from mailer.mail import RenderedMail
+
+log = logging.getLogger("mailer.send")
+
+CONNECT_WITHIN = 5.0  # seconds
+ANSWER_WITHIN = 60.0  # seconds; Graph takes long over large mails
+IDLE_FOR = 60.0  # seconds after which a firewall may have dropped a kept connection without a word
+
+
+class GraphConnection:
+    """One session for a worker, used by all its threads."""
+
+    def __init__(self, url: str, *, session: requests.Session | None = None) -> None:
+        self._url = url
+        self._session = session or requests.Session()
+        self._last_used = time.monotonic()
+
+    def send(self, mail: RenderedMail, token: str, *, renew: Callable[[str], str]) -> str:
+        """Send the mail and return Graph's request-id; raises the Refusal that says how it ended.
+
+        A 401 is answered once with the token that `renew` gives for the refused one.
+        """
+        reply = self._post(mail, token)
+        if reply.status_code == requests.codes.unauthorized:
+            reply = self._post(mail, renew(token))
+        return graph.check_reply(reply.status_code, reply.headers, reply.content)
+
+    def _post(self, mail: RenderedMail, token: str) -> requests.Response:
+        """Raises TryLater where nothing can have left, Uncertain where the mail may have."""
+        idle, self._last_used = time.monotonic() - self._last_used, time.monotonic()
+        if idle > IDLE_FOR:
+            self._session.close()  # drops the kept connections; the session itself goes on
+        try:
+            return self._session.post(
+                self._url + graph.send_mail_path(mail.sender),
+                data=json.dumps(graph.send_mail_body(mail)),
+                headers=graph.send_mail_headers(mail, token),
+                timeout=(CONNECT_WITHIN, ANSWER_WITHIN),
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            if _untrusted(error):
+                message = (
+                    "There is no trusted connection to Microsoft Graph. Check MAILER_GRAPH_URL, REQUESTS_CA_BUNDLE and "
+                    f"the proxy settings ({type(error).__name__})."
+                )
+                raise Misconfigured(message, code="graph_untrusted") from error
+            if _never_left(error):
+                message = f"Microsoft Graph cannot be reached ({type(error).__name__})."
+                raise TryLater(message, code="graph_unreachable") from error
+            message = f"The connection to Microsoft Graph ended without an answer ({type(error).__name__})."
+            raise Uncertain(message, code="no_answer") from error
+        except OSError as error:  # what requests says of a missing certificate bundle, before it connects
+            message = f"The setting REQUESTS_CA_BUNDLE names no readable certificate bundle ({type(error).__name__})."
+            raise Misconfigured(message, code="graph_untrusted") from error
+
+
+def _untrusted(error: requests.RequestException) -> bool:
+    """Whether the certificate was refused. Any other TLS fault may also strike while the answer is read."""
+    return isinstance(error, requests.exceptions.ProxyError) or "CERTIFICATE_VERIFY_FAILED" in str(_reason(error))
+
+
+def _never_left(error: requests.RequestException) -> bool:
+    """Whether the connection was never made, so that no byte of the mail has left."""
+    return isinstance(error, requests.exceptions.ConnectTimeout) or isinstance(
+        _reason(error), urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError
+    )
+
+
+def _reason(error: requests.RequestException) -> BaseException | None:
+    """What urllib3 gave up for."""
+    return getattr(error.args[0], "reason", None) if error.args else None

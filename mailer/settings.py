@@ -1,0 +1,204 @@
+"""App settings to Settings, every problem named at once. Reads the mapping it is given and nothing else.
+
+On the path of every cold start, therefore of the standard library alone.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from datetime import timedelta
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from mailer.errors import ConfigError
+
+STORAGE = "MailerStorage"
+HOST_STORAGE = "AzureWebJobsStorage"
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _matching(pattern: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError
+        return text
+
+    return read
+
+
+def _duration(text: str) -> timedelta:
+    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if not match:
+        message = "give a number and a unit: 90s, 30m, 48h or 7d"
+        raise ValueError(message)
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _url(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme != "https" or not url.hostname:
+        message = "give a URL that starts with https://"
+        raise ValueError(message)
+    return text.rstrip("/").removesuffix("/v1.0")
+
+
+def _senders(text: str) -> tuple[str, ...]:
+    # A comma inside quotes belongs to a name: "Shop, Contoso" <shop@contoso.com>
+    senders = tuple(part.strip() for part in re.findall(r'(?:"[^"]*"|[^,"])+', text) if part.strip())
+    for sender in senders:
+        if not re.fullmatch(r"[^@<>]*<[^@\s<>]+@[^@\s<>]+>|[^@\s<>]+@[^@\s<>]+", sender):
+            message = f"'{sender}' is no address"
+            raise ValueError(message)
+    return senders
+
+
+def _setting(name: str, meaning: str, read: Callable[[str], Any] = str, default: str = "") -> Any:  # noqa: ANN401 - as dataclasses.field
+    return field(metadata={"name": name, "meaning": meaning, "read": read, "default": default})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Storage:
+    """Where queue and table are: a connection string, or one URL a service and the app's own identity."""
+
+    connection_string: str | None = field(default=None, repr=False)
+    queue_url: str | None = None
+    table_url: str | None = None
+    client_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """What an administrator has set; beside each field its app setting and what that should hold."""
+
+    tenant_id: str = _setting(
+        "MAILER_TENANT_ID", "the tenant's id (a GUID) or its domain", _matching(r"[0-9A-Za-z][0-9A-Za-z.-]+")
+    )
+    client_id: str = _setting(
+        "MAILER_CLIENT_ID",
+        "the application (client) id of the app registration, a GUID",
+        _matching(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+    )
+    key_vault_url: str = _setting("MAILER_KEY_VAULT_URL", "the vault's URL, such as https://NAME.vault.azure.net", _url)
+    client_secret_name: str = _setting(
+        "MAILER_CLIENT_SECRET_NAME",
+        "the name of the vault's secret that holds the client secret",
+        _matching(r"[0-9A-Za-z-]{1,127}"),
+        "mailer-client-secret",
+    )
+    senders: tuple[str, ...] = _setting(
+        "MAILER_SENDERS", "the mailboxes that may send, separated by commas; the first is the default", _senders
+    )
+    storage: Storage = _setting(
+        STORAGE,
+        f"a connection string, or {STORAGE}__queueServiceUri and {STORAGE}__tableServiceUri; "
+        f"without it {HOST_STORAGE} is used",
+    )
+    queue: str = _setting(
+        "MAILER_QUEUE",
+        "the queue of mails to send: 3 to 56 lower-case letters, digits and single hyphens",
+        _matching(r"(?=.{3,56}$)[a-z0-9]+(-[a-z0-9]+)*"),
+        "emails",
+    )
+    table: str = _setting(
+        "MAILER_TABLE",
+        "the table of records: 3 to 63 letters and digits",
+        _matching(r"[A-Za-z][A-Za-z0-9]{2,62}"),
+        "emails",
+    )
+    max_age: timedelta = _setting("MAILER_MAX_AGE", "how long to go on trying, such as 48h", _duration, "48h")
+    idempotency_window: timedelta = _setting(
+        "MAILER_IDEMPOTENCY_WINDOW",
+        "how long an idempotency key is kept, such as 24h",
+        _duration,
+        "24h",
+    )
+    authority_host: str = _setting(
+        "MAILER_AUTHORITY_HOST",
+        "where Entra issues tokens; another URL in a national cloud",
+        _url,
+        "https://login.microsoftonline.com",
+    )
+    graph_url: str = _setting(
+        "MAILER_GRAPH_URL",
+        "where Microsoft Graph is; another URL in a national cloud",
+        _url,
+        "https://graph.microsoft.com",
+    )
+
+    @property
+    def graph_scope(self) -> str:
+        """The scope of a token for this Graph; one on this machine plays the public cloud's."""
+        resource = "https://graph.microsoft.com" if is_loopback(self.graph_url) else self.graph_url
+        return f"{resource}/.default"
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings in these app settings. Raises ConfigError with everything that is wrong or missing."""
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    for known in fields(Settings):
+        try:
+            if known.name == "storage":
+                values[known.name] = _storage(environ)
+            elif text := _text(environ, known.metadata["name"]) or known.metadata["default"]:
+                values[known.name] = known.metadata["read"](text)
+            else:
+                problems.append(f"{known.metadata['name']} is missing. It holds {known.metadata['meaning']}.")
+        except ValueError as error:
+            problems.append(_problem(known, error))
+    if problems:
+        raise ConfigError(problems)
+    return Settings(**values)
+
+
+def storage_connection(environ: Mapping[str, str]) -> str:
+    """The name that the queue trigger's `connection` must have: mailer's own account if one is set, else the host's."""
+    forms = ("", "__queueServiceUri", "__tableServiceUri", "__accountName")
+    return STORAGE if any(environ.get(STORAGE + form, "").strip() for form in forms) else HOST_STORAGE
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the host of this URL is this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _text(environ: Mapping[str, str], name: str) -> str:
+    text = environ.get(name, "").strip()
+    if text.startswith("@Microsoft.KeyVault("):
+        message = (
+            "an unresolved Key Vault reference: the app's identity cannot read that secret, or it does not exist; "
+            "look at the setting's status in the portal"
+        )
+        raise ValueError(message)
+    return text
+
+
+def _storage(environ: Mapping[str, str]) -> Storage:
+    """The storage account as the trigger's connection means it; https://aka.ms/azure-functions-identity-connections."""
+    prefix = storage_connection(environ)
+    if connection_string := _text(environ, prefix):
+        if not re.search(r"(?i)(^|;)\s*(AccountName|QueueEndpoint|UseDevelopmentStorage)=", connection_string):
+            message = "this is no connection string"
+            raise ValueError(message)
+        return Storage(connection_string=connection_string)
+    account = _text(environ, f"{prefix}__accountName")
+    urls = {
+        service: _text(environ, f"{prefix}__{service}ServiceUri")
+        or (account and f"https://{account}.{service}.core.windows.net")
+        for service in ("queue", "table")
+    }
+    if not all(urls.values()):
+        message = "the queue's and the table's URL are both needed" if any(urls.values()) else "nothing is set"
+        raise ValueError(message)
+    client_id = _text(environ, f"{prefix}__clientId") or None
+    return Storage(queue_url=_url(urls["queue"]), table_url=_url(urls["table"]), client_id=client_id)
+
+
+def _problem(known: Field[Any], error: ValueError) -> str:
+    reason = f" ({error})" if str(error) else ""
+    return f"{known.metadata['name']} is wrong{reason}. It holds {known.metadata['meaning']}."

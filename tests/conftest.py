@@ -1,0 +1,50 @@
+"""The real parts that tests talk to: Azurite and MailDev, each started once for a run, on ports of their own."""
+
+import os
+from dataclasses import dataclass
+
+import pytest
+
+from mailer.local import programs
+
+# A development machine may send through a proxy; the parts below are on this machine.
+os.environ["NO_PROXY"] = "localhost,127.0.0.1"
+
+ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """A running Azurite."""
+
+    connection_string: str
+    program: programs.Program
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inbox:
+    """A running MailDev."""
+
+    smtp_port: int
+    url: str
+
+
+@pytest.fixture(scope="session")
+def storage(tmp_path_factory):
+    blob, queue, table = programs.free_ports(3)
+    azurite = programs.azurite(tmp_path_factory.mktemp("azurite"), blob=blob, queue=queue, table=table)
+    azurite.start()
+    ports = {"Blob": blob, "Queue": queue, "Table": table}
+    endpoints = "".join(f"{name}Endpoint=http://127.0.0.1:{port}/devstoreaccount1;" for name, port in ports.items())
+    account = f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={ACCOUNT_KEY};{endpoints}"
+    yield Storage(connection_string=account, program=azurite)
+    azurite.stop()
+
+
+@pytest.fixture(scope="session")
+def inbox(tmp_path_factory):
+    smtp, web = programs.free_ports(2)
+    maildev = programs.maildev(tmp_path_factory.mktemp("maildev"), smtp=smtp, web=web)
+    maildev.start()
+    yield Inbox(smtp_port=smtp, url=f"http://127.0.0.1:{web}")
+    maildev.stop()
