@@ -1,0 +1,19 @@
+"""A strict local imitation of the Microsoft services that mailer calls, on one HTTPS port of 127.0.0.1.
+
+It knows: the managed identity endpoint of Azure Functions (one system-assigned identity, for Key Vault and the token
+exchange); Entra's discovery, keys and client credentials grant with a client secret, a registered certificate or a
+federated credential; reading Key Vault secrets; Graph's sendMail in JSON with file attachments, and Sent Items by
+internetMessageId. Accepted mails go to MailDev by SMTP.
+
+It refuses, saying so: MIME mails, item and reference attachments, other filters and query options.
+
+It does not know: drafts, upload sessions, batches, bounces, receipts, categories, flags and extended properties (their
+form is checked, then they are dropped), limits other than four requests at once, 500 recipients and 4 MB, user-assigned
+identities, user sign-in, national clouds.
+
+Guessed, for want of a source: the status for a wrong X-IDENTITY-HEADER (401) and for an unknown resource there (500);
+the codes for more than 500 recipients (ErrorRecipientLimitExceeded), for a missing `message` (BadRequest) and for a
+wrong content type (UnsupportedMediaType).
+
+It keeps the CA and the server certificate in its folder; all else is in memory and gone at the end.
+"""

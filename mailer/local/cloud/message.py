@@ -1,0 +1,149 @@
+"""What Exchange makes of a message that Graph could read: a mail that it accepts, or a refusal."""
+
+import base64
+import hashlib
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from mailer.local.cloud.calls import Refusal
+from mailer.local.cloud.model import AcceptedMail, Attachment, Mailbox, Recipient
+
+ATOM = r"[^\s@<>(),;:\"\\\[\].]+"
+ADDRESS = re.compile(rf"{ATOM}(\.{ATOM})*@{ATOM}(\.{ATOM})+")
+HEADER_NAME = re.compile(r"[!-9;-~]+")
+MOST_RECIPIENTS = 500
+MOST_HEADERS = 5
+
+
+def take_message(
+    message: dict[str, Any], mailbox: Mailbox, *, save_to_sent_items: bool, client_request_id: str | None
+) -> tuple[AcceptedMail, list[bytes]]:
+    """The accepted mail and the contents of its attachments; raises Refusal."""
+    sender = sender_of(message, mailbox)
+    to, cc, bcc = (recipients(message, f"{kind}Recipients") for kind in ("to", "cc", "bcc"))
+    reply_to = recipients(message, "replyTo")
+    check_number(to + cc + bcc)
+    headers = headers_of(message)
+    files = list(files_of(message))
+    body: dict[str, Any] = message.get("body") or {}
+    content_type = (body.get("contentType") or "text").lower()
+    importance = (message.get("importance") or "normal").lower()
+    mail = AcceptedMail(
+        mailbox=mailbox.address,
+        sender=sender,
+        internet_message_id=one_line(message.get("internetMessageId") or "")
+        or f"<{uuid.uuid4().hex.upper()}@local.prod.outlook.com>",
+        client_request_id=client_request_id,
+        subject=one_line(message.get("subject") or ""),
+        to=to,
+        cc=cc,
+        bcc=bcc,
+        reply_to=reply_to,
+        headers=headers,
+        content_type=content_type,
+        body=body.get("content") or "",
+        importance=importance,
+        attachments=tuple(attachment for attachment, _ in files),
+        save_to_sent_items=save_to_sent_items,
+        accepted_at=datetime.now(UTC),
+    )
+    return mail, [content for _, content in files]
+
+
+def sender_of(message: dict[str, Any], mailbox: Mailbox) -> Recipient:
+    """Whom the mail is from. An alias of the mailbox is rewritten to its address, as Exchange does by default."""
+    chosen = Recipient(address=mailbox.address, name=mailbox.name)
+    for key in ("sender", "from"):
+        given = (message.get(key) or {}).get("emailAddress") or {}
+        address = (given.get("address") or "").lower()
+        name = one_line(given.get("name") or mailbox.name)
+        if not address:
+            continue
+        if address in (mailbox.address, *mailbox.aliases):
+            chosen = Recipient(address=mailbox.address, name=name)
+        elif address in mailbox.send_as:
+            chosen = Recipient(address=address, name=name)
+        else:
+            text = (
+                "The user account which was used to submit this request does not have the right to send mail on behalf "
+                "of the specified sending account."
+            )
+            raise Refusal(403, "ErrorSendAsDenied", text)
+    return chosen
+
+
+def recipients(message: dict[str, Any], key: str) -> tuple[Recipient, ...]:
+    """The recipients under one property; raises Refusal for a malformed one."""
+    return tuple(recipient(entry) for entry in message.get(key, ()))
+
+
+def recipient(entry: dict[str, Any]) -> Recipient:
+    """One recipient. Only the form of the address counts: an unknown one bounces later, as at Exchange."""
+    email = entry.get("emailAddress") or {}
+    address = (email.get("address") or "").strip()
+    if not ADDRESS.fullmatch(address):
+        text = (
+            f"At least one recipient is not valid., Recipient '{address}' is not resolved. All recipients must be "
+            "resolved before a message can be submitted."
+        )
+        raise Refusal(400, "ErrorInvalidRecipients", text)
+    return Recipient(address=address, name=one_line(email.get("name") or ""))
+
+
+def check_number(everyone: tuple[Recipient, ...]) -> None:
+    """Refuse a mail to nobody, and one to more than a mailbox may write to at once."""
+    if not everyone:
+        text = "At least one recipient is not valid., A message can't be sent because it contains no recipients."
+        raise Refusal(400, "ErrorInvalidRecipients", text)
+    if len(everyone) > MOST_RECIPIENTS:
+        # No source names the code for certain; this is the one that a relay assumes.
+        text = f"The message has {len(everyone)} recipients; the mailbox allows {MOST_RECIPIENTS}."
+        raise Refusal(400, "ErrorRecipientLimitExceeded", text)
+
+
+def headers_of(message: dict[str, Any]) -> dict[str, str]:
+    """The custom headers. Present but empty is refused, as by the service (microsoftgraph/msgraph-sdk-dotnet#2208)."""
+    if "internetMessageHeaders" not in message:
+        return {}
+    entries = message["internetMessageHeaders"]
+    if not 1 <= len(entries) <= MOST_HEADERS:
+        text = (
+            f"A message has 1 to {MOST_HEADERS} headers, or no header collection at all; this one has {len(entries)}."
+        )
+        raise Refusal(400, "InvalidInternetMessageHeaderCollection", text)
+    for entry in entries:
+        name = entry.get("name") or ""
+        if not name.lower().startswith("x-") or not HEADER_NAME.fullmatch(name):
+            text = f"The internet message header name '{name}' should start with 'x-' or 'X-'."
+            raise Refusal(400, "InvalidInternetMessageHeader", text)
+    return {entry["name"]: one_line(entry.get("value") or "") for entry in entries}
+
+
+def files_of(message: dict[str, Any]) -> Iterator[tuple[Attachment, bytes]]:
+    """The file attachments with their contents."""
+    for number, entry in enumerate(message.get("attachments", ())):
+        if not entry["@odata.type"].endswith("fileAttachment"):
+            text = f"The local cloud knows file attachments only, not {entry['@odata.type']}."
+            raise Refusal(501, "NotImplemented", text)
+        for name in ("name", "contentBytes"):
+            if not entry.get(name):
+                text = f"Required property is missing., Attachment {number} has no {name}."
+                raise Refusal(400, "ErrorRequiredPropertyMissing", text)
+        content = base64.b64decode(entry["contentBytes"])
+        attachment = Attachment(
+            name=one_line(entry["name"]),
+            content_type=one_line(entry.get("contentType") or "application/octet-stream"),
+            size=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            is_inline=entry.get("isInline", False),
+            content_id=entry.get("contentId") and one_line(entry["contentId"]),
+        )
+        yield attachment, content
+
+
+def one_line(text: str) -> str:
+    """Line breaks cannot stand in a header; Exchange turns them into blanks."""
+    return " ".join(text.splitlines())

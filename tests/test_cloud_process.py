@@ -1,0 +1,312 @@
+"""The local cloud as a program: its certificates, its start and end, and how its mails reach MailDev."""
+
+import base64
+import email
+import email.policy
+import http.client
+import os
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from mailer.local import programs
+from mailer.local.cloud import seed
+from mailer.local.cloud.control import Control
+from mailer.local.cloud.model import Fault
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud:
+    folder: Path
+    port: int
+    program: programs.Program
+    control: Control
+
+    @property
+    def url(self):
+        return f"https://127.0.0.1:{self.port}"
+
+    def send(self, **message):
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": seed.CLIENT_ID,
+            "client_secret": self.control.versions()[-1].value,
+            "scope": f"{seed.GRAPH}/.default",
+        }
+        ca = str(self.folder / "ca.pem")
+        token = requests.post(f"{self.url}/{seed.TENANT}/oauth2/v2.0/token", data=form, verify=ca, timeout=5).json()
+        headers = {"Authorization": f"Bearer {token['access_token']}"}
+        url = f"{self.url}/v1.0/users/shop@contoso.com/sendMail"
+        message = {"toRecipients": to("ada@example.com")} | message
+        return requests.post(url, json={"message": message}, headers=headers, verify=ca, timeout=5)
+
+
+@contextmanager
+def running(folder, *, smtp_port=None):
+    port, nowhere = programs.free_ports(2)
+    program = programs.cloud(folder, port=port, smtp_port=smtp_port or nowhere)
+    program.start()
+    try:
+        with closing(Control(f"https://127.0.0.1:{port}", folder / "ca.pem")) as control:
+            yield Cloud(folder=folder, port=port, program=program, control=control)
+    finally:
+        program.stop()
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory, inbox):
+    with running(tmp_path_factory.mktemp("cloud"), smtp_port=inbox.smtp_port) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def deliver(cloud, inbox):
+    """Sends a message and gives what MailDev says about it, and the mail itself."""
+
+    def deliver(**message):
+        identifier = f"<{time.monotonic_ns()}@contoso.com>"
+        assert cloud.send(internetMessageId=identifier, **message).status_code == 202
+        row = eventually(lambda: find(identifier))
+        source = requests.get(f"{inbox.url}/api/email/{row['id']}/source", timeout=5).content
+        return row, email.message_from_bytes(source, policy=email.policy.default)
+
+    def find(identifier):
+        rows = requests.get(f"{inbox.url}/api/email", timeout=5).json()
+        return next((row for row in rows if row["headers"]["message-id"] == identifier), None)
+
+    return deliver
+
+
+def eventually(probe):
+    """What the probe gives as soon as it gives something."""
+    deadline = time.monotonic() + 5
+    while not (found := probe()):
+        assert time.monotonic() < deadline, "nothing came"
+        time.sleep(0.02)
+    return found
+
+
+def to(*addresses):
+    return [{"emailAddress": {"address": address}} for address in addresses]
+
+
+def addresses(field):
+    return [address.addr_spec for address in field.addresses]
+
+
+# Delivery
+
+
+def test_an_accepted_mail_reaches_its_recipients_and_hides_the_bcc(deliver):
+    row, mail = deliver(
+        subject="Grüße",
+        toRecipients=[{"emailAddress": {"address": "ada@example.com", "name": "Countess, Ada"}}],
+        ccRecipients=to("bob@example.com"),
+        bccRecipients=to("eve@example.com"),
+        replyTo=to("help@contoso.com", "shop@contoso.com"),
+        importance="high",
+        internetMessageHeaders=[{"name": "x-order", "value": "7"}],
+    )
+
+    envelope = [one["address"] for one in row["envelope"]["to"]]
+    assert envelope == ["ada@example.com", "bob@example.com", "eve@example.com"]
+    assert addresses(mail["From"]) == ["shop@contoso.com"]
+    assert [(one.display_name, one.addr_spec) for one in mail["To"].addresses] == [("Countess, Ada", "ada@example.com")]
+    assert addresses(mail["Cc"]) == ["bob@example.com"]
+    assert addresses(mail["Reply-To"]) == ["help@contoso.com", "shop@contoso.com"]
+    assert "eve@example.com" not in mail.as_string()
+    assert (mail["Subject"], mail["Importance"], mail["x-order"]) == ("Grüße", "high", "7")
+
+
+def test_a_text_mail_has_the_text_alone(deliver):
+    _, mail = deliver(body={"contentType": "text", "content": "Thank you, Zoë."})
+
+    assert mail.get_content_type() == "text/plain"
+    assert mail.get_content().strip() == "Thank you, Zoë."
+
+
+def test_an_html_mail_gets_a_text_part(deliver):
+    html = "<head><style>p { color: red }</style></head><h1>Order</h1><p>Hi <b>Ada</b>,<br>7 &lt; 8</p>"
+
+    _, mail = deliver(body={"contentType": "html", "content": html})
+
+    assert mail.get_content_type() == "multipart/alternative"
+    assert mail.get_body(["plain"]).get_content().splitlines() == ["Order", "", "Hi Ada,", "7 < 8"]
+    assert mail.get_body(["html"]).get_content().strip() == html
+
+
+def test_files_are_attached_and_inline_images_stay_with_the_html(deliver):
+    _, mail = deliver(
+        body={"contentType": "html", "content": '<img src="cid:logo.png">'},
+        attachments=[
+            {
+                "@odata.type": "#microsoft.graph.fileAttachment",
+                "name": "logo.png",
+                "contentType": "image/png",
+                "contentBytes": base64.b64encode(PIXEL).decode(),
+                "isInline": True,
+                "contentId": "logo.png",
+            },
+            {
+                "@odata.type": "#microsoft.graph.fileAttachment",
+                "name": "Rechnung für Ada.txt",
+                "contentType": "text/plain",
+                "contentBytes": base64.b64encode(b"7.00").decode(),
+            },
+        ],
+    )
+
+    (attached,) = mail.iter_attachments()
+    assert (attached.get_filename(), attached.get_content()) == ("Rechnung für Ada.txt", "7.00")
+    related = next(part for part in mail.walk() if part.get_content_type() == "multipart/related")
+    html, image = related.iter_parts()
+    assert html.get_content_type() == "text/html"
+    assert (image["Content-ID"], image.get_content_disposition()) == ("<logo.png>", "inline")
+    assert image.get_content() == PIXEL
+
+
+def test_a_line_break_in_the_subject_starts_no_new_header(deliver):
+    _, mail = deliver(subject="Hello\r\nX-Injected: 1")
+
+    assert mail["Subject"] == "Hello X-Injected: 1"
+    assert mail["X-Injected"] is None
+
+
+def test_a_mail_that_maildev_does_not_get_stays_accepted_and_is_told_of(tmp_path):
+    with running(tmp_path) as cloud:
+        assert cloud.send(internetMessageId="<lost@contoso.com>").status_code == 202
+
+        log = eventually(lambda: next((line for line in log_of(cloud) if "<lost@contoso.com>" in line), None))
+
+        assert "MailDev" in log
+        assert "Is it running?" in log
+        assert [mail.internet_message_id for mail in cloud.control.mails()] == ["<lost@contoso.com>"]
+
+
+def log_of(cloud):
+    return cloud.program.log.read_text().splitlines()
+
+
+# Certificates
+
+
+def test_certificates_are_private_and_used_again(tmp_path):
+    with running(tmp_path) as first:
+        before = {path.name: path.read_bytes() for path in tmp_path.glob("*.pem")}
+        assert first.control.mails() == []
+    with running(tmp_path) as second:
+        assert {path.name: path.read_bytes() for path in tmp_path.glob("*.pem")} == before
+        assert second.control.mails() == []
+
+    assert set(before) == {"ca.pem", "cloud.pem"}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("*.pem")} == {0o600}
+
+
+def test_certificates_that_cannot_be_used_are_made_anew(tmp_path):
+    (tmp_path / "ca.pem").write_text("torn")
+    (tmp_path / "cloud.pem").write_text("torn")
+
+    with running(tmp_path) as cloud:
+        assert cloud.control.mails() == []
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
+def test_the_server_certificate_is_good_for_every_name_of_this_machine(cloud, host):
+    trust = ssl.create_default_context(cafile=cloud.folder / "ca.pem")
+    # The default from Python 3.13 on.
+    trust.verify_flags |= ssl.VERIFY_X509_STRICT
+
+    with (
+        socket.create_connection(("127.0.0.1", cloud.port), timeout=5) as plain,
+        trust.wrap_socket(plain, server_hostname=host) as secure,
+    ):
+        assert secure.version() == "TLSv1.3"
+
+
+# Start and end
+
+
+def test_it_prints_one_line_when_it_is_ready(cloud):
+    assert log_of(cloud)[0] == f"The local cloud answers on https://localhost:{cloud.port}."
+
+
+def test_it_listens_on_loopback_only(cloud):
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        # Any other address of this network would do; this one needs no knowledge of the machine.
+        assert probe.connect_ex(("127.0.0.2", cloud.port)) != 0
+
+
+def test_it_stops_within_a_second_even_while_a_request_hangs(tmp_path):
+    with running(tmp_path) as cloud:
+        number = cloud.control.fault(Fault(call="sendMail", outcome="hang"))
+        failures = []
+
+        def send():
+            try:
+                cloud.send()
+            except requests.RequestException as error:
+                failures.append(error)
+
+        hanging = threading.Thread(target=send)
+        hanging.start()
+        eventually(lambda: cloud.control.hits(number))
+
+        started = time.monotonic()
+        cloud.program.process.terminate()
+        cloud.program.process.wait(5)
+
+        assert time.monotonic() - started < 1
+        hanging.join()
+        assert len(failures) == 1
+        assert len(log_of(cloud)) == 1
+
+
+def test_a_caller_who_leaves_in_the_middle_of_a_request_leaves_no_trace_in_the_log(cloud):
+    trust = ssl.create_default_context(cafile=cloud.folder / "ca.pem")
+    with closing(http.client.HTTPSConnection("localhost", cloud.port, context=trust, timeout=5)) as connection:
+        connection.putrequest("POST", "/v1.0/users/shop@contoso.com/sendMail")
+        connection.putheader("Content-Length", "1000")
+        connection.endheaders(b"{")
+        eventually(lambda: cloud.control.traffic().most_in_flight)
+
+    assert cloud.send().status_code == 202
+    assert "Traceback" not in cloud.program.log.read_text()
+
+
+def test_a_taken_port_is_named(cloud, tmp_path):
+    command = [sys.executable, "-m", "mailer.local.cloud", "--port", str(cloud.port), "--folder", str(tmp_path)]
+
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False, cwd=programs.ROOT)
+
+    assert ended.returncode != 0
+    assert str(cloud.port) in ended.stderr
+    assert "in use" in ended.stderr
+
+
+def test_a_reset_is_a_tcp_reset_and_not_an_ordinary_end(cloud):
+    cloud.control.fault(Fault(call="discovery", outcome="reset", times=1))
+    trust = ssl.create_default_context(cafile=cloud.folder / "ca.pem")
+
+    with closing(http.client.HTTPSConnection("localhost", cloud.port, context=trust, timeout=5)) as connection:
+        connection.connect()
+        # Beneath TLS, since Python 3.11 shows a reset there as an ordinary end.
+        with socket.socket(fileno=os.dup(connection.sock.fileno())) as beneath:
+            beneath.settimeout(5)
+            connection.request("GET", f"/{seed.TENANT}/v2.0/.well-known/openid-configuration")
+            with pytest.raises(ConnectionResetError):
+                list(iter(lambda: beneath.recv(4096), b""))
