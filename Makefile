@@ -3,21 +3,25 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help run demo test check lock install clean
+.PHONY: help run services demo test check lock install clean
 
 help:
-	@echo "make run     start everything on this machine, send two mails, stay up until Ctrl-C"
-	@echo "make demo    the same, check that both mails arrived, stop"
-	@echo "make test    all tests"
-	@echo "make check   format, lint, types, layout"
-	@echo "make lock    pin the development packages anew"
-	@echo "make clean   remove all that was installed or written here"
+	@echo "make run       start everything on this machine, send two mails, stay up until Ctrl-C"
+	@echo "make services  all but the function host, for func start"
+	@echo "make demo      the same, check that both mails arrived, stop"
+	@echo "make test      all tests"
+	@echo "make check     format, lint, types, layout"
+	@echo "make lock      pin the development packages anew"
+	@echo "make clean     remove all that was installed or written here"
 
 install:
 	@$(PYTHON) mailer/local/install.py --venv $(VENV)
 
 run: install
 	@$(BIN)/python -m mailer.local run
+
+services: install
+	@$(BIN)/python -m mailer.local services
 
 demo: install
 	@$(BIN)/python -m mailer.local demo

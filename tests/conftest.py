@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from mailer.local import programs
+from mailer.local.stack import Ports, Stack
 
 # A development machine may send through a proxy; the parts below are on this machine.
 os.environ["NO_PROXY"] = "localhost,127.0.0.1"
@@ -48,3 +49,10 @@ def inbox(tmp_path_factory):
     maildev.start()
     yield Inbox(smtp_port=smtp, url=f"http://127.0.0.1:{web}")
     maildev.stop()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory):
+    """All of mailer running, function host included."""
+    with Stack(tmp_path_factory.mktemp("stack"), ports=Ports.free()) as running:
+        yield running

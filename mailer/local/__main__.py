@@ -1,4 +1,4 @@
-"""python -m mailer.local run | demo: everything that mailer needs on this machine, and two mails through it."""
+"""python -m mailer.local run | services | demo: all that mailer needs on this machine, and two mails through it."""
 
 import argparse
 import shutil
@@ -8,7 +8,7 @@ import time
 
 from mailer.local import demo
 from mailer.local.programs import ROOT, CannotStart
-from mailer.local.stack import Ports, Stack, core_tools
+from mailer.local.stack import Stack, core_tools
 
 FOLDER = ROOT / ".local"
 
@@ -16,12 +16,16 @@ FOLDER = ROOT / ".local"
 def main() -> int:
     """0, or 1 with the reason."""
     parser = argparse.ArgumentParser(prog="python -m mailer.local", description=__doc__)
-    parser.add_argument("what", choices=["run", "demo"], help="stay up until Ctrl-C, or check both mails and stop")
+    parser.add_argument(
+        "what",
+        choices=["run", "services", "demo"],
+        help="send two mails and stay up until Ctrl-C; stay up without the function host; check both mails and stop",
+    )
     what = parser.parse_args().what
-    for name in ("SIGTERM", "SIGHUP"):
-        signal.signal(getattr(signal, name), signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
-        run(check=what == "demo")
+        run(what)
     except (CannotStart, demo.DemoFailed) as reason:
         print(f"\n{reason}\nLogs: {FOLDER}", file=sys.stderr)
         return 1
@@ -30,35 +34,39 @@ def main() -> int:
     return 0
 
 
-def run(*, check: bool) -> None:
-    """Start all, send two mails; then check them, or stay up and show what the host prints."""
-    for data in ("azurite", "maildev"):
-        shutil.rmtree(FOLDER / data, ignore_errors=True)
-    for log in FOLDER.glob("*.log"):
-        log.unlink()
-    print("Starting Azurite, MailDev, the local cloud and the function host …", flush=True)
-    with Stack(FOLDER, ports=Ports()) as stack:
-        host = (
-            "func start (Azure Functions Core Tools)"
-            if core_tools()
-            else "mailer's embedded host (func is not installed)"
-        )
-        print(f"The app runs on {host}.\n", flush=True)
-        mails = [demo.by_http(stack), demo.by_queue(stack)]
-        for mail in mails:
-            print(demo.follow(stack, mail), flush=True)
-        if check:
+def run(what: str) -> None:
+    """Start all that is asked for, send two mails through it, and stay up unless they were to be checked."""
+    _forget_the_last_run()
+    host = "Core Tools' func" if core_tools() else "mailer's embedded function host (func is not installed)"
+    parts = ["Azurite", "MailDev", "the local cloud", *([] if what == "services" else [host])]
+    print(f"Starting {', '.join(parts)} …\n", flush=True)
+    with Stack(FOLDER, host=what != "services") as stack:
+        if what == "services":
+            print("Everything is up but the function host: start it with func start.", flush=True)
+        else:
+            mails = [demo.by_http(stack), demo.by_queue(stack)]
             for mail in mails:
-                print(demo.check(stack, mail), flush=True)
-            return
-        print(f"\nInbox    {stack.inbox}\nApp      {stack.url}/emails\nHealth   {stack.url}/health")
-        print(f"Logs     {FOLDER}\n\nCtrl-C stops everything. What the function host says:\n", flush=True)
+                print(demo.follow(stack, mail), flush=True)
+            if what == "demo":
+                for mail in mails:
+                    print(demo.check(stack, mail), flush=True)
+                return
+            print(f"\nApp      {stack.url}/emails\nHealth   {stack.url}/health")
+        print(f"Inbox    {stack.inbox}\nLogs     {FOLDER}\n\nCtrl-C stops everything.\n", flush=True)
         _stay_up(stack)
 
 
+def _forget_the_last_run() -> None:
+    for data in ("azurite", "maildev"):
+        shutil.rmtree(FOLDER / data, ignore_errors=True)
+    for log in FOLDER.glob("*.log"):
+        if log.name != "install.log":
+            log.unlink()
+
+
 def _stay_up(stack: Stack) -> None:
-    """Show the host's log until Ctrl-C; raises CannotStart if a program ends by itself."""
-    with stack.host.log.open(errors="replace") as log:
+    """Show what the last program of the stack prints until Ctrl-C; raises CannotStart if any ends by itself."""
+    with stack.programs[-1].log.open(errors="replace") as log:
         while True:
             print(log.read(), end="", flush=True)
             for program in stack.programs:

@@ -42,20 +42,18 @@ class Ports:
 class Stack:
     """Everything up inside a `with`, everything down after it; raises programs.CannotStart."""
 
-    def __init__(self, folder: Path, *, ports: Ports | None = None, app: Path = ROOT) -> None:
+    def __init__(self, folder: Path, *, ports: Ports | None = None, host: bool = True, app: Path = ROOT) -> None:
         self.folder = folder
         self.ports = ports or Ports()
         self.azurite = programs.azurite(folder, blob=self.ports.blob, queue=self.ports.queue, table=self.ports.table)
         self.maildev = programs.maildev(folder, smtp=self.ports.smtp, web=self.ports.inbox)
         self.cloud = programs.cloud(folder, port=self.ports.cloud, smtp_port=self.ports.smtp)
         self.host = _host(folder, self.ports.host, {**os.environ, **self.settings()}, app)
+        self.programs: tuple[Program, ...] = (self.azurite, self.maildev, self.cloud)
+        if host:
+            self.programs += (self.host,)
         self.url = f"http://localhost:{self.ports.host}/api"
         self.inbox = f"http://localhost:{self.ports.inbox}"
-
-    @property
-    def programs(self) -> tuple[Program, ...]:
-        """In the order in which they start."""
-        return self.azurite, self.maildev, self.cloud, self.host
 
     def settings(self) -> dict[str, str]:
         """The app settings: those of the example, at this stack's own addresses."""
@@ -78,12 +76,12 @@ class Stack:
         try:
             for program in self.programs:
                 program.refuse_taken_ports()
-            for program in self.programs[:-1]:
+            for program in (self.azurite, self.maildev, self.cloud):
                 program.launch()
-            for program in self.programs[:-1]:
+            for program in (self.azurite, self.maildev, self.cloud):
                 program.wait_until_ready()
-            self.host.launch()  # trusts the cloud's CA, which is there only now
-            self.host.wait_until_ready()
+            if self.host in self.programs:
+                self.host.start()  # only now, because it trusts the cloud's certificate authority
         except BaseException:
             self._stop()
             raise

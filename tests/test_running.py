@@ -1,0 +1,125 @@
+"""The whole of mailer as a user starts it: real processes, real HTTP, real queue, real inbox."""
+
+import email
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import requests
+
+from mailer.local import demo
+from mailer.local.programs import ROOT, CannotStart, answers
+from mailer.local.stack import Ports, Stack
+
+
+def test_a_mail_by_http_arrives_as_rendered(stack):
+    mail = demo.by_http(stack)
+
+    assert "queued" in demo.follow(stack, mail)
+    assert "Order 7 is confirmed" in demo.check(stack, mail)
+
+
+def test_a_mail_by_queue_arrives_as_rendered_under_the_id_made_from_its_message(stack):
+    demo.by_http(stack)  # the queue is made when it is first missed
+
+    mail = demo.by_queue(stack)
+
+    assert "sent" in demo.follow(stack, mail)
+    assert "Order 8 is confirmed" in demo.check(stack, mail)
+
+
+def test_the_health_page_finds_everything_in_order(stack):
+    reply = requests.get(f"{stack.url}/health", timeout=30)
+
+    assert reply.status_code == 200
+    assert reply.json() == {
+        "status": "ok",
+        "parts": {part: {"status": "ok"} for part in ("settings", "table", "queue", "graph_token")},
+    }
+
+
+def test_bcc_headers_importance_and_reply_to_reach_the_inbox(stack):
+    request = {
+        "from": "alerts@contoso.com",
+        "to": "Ada <ada@example.com>",
+        "cc": [{"address": "grace@example.com", "name": "Grace"}],
+        "bcc": "secret@example.com",
+        "reply_to": "desk@example.com",
+        "subject": "Disk full — web-3",
+        "text": "92 % used",
+        "headers": {"x-order": "7"},
+        "importance": "high",
+    }
+
+    accepted = requests.post(f"{stack.url}/emails", json=request, timeout=30).json()
+    demo.follow(stack, demo.Sent(door="HTTP", id=accepted["id"], request=request))
+    mail = caught(stack, accepted["id"])
+
+    assert mail["subject"] == "Disk full — web-3"
+    assert mail["text"].strip() == "92 % used"
+    assert mail["from"] == [{"address": "alerts@contoso.com", "name": ""}]
+    assert mail["to"] == [{"address": "ada@example.com", "name": "Ada"}]
+    assert mail["cc"] == [{"address": "grace@example.com", "name": "Grace"}]
+    assert "secret@example.com" in [to["address"] for to in mail["envelope"]["to"]]
+    raw = email.message_from_string(requests.get(f"{stack.inbox}/api/email/{mail['id']}/source", timeout=30).text)
+    assert raw["Bcc"] is None
+    assert raw["x-order"] == "7"
+    assert raw["Reply-To"] == "desk@example.com"
+    assert raw["Importance"] == "high"
+
+
+def caught(stack, mail_id):
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        for mail in requests.get(f"{stack.inbox}/api/email", timeout=30).json():
+            if mail_id in mail["headers"]["message-id"]:
+                return mail
+        time.sleep(0.1)
+    pytest.fail(f"{mail_id} is not in the inbox")
+
+
+def test_a_taken_port_is_named_in_one_sentence_and_nothing_is_left_running(tmp_path, stack):
+    ports = Ports.free()
+    taken = Ports(**{**vars(ports), "host": stack.ports.host})
+
+    with pytest.raises(CannotStart, match=f"needs port {stack.ports.host}, and something listens there already"):
+        Stack(tmp_path, ports=taken).__enter__()
+
+    assert not any(answers(port) for port in (ports.blob, ports.smtp, ports.cloud))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_make_run_stays_up_and_ends_on_a_signal_with_no_process_left(tmp_path, number):
+    # On the ports of its own documentation, as a user has it; a run that is up already would be in the way.
+    if any(answers(port) for port in vars(Ports()).values()):
+        pytest.skip("a local run is up on the usual ports")
+    log = tmp_path / "run.log"
+    with log.open("wb") as out:
+        run = subprocess.Popen([sys.executable, "-m", "mailer.local", "run"], cwd=ROOT, stdout=out, stderr=out)
+    try:
+        deadline = time.monotonic() + 60
+        while "Ctrl-C stops everything" not in log.read_text() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert log.read_text().count("→ sent") == 2
+        assert "http://localhost:1080" in log.read_text()
+    finally:
+        run.send_signal(number)
+        run.wait(30)
+
+    assert "Stopped." in log.read_text()
+    assert not any(answers(port) for port in vars(Ports()).values())
+
+
+def test_core_tools_are_used_if_they_are_installed(tmp_path, monkeypatch):
+    func = tmp_path / "func"
+    func.write_text("#!/bin/sh\n")
+    func.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+    stack = Stack(tmp_path, ports=Ports.free())
+
+    assert stack.host.command == [str(func), "start", "--port", str(stack.ports.host)]
+    assert stack.host.env["MAILER_SENDERS"].endswith("alerts@contoso.com")
