@@ -27,14 +27,8 @@ STATUS_BY_CLASS: dict[type[Exception], int] = {
     UnknownMail: 404,
     TryLater: 503,
     ConfigError: 503,
+    MailerError: 500,
 }
-
-try:
-    read_settings(os.environ)
-except ConfigError as wrong:
-    # The functions must come up all the same: a worker that fails here takes even the health page away.
-    for problem in wrong.problems:
-        log.error("setting_wrong %s", problem)  # noqa: TRY400 - where in the code says nothing here
 
 
 @app.route("emails", methods=["POST"])
@@ -55,17 +49,22 @@ def get_health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - th
     return _answer(_health)
 
 
-@app.queue_trigger(
-    arg_name="msg",
-    queue_name=os.environ.get("MAILER_QUEUE", "emails"),
-    connection=storage_connection(os.environ),
-)
 def deliver_email(msg: func.QueueMessage) -> None:
     """Send one mail from the queue."""
     from mailer.deliver import QueuedMessage
 
     message = QueuedMessage(body=msg.get_body(), id=str(msg.id), inserted_at=msg.insertion_time)
     wiring.delivery().deliver(message)
+
+
+try:
+    queue = read_settings(os.environ).queue
+except ConfigError as wrong:
+    # HTTP goes on, for the health page tells what is wrong; mails wait on the queue until it is mended.
+    for problem in wrong.problems:
+        log.error("setting_wrong %s", problem)  # noqa: TRY400 - where in the code says nothing here
+else:
+    app.queue_trigger(arg_name="msg", queue_name=queue, connection=storage_connection(os.environ))(deliver_email)
 
 
 def _post(req: func.HttpRequest) -> func.HttpResponse:

@@ -42,7 +42,13 @@ def accept(request: MailRequest, *, ledger: Ledger, put: Put, clock: Callable[[]
 
 
 def _accept_new(request: MailRequest, record: MailRecord, *, ledger: Ledger, put: Put) -> None:
-    recorded = ledger.write(record)
+    try:
+        recorded = ledger.write(record)
+    except TryLater:
+        if not request.idempotency_key:  # with a key, the record may be that of the same request beside this one
+            with contextlib.suppress(TryLater):
+                ledger.withdraw(record)
+        raise
     try:
         _queue(request, recorded, put=put)
     except TryLater:

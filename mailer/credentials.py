@@ -154,10 +154,11 @@ def _read_secret(vault: SecretClient, name: str) -> Secret:
 def _refusal(error: ClientAuthenticationError) -> TryLater:
     """What a failed token request means; Microsoft's codes are hints, so an unknown one may pass."""
     found = re.search(r"AADSTS\d+", str(error))
-    if not found:
+    # An unknown tenant shows when the SDK looks for its token endpoint, and without a code.
+    code = found[0] if found else "AADSTS90002" if "authority configuration" in str(error) else ""
+    if not code or isinstance(error.__cause__, AzureError):
         reason = type(error.__cause__ or error).__name__
         return TryLater(f"Entra does not give a token now ({reason}).", code="token_unavailable")
-    code = found[0]
     if code in _PASSING:
         return TryLater(f"Entra does not give a token now ({code}).", code=code)
     mend = _MEND.get(code, "Look the code up at https://login.microsoftonline.com/error.")

@@ -47,14 +47,8 @@ class TableLedger:
             if record.version is None:
                 answer = self._ask(lambda: self._table.create_entity(entity))
             else:
-                answer = self._ask(
-                    lambda: self._table.update_entity(
-                        entity,
-                        mode=UpdateMode.MERGE,
-                        etag=record.version,
-                        match_condition=MatchConditions.IfNotModified,
-                    )
-                )
+                condition = _unchanged(record.version)
+                answer = self._ask(lambda: self._table.update_entity(entity, mode=UpdateMode.MERGE, **condition))
         except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as error:
             return self._mine_after_all(record, error)
         return replace(record, version=answer["etag"])
@@ -75,14 +69,11 @@ class TableLedger:
             return None
 
     def withdraw(self, record: MailRecord) -> None:
-        """Take back a record, as it was at its version; raises Conflict, TryLater."""
+        """Take back a record, if it is as it was at its version; raises Conflict, TryLater."""
         partition, row = _row(record.id)
+        condition = _unchanged(record.version) if record.version else {}
         try:
-            self._ask(
-                lambda: self._table.delete_entity(
-                    partition, row, etag=record.version, match_condition=MatchConditions.IfNotModified
-                )
-            )
+            self._ask(lambda: self._table.delete_entity(partition, row, **condition))
         except ResourceModifiedError as error:
             raise Conflict(record.id) from error
 
@@ -94,19 +85,13 @@ class TableLedger:
         try:
             self._ask(lambda: self._table.create_entity(entity))
         except ResourceExistsError:
-            kept = self._ask(lambda: self._table.get_entity(_KEYS, row))
-            if kept["expires_at"] > now:
-                return KeyOwner(id=kept["mail"], digest=kept["digest"])
             try:
-                self._ask(
-                    lambda: self._table.update_entity(
-                        entity,
-                        mode=UpdateMode.REPLACE,
-                        etag=kept.metadata["etag"],
-                        match_condition=MatchConditions.IfNotModified,
-                    )
-                )
-            except ResourceModifiedError:
+                kept = self._ask(lambda: self._table.get_entity(_KEYS, row))
+                if kept["expires_at"] > now:
+                    return KeyOwner(id=kept["mail"], digest=kept["digest"])
+                condition = _unchanged(kept.metadata["etag"])
+                self._ask(lambda: self._table.update_entity(entity, mode=UpdateMode.REPLACE, **condition))
+            except (ResourceModifiedError, ResourceNotFoundError):  # somebody else took it over or cleaned it up
                 return self.own_key(key, owner, now=now)
         return owner
 
@@ -131,6 +116,10 @@ class TableLedger:
             status = error.status_code if isinstance(error, HttpResponseError) else None
             message = f"Table Storage does not answer as it should ({type(error).__name__}, status {status})."
             raise TryLater(message, code="storage_unavailable") from error
+
+
+def _unchanged(version: str | None) -> dict[str, Any]:
+    return {"etag": version, "match_condition": MatchConditions.IfNotModified}
 
 
 def _row(mail_id: str) -> tuple[str, str]:

@@ -110,7 +110,7 @@ class Ledger(Protocol):
         """The record, or None."""
 
     def withdraw(self, record: MailRecord) -> None:
-        """Take back a record, as it was at its version; raises Conflict, TryLater."""
+        """Take back a record, if it is as it was at its version; raises Conflict, TryLater."""
 
     def own_key(self, key: str, owner: KeyOwner, *, now: datetime) -> KeyOwner:
         """Give the key to this mail unless it belongs to another one; returns whose it is."""

@@ -1,6 +1,7 @@
 """Mails onto the queue, now or later, and those that nobody can send onto the poison queue."""
 
 import contextlib
+import math
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
@@ -31,7 +32,7 @@ class Outbox:
     def put(self, request: MailRequest, envelope: Envelope, *, after: timedelta = timedelta()) -> None:
         """Queue the mail, to be delivered after this delay; raises TryLater."""
         text = write_message(request.as_json(), envelope.model_dump())
-        delay = int(min(after, MAX_DELAY).total_seconds())
+        delay = math.ceil(min(after, MAX_DELAY).total_seconds())
         _ask(self._queue, lambda: self._queue.send_message(text, visibility_timeout=delay, time_to_live=FOREVER))
 
     def bury(self, text: str) -> None:

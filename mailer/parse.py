@@ -1,6 +1,7 @@
 """Bytes to a MailRequest, with every problem named at once. Touches nothing but what it is handed."""
 
 import difflib
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -43,20 +44,20 @@ class Rules:
 def parse(body: bytes, *, rules: Rules, key: str | None = None) -> MailRequest:
     """The request in an HTTP body; `key` is that of the Idempotency-Key header. Raises InvalidRequest."""
     members = read_object(body)
+    problems = []
     if key is not None:
-        if members.get("idempotency_key", key) != key:
-            message = (
-                "The Idempotency-Key header and `idempotency_key` differ; give one of them, or the same key twice."
-            )
-            raise _invalid(message, target="idempotency_key")
+        if members.get("idempotency_key") not in (None, key):
+            message = "The Idempotency-Key header and `idempotency_key` differ: give one of them, or the same in both."
+            problems.append(_validation(message, target="idempotency_key"))
         members["idempotency_key"] = key
-    return read_request(members, rules=rules)
+    return read_request(members, rules=rules, problems=problems)
 
 
 def read_object(body: bytes) -> dict[str, Any]:
     """The JSON object in these bytes. Raises InvalidRequest."""
     try:
         members = pydantic_core.from_json(body.removeprefix(b"\xef\xbb\xbf"), allow_inf_nan=False)
+        json.dumps(members, allow_nan=False)  # a number like 1e999 has become infinite
     except ValueError as error:
         raise _invalid(f"The request must be a JSON object in UTF-8; this is not JSON: {error}.") from None
     if not isinstance(members, dict):
@@ -64,9 +65,9 @@ def read_object(body: bytes) -> dict[str, Any]:
     return members
 
 
-def read_request(members: dict[str, Any], *, rules: Rules) -> MailRequest:
-    """The request that these members make. Raises InvalidRequest with every problem, whichever member it is in."""
-    request, problems = None, []
+def read_request(members: dict[str, Any], *, rules: Rules, problems: Iterable[Problem] = ()) -> MailRequest:
+    """The request that these members make, with the problems known so far. Raises InvalidRequest with all of them."""
+    request, problems = None, list(problems)
     try:
         request = MailRequest.model_validate(members)
     except ValidationError as invalid:

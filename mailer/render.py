@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import jinja2.runtime
 import jinja2.sandbox
+import jinja2.utils
 
 from mailer.errors import InvalidRequest, Problem
 from mailer.mail import Content, MailRequest, TemplateUse
-from mailer.variables import Missing, noting_missing
+from mailer.variables import Missing, note_path, noting_missing
 
 PACKAGED = Path(__file__).parent / "templates"
 
@@ -32,6 +34,7 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": str}
 
     def names(self) -> list[str]:
         """The ids of all templates."""
@@ -55,19 +58,19 @@ class Templates:
         is_html = (self._folder / use.id / "body.html").exists()
         # One pass over both files, so that what each of them misses is named at once.
         with noting_missing(use.variables) as missing:
-            subject = self._text(f"{use.id}/subject.txt", use.variables)
-            body = self._text(f"{use.id}/body.{'html' if is_html else 'txt'}", use.variables)
+            subject = self._text(f"{use.id}/subject.txt", use.variables, missing)
+            body = self._text(f"{use.id}/body.{'html' if is_html else 'txt'}", use.variables, missing)
         if missing:
             raise InvalidRequest(_missing(use.id, path) for path in missing)
         return Content(subject=" ".join(subject.split()), body=body, content_type="html" if is_html else "text")
 
-    def _text(self, name: str, variables: Mapping[str, Any]) -> str:
+    def _text(self, name: str, variables: Mapping[str, Any], missing: list[str]) -> str:
         try:
             return self._environment.get_template(name).render(variables)
-        except jinja2.UndefinedError:
-            return ""  # has been noted as missing; the rest of the file stays unknown
         except Exception as error:
-            # Whatever the author's template does with the caller's variables; the text may quote them, so it stays out.
+            if missing:  # which explains it, and the rest of the file stays unknown
+                return ""
+            # Whatever the template's author does with the caller's variables; the text may quote them: it stays out.
             message = f"The template file {name} cannot be rendered with these variables: {type(error).__name__}."
             raise _invalid("template_failed", message, "template") from error
 
@@ -82,12 +85,26 @@ def render(request: MailRequest, *, templates: Templates) -> Content:
     return Content(subject=subject, body=request.text or "", content_type="text")
 
 
+class _Context(jinja2.runtime.Context):
+    def resolve_or_missing(self, key: str) -> Any:  # noqa: ANN401 - jinja2's own signature
+        value = super().resolve_or_missing(key)
+        note_path(value, jinja2.utils.missing, key)
+        return value
+
+
 class _Environment(jinja2.sandbox.SandboxedEnvironment):
+    context_class = _Context
+
     def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401 - jinja2's own signature
         """Prefer a variable to a method of the same name, so that `order.items` is what the caller sent."""
-        if isinstance(obj, dict) and attribute in obj:
-            return obj[attribute]
-        return super().getattr(obj, attribute)
+        value = obj[attribute] if isinstance(obj, dict) and attribute in obj else super().getattr(obj, attribute)
+        note_path(value, obj, attribute)
+        return value
+
+    def getitem(self, obj: Any, argument: Any) -> Any:  # noqa: ANN401 - jinja2's own signature
+        value = super().getitem(obj, argument)
+        note_path(value, obj, argument)
+        return value
 
 
 def _missing(template: str, path: str) -> Problem:

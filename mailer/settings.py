@@ -46,6 +46,8 @@ def _url(text: str) -> str:
 def _senders(text: str) -> tuple[str, ...]:
     # A comma inside quotes belongs to a name: "Shop, Contoso" <shop@contoso.com>
     senders = tuple(part.strip() for part in re.findall(r'(?:"[^"]*"|[^,"])+', text) if part.strip())
+    if not senders:
+        raise ValueError
     for sender in senders:
         if not re.fullmatch(r"[^@<>]*<[^@\s<>]+@[^@\s<>]+>|[^@\s<>]+@[^@\s<>]+", sender):
             message = f"'{sender}' is no address"

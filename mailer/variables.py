@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jinja2
+from jinja2.utils import missing
 
 
 @contextlib.contextmanager
@@ -20,9 +21,16 @@ def noting_missing(variables: Mapping[str, Any]) -> Iterator[list[str]]:
         _current.reset(token)
 
 
+def note_path(value: object, parent: object, step: str | int) -> None:
+    """Remember where a value was found just now: one that is no object or list may stand in many places."""
+    rendering = _current.get()
+    if value is not missing and not isinstance(value, dict | list | Missing):
+        rendering.paths[id(value)] = _join(rendering.paths.get(id(parent), ""), step)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Rendering:
-    paths: Mapping[int, str]  # where each object and list lies, by identity
+    paths: dict[int, str]  # where each value lies, by identity
     missing: list[str] = field(default_factory=list)
 
 
@@ -30,12 +38,13 @@ _current: contextvars.ContextVar[_Rendering] = contextvars.ContextVar("rendering
 
 
 def _paths(value: object, path: str) -> Iterator[tuple[int, str]]:
-    """JSON never has the same object in two places, so that its identity tells where it lies."""
-    yield id(value), path
+    """JSON never has the same object or list in two places, so that identity tells where one lies."""
     if isinstance(value, Mapping):
+        yield id(value), path
         for name, part in value.items():
             yield from _paths(part, _join(path, name))
     elif isinstance(value, list):
+        yield id(value), path
         for index, part in enumerate(value):
             yield from _paths(part, _join(path, index))
 
@@ -52,10 +61,12 @@ class Missing(jinja2.Undefined):
     __slots__ = ()
 
     def _note(self) -> str:
+        if self._undefined_name is None:  # no variable, such as the first entry of an empty list
+            raise jinja2.TemplateRuntimeError(self._undefined_hint)
         path = self._path()
-        missing = _current.get().missing
-        if path not in missing:
-            missing.append(path)
+        noted = _current.get().missing
+        if path not in noted:
+            noted.append(path)
         return path
 
     def _path(self) -> str:
@@ -69,7 +80,7 @@ class Missing(jinja2.Undefined):
         return f"{self._note()} is missing"
 
     def __getattr__(self, name: str) -> "Missing":
-        if name.startswith("__"):
+        if name.startswith("__") or name in {"unsafe_callable", "alters_data"}:  # asked for by Python and the sandbox
             raise AttributeError(name)
         return Missing(obj=self, name=name)
 
@@ -97,3 +108,4 @@ class Missing(jinja2.Undefined):
         return False
 
     __hash__ = jinja2.Undefined.__hash__
+    __round__ = jinja2.Undefined._fail_with_undefined_error  # noqa: SLF001 - as its other operations do

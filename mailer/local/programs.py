@@ -1,6 +1,9 @@
 """The programs of a local run as child processes: start, wait until the port answers, stop."""
 
+import contextlib
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -75,20 +78,25 @@ class Program:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End the program, by force if it does not go by itself."""
+        """End the program and what it started, by force if they do not go by themselves."""
         if self.process is None or self.process.poll() is not None:
             return
-        self.process.terminate()
-        try:
+        self._signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(STOP_WITHIN)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        self.kill()
 
     def kill(self) -> None:
         """SIGKILL: nothing the program could do about it."""
         if self.process is not None:
-            self.process.kill()
+            self._signal(signal.SIGKILL)
             self.process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To the whole session, for a program may be a wrapper around another one."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
 
     def last_words(self) -> str:
         """The end of what the program printed."""

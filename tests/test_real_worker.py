@@ -1,0 +1,75 @@
+"""The app in Microsoft's own worker library: the loader and the converters that Azure uses, and nothing of our host."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mailer.local.programs import ROOT
+from mailer.local.stack import Ports, Stack
+
+pytest.importorskip("azure_functions_runtime", reason="Microsoft's worker library exists for Python 3.13 and later")
+
+# A process of its own, as in Azure: the app reads its settings from the environment, once.
+IN_THE_WORKER = """
+import json, pathlib, sys
+from datetime import UTC, datetime
+from azure.storage.queue import QueueClient
+from tests.worker import Worker
+
+worker = Worker(pathlib.Path.cwd())
+request = {"to": "ada@example.com", "subject": "From Microsoft's worker", "text": "Hello"}
+status, headers, body = worker.invoke_http(
+    "post_email", method="POST", url="https://mailer.example.com/api/emails?code=key", body=json.dumps(request).encode()
+)
+accepted = json.loads(body)
+queue = QueueClient.from_connection_string(sys.argv[1], "emails")
+message = queue.receive_message()
+worker.invoke_queue("deliver_email", message.content, {
+    "Id": message.id,
+    "DequeueCount": "1",
+    "InsertionTime": message.inserted_on.isoformat(),
+    "ExpirationTime": message.expires_on.isoformat(),
+    "NextVisibleTime": datetime.now(UTC).isoformat(),
+    "PopReceipt": message.pop_receipt,
+})
+_, _, record = worker.invoke_http(
+    "get_email", method="GET", url="https://mailer.example.com/api/emails/x", route_params={"id": accepted["id"]}
+)
+print(json.dumps({
+    "functions": worker.names(),
+    "accepted": [status, headers["location"], accepted],
+    "record": json.loads(record),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    with Stack(tmp_path_factory.mktemp("worker"), ports=Ports.free(), host=False) as services:
+        done = subprocess.run(
+            [sys.executable, "-c", IN_THE_WORKER, services.storage],
+            cwd=ROOT,
+            env={**os.environ, **services.settings(), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        yield json.loads(done.stdout.splitlines()[-1])
+
+
+def test_the_worker_finds_every_function(answers):
+    assert sorted(answers["functions"]) == ["deliver_email", "get_email", "get_health", "post_email"]
+
+
+def test_a_mail_accepted_and_delivered_by_the_worker_is_sent(answers):
+    status, location, accepted = answers["accepted"]
+
+    assert status == 202
+    assert location == f"https://mailer.example.com/api/emails/{accepted['id']}"
+    assert answers["record"]["id"] == accepted["id"]
+    assert answers["record"]["status"] == "sent"
