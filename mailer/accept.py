@@ -1,6 +1,5 @@
 """MailRequest to Receipt: record the mail, then queue it. Whoever gets a receipt can rely on the mail."""
 
-import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -43,25 +42,32 @@ def accept(request: MailRequest, *, ledger: Ledger, put: Put, clock: Callable[[]
 
 def _accept_new(request: MailRequest, record: MailRecord, *, ledger: Ledger, put: Put) -> None:
     try:
-        recorded = ledger.write(record)
+        record = ledger.write(record)
+        _queue(request, record, put=put)
     except TryLater:
-        if not request.idempotency_key:  # with a key, the record may be that of the same request beside this one
-            with contextlib.suppress(TryLater):
-                ledger.withdraw(record)
-        raise
-    try:
-        _queue(request, recorded, put=put)
-    except TryLater:
-        with contextlib.suppress(Conflict):  # it was queued after all, and is already on its way
-            ledger.withdraw(recorded)
+        # With a key, the record may have been promised to a repetition already, and the next one goes on with it.
+        if request.idempotency_key is not None or _taken_back(record, ledger):
             raise
-    log.info("mail_accepted id=%s recipients=%d", recorded.id, request.recipients)
+    log.info("mail_accepted id=%s recipients=%d", record.id, request.recipients)
+
+
+def _taken_back(record: MailRecord, ledger: Ledger) -> bool:
+    """Whether nothing is left of the mail; it may have been queued although that seemed to fail, and be on its way."""
+    try:
+        ledger.withdraw(record)
+    except Conflict:
+        return False
+    except TryLater:
+        log.warning("record_left_behind id=%s", record.id)
+    return True
 
 
 def _accept_again(request: MailRequest, mail: str, *, ledger: Ledger, put: Put) -> None:
     """The first answer once more, having done what a crash during the first one may have left undone."""
     record = ledger.read(mail)
-    if record and record.status is Status.QUEUED and not record.attempts:
+    if record is None:
+        raise TryLater("The same request is being accepted at this moment.", code="accepting")
+    if record.status is Status.QUEUED and not record.attempts:
         # Perhaps its message was never written. If it was, there are two now, and one claim.
         _queue(request, record, put=put)
 

@@ -51,7 +51,7 @@ def send_mail_body(mail: RenderedMail) -> dict[str, Any]:
     return {"message": message, "saveToSentItems": request.save_to_sent_items}
 
 
-def send_mail_headers(mail: RenderedMail, token: str) -> dict[str, str]:
+def request_headers(mail: RenderedMail, token: str) -> dict[str, str]:
     """The mail's id is the client-request-id, by which Microsoft's support finds a request."""
     return {
         "Authorization": f"Bearer {token}",
@@ -78,6 +78,31 @@ def check_reply(status: int, headers: Mapping[str, str], body: bytes) -> str:
     code = error_code(body)
     said = " ".join(filter(None, [f"Graph answered {status}", code, request_id and f"(request-id {request_id})"]))
     raise _refusal(status, code, retry_after(headers), said)
+
+
+def sent_items_path(mail: RenderedMail) -> str:
+    """Where the copy of this mail in Sent Items is looked for; needs a permission that sending does not."""
+    query = quote(f"internetMessageId eq '{message_id(mail)}'", safe="")
+    return (
+        f"{API}/users/{quote(mail.sender.address, safe='@')}/mailFolders/sentitems/messages?$filter={query}&$select=id"
+    )
+
+
+def read_sent_items(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether the mail is in Sent Items; raises Misconfigured without the permission, TryLater without an answer."""
+    code = error_code(body)
+    name = code or f"http_{status}"
+    if status in {401, 403}:
+        message = f"Graph answered {name} when asked for Sent Items. {_GRANT_READ}"
+        raise Misconfigured(message, code=name)
+    if status != 200:  # noqa: PLR2004 - the one status that has the answer
+        message = f"Graph answered {name} when asked for Sent Items."
+        raise TryLater(message, code=name, after=retry_after(headers))
+    try:
+        return bool(json.loads(body)["value"])
+    except (ValueError, KeyError, TypeError) as error:
+        message = "Graph's answer about Sent Items cannot be read."
+        raise TryLater(message, code="unreadable_answer") from error
 
 
 def error_code(body: bytes) -> str:
@@ -119,6 +144,10 @@ def _refusal(status: int, code: str, after: timedelta | None, said: str) -> Refu
 _GRANT = (
     "Grant the app registration the application permission Mail.Send with admin consent, or the Exchange role "
     "'Application Mail.Send' for this mailbox (New-ManagementRoleAssignment); a change takes up to 2 hours to act."
+)
+_GRANT_READ = (
+    "MAILER_ON_UNCERTAIN=verify needs the application permission Mail.Read with admin consent, or the Exchange role "
+    "'Application Mail.Read' for this mailbox."
 )
 _MAILBOX = (
     "Check that the sender is the primary address of a licensed mailbox in this tenant (Get-Mailbox), "

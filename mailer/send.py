@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import requests
 import urllib3.exceptions
@@ -32,21 +32,43 @@ class GraphConnection:
 
         A 401 is answered once with the token that `renew` gives for the refused one.
         """
-        reply = self._post(mail, token)
-        if reply.status_code == requests.codes.unauthorized:
-            reply = self._post(mail, renew(token))
+        body = json.dumps(graph.send_mail_body(mail))
+        reply = self._ask("POST", graph.send_mail_path(mail.sender), mail, token, renew, body)
         return graph.check_reply(reply.status_code, reply.headers, reply.content)
 
-    def _post(self, mail: RenderedMail, token: str) -> requests.Response:
+    def is_sent(self, mail: RenderedMail, token: str, *, renew: Callable[[str], str]) -> bool:
+        """Whether the mail lies in Sent Items; raises Misconfigured without the permission to look, TryLater."""
+        try:
+            reply = self._ask("GET", graph.sent_items_path(mail), mail, token, renew)
+        except Uncertain as doubt:  # looking changes nothing
+            raise TryLater(str(doubt), code=doubt.code) from doubt
+        return graph.read_sent_items(reply.status_code, reply.headers, reply.content)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        mail: RenderedMail,
+        token: str,
+        renew: Callable[[str], str],
+        body: str | None = None,
+    ) -> requests.Response:
+        reply = self._request(method, path, graph.request_headers(mail, token), body)
+        if reply.status_code == requests.codes.unauthorized:
+            reply = self._request(method, path, graph.request_headers(mail, renew(token)), body)
+        return reply
+
+    def _request(self, method: str, path: str, headers: Mapping[str, str], body: str | None) -> requests.Response:
         """Raises TryLater where nothing can have left, Uncertain where the mail may have."""
         idle, self._last_used = time.monotonic() - self._last_used, time.monotonic()
         if idle > IDLE_FOR:
             self._session.close()  # drops the kept connections; the session itself goes on
         try:
-            return self._session.post(
-                self._url + graph.send_mail_path(mail.sender),
-                data=json.dumps(graph.send_mail_body(mail)),
-                headers=graph.send_mail_headers(mail, token),
+            return self._session.request(
+                method,
+                self._url + path,
+                data=body,
+                headers=headers,
                 timeout=(CONNECT_WITHIN, ANSWER_WITHIN),
                 allow_redirects=False,
             )

@@ -1,0 +1,56 @@
+"""Values to test with: each builder gives something valid, and takes what a test is about."""
+
+import json
+from datetime import timedelta
+
+from mailer.errors import Problem
+from mailer.lifecycle import MailRecord, Status
+from mailer.mail import Address, Content, MailRequest, RenderedMail
+from mailer.mail_id import mail_id
+from mailer.parse import Rules, read_request
+from tests.fakes import START
+
+SHOP = Address(address="shop@contoso.com", name="Contoso Shop")
+ALERTS = Address(address="alerts@contoso.com")
+TEMPLATE = "order-confirmation"
+SOME_ID = mail_id(START, b"0123456789")
+
+
+def members(**changes):
+    """A request's members; None leaves one out, and `from_` is `from`."""
+    content = {"to": "ada@example.com", "subject": "Hello", "text": "Hello, Ada"}
+    content |= {name.removesuffix("_"): value for name, value in changes.items()}
+    return {name: value for name, value in content.items() if value is not None}
+
+
+def as_bytes(content):
+    return json.dumps(content).encode()
+
+
+def template_problems(use):
+    """What a set of templates would say that has one template with one variable."""
+    if use.id != TEMPLATE:
+        yield Problem(code="template_not_found", message=f"There is no template `{use.id}`.", target="template.id")
+    elif "order" not in use.variables:
+        yield Problem(code="template_variable_missing", message="`order` is missing.", target="order")
+
+
+RULES = Rules(senders=(SHOP, ALERTS), template_problems=template_problems)
+
+
+def a_request(**changes) -> MailRequest:
+    return read_request(members(**changes), rules=RULES)
+
+
+def a_mail(*, id=SOME_ID, content=None, **changes) -> RenderedMail:  # noqa: A002 - the field's own name
+    content = content or Content(subject="Hello", body="Hello, Ada", content_type="text")
+    return RenderedMail(id=id, request=a_request(**changes), content=content)
+
+
+def a_record(*, at=START, entropy=b"0123456789", **changes) -> MailRecord:
+    known = {"digest": "d1", "template": TEMPLATE, "recipients": 1, "tags": {"flow": "checkout"}}
+    return MailRecord(id=mail_id(at, entropy), **{**known, "times": {Status.QUEUED: at}, **changes})
+
+
+def minutes(number):
+    return timedelta(minutes=number)

@@ -1,0 +1,110 @@
+"""Stand-ins for what lies outside a step: a ledger in memory, a scripted transport for requests, a clock to set."""
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import requests
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+
+from mailer.lifecycle import Conflict, KeyOwner, MailRecord
+
+START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self, now=START):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+    def advance(self, **duration):
+        self.now += timedelta(**duration)
+
+
+class MemoryLedger:
+    """The Ledger in a dictionary; passes the same tests as the one in Table Storage.
+
+    Its versions look and work like Table Storage's: `*` stands for any, and an empty one is none.
+    """
+
+    def __init__(self, *, key_window=timedelta(hours=24)):
+        self.records = {}
+        self._owners = {}
+        self._key_window = key_window
+        self._versions = 0
+        self._lock = threading.Lock()
+
+    def write(self, record):
+        with self._lock:
+            kept = self.records.get(record.id)
+            if record.version == "":
+                raise ValueError("IfNotModified must be specified with etag.")
+            if (kept.version if kept else None) != record.version and not (kept and record.version == "*"):
+                if kept and record.claim and (kept.claim, kept.status) == (record.claim, record.status):
+                    return kept
+                raise Conflict(record.id)
+            self._versions += 1
+            written = replace(record, version=f"W/\"datetime'2026-11-23T12%3A00%3A00.{self._versions:07}Z'\"")
+            self.records[record.id] = _merged(kept, written) if kept else written
+            return written
+
+    def read(self, mail_id):
+        return self.records.get(mail_id)
+
+    def withdraw(self, record):
+        with self._lock:
+            kept = self.records.get(record.id)
+            if kept and record.version and kept.version != record.version:
+                raise Conflict(record.id)
+            self.records.pop(record.id, None)
+
+    def own_key(self, key, owner, *, now):
+        with self._lock:
+            kept, expires_at = self._owners.get(key, (None, now))
+            if kept and expires_at > now:
+                return kept
+            self._owners[key] = KeyOwner(id=owner.id, digest=owner.digest), now + self._key_window
+            return owner
+
+
+def _merged(kept, written):
+    """A write leaves what it does not know as it was."""
+    unknown = {name: getattr(kept, name) for name in MailRecord.__slots__ if getattr(written, name) is None}
+    times = {**kept.times, **written.times}
+    return replace(written, **unknown, times=dict(sorted(times.items(), key=lambda step: step[1])))
+
+
+class ScriptedAdapter(BaseAdapter):
+    """A transport for a real Session: gives the scripted replies in turn, raises the scripted exceptions."""
+
+    def __init__(self, *script):
+        super().__init__()
+        self.requests = []
+        self._script = list(script)
+
+    def send(self, request, **options):
+        self.requests.append(request)
+        self.timeout = options["timeout"]
+        step = self._script.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        status, headers, body = step
+        response = requests.Response()
+        response.status_code, response.headers, response._content = status, CaseInsensitiveDict(headers), body
+        response.request, response.url = request, request.url
+        return response
+
+    def close(self):
+        pass
+
+
+def scripted_session(*script):
+    """A session whose every request is answered by the script, and the adapter that has recorded them."""
+    session, adapter = requests.Session(), ScriptedAdapter(*script)
+    session.mount("https://", adapter)
+    return session, adapter

@@ -1,0 +1,385 @@
+"""The doors: what callers and the host see. Storage is Azurite, Entra, Key Vault and Graph are the local cloud."""
+
+import importlib
+import importlib.util
+import json
+import os
+import re
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+from uuid import uuid4
+
+import azure.functions as func
+import pytest
+from azure.functions.queue import QueueMessage
+from azure.storage.queue import QueueClient
+
+from mailer import wiring
+from mailer.errors import ConfigError, MailerError
+from mailer.local import programs
+from mailer.local.cloud import seed
+from mailer.local.cloud.control import Control
+from tests.builders import as_bytes, members
+
+URL = "https://mailer.example.com/api/emails"
+FOREIGN = ("MAILER_", "MailerStorage", "AzureWebJobsStorage", "AZURE_", "IDENTITY_")
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cloud")
+    port, nowhere = programs.free_ports(2)
+    program = programs.cloud(folder, port=port, smtp_port=nowhere)
+    program.start()
+    with closing(Control(f"https://localhost:{port}", folder / "ca.pem")) as control:
+        yield SimpleNamespace(url=f"https://localhost:{port}", control=control, ca=str(folder / "ca.pem"))
+    program.stop()
+
+
+@pytest.fixture
+def environ(storage, cloud, monkeypatch):
+    """App settings that work."""
+    name = f"t{uuid4().hex}"
+    content = {
+        "MAILER_TENANT_ID": seed.TENANT,
+        "MAILER_CLIENT_ID": seed.CLIENT_ID,
+        "MAILER_KEY_VAULT_URL": cloud.url,
+        "MAILER_AUTHORITY_HOST": cloud.url,
+        "MAILER_GRAPH_URL": cloud.url,
+        "MAILER_SENDERS": "Contoso Shop <shop@contoso.com>",
+        "MAILER_QUEUE": name,
+        "MAILER_TABLE": name,
+        "AzureWebJobsStorage": storage.connection_string,
+        "IDENTITY_ENDPOINT": f"{cloud.url}/msi/token",
+        "IDENTITY_HEADER": seed.IDENTITY_HEADER,
+        "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+        "REQUESTS_CA_BUNDLE": cloud.ca,
+    }
+    cloud.control.reset()
+    for known in [*os.environ]:
+        if known.startswith(FOREIGN):
+            monkeypatch.delenv(known)
+    for setting, text in content.items():
+        monkeypatch.setenv(setting, text)
+    return content
+
+
+class Worker:
+    """A worker that has just started: function_app.py loaded anew, no part made yet."""
+
+    def __init__(self):
+        importlib.reload(wiring)
+        path = Path(__file__).parents[1] / "function_app.py"
+        spec = importlib.util.spec_from_file_location("function_app_under_test", path)
+        self.module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self.module)
+
+    def post(self, content=None, *, url=URL, **headers):
+        body = content if isinstance(content, bytes) else as_bytes(members() if content is None else content)
+        headers = {name.replace("_", "-"): text for name, text in headers.items()}
+        return self.module.post_email(func.HttpRequest("POST", url, headers=headers, body=body))
+
+    def get(self, mail_id):
+        request = func.HttpRequest("GET", f"{URL}/{mail_id}", route_params={"id": mail_id}, body=b"")
+        return self.module.get_email(request)
+
+    def health(self):
+        return self.module.get_health(func.HttpRequest("GET", "https://mailer.example.com/api/health", body=b""))
+
+    def deliver(self, text):
+        at = datetime.fromisoformat("2026-11-23T12:00:00+00:00")
+        self.module.deliver_email(QueueMessage(id="m1", body=text.encode(), insertion_time=at, dequeue_count=1))
+
+    @property
+    def triggers(self):
+        return {one.get_function_name(): one.get_trigger() for one in self.module.app.get_functions()}
+
+
+@pytest.fixture
+def worker(environ):
+    assert environ
+    return Worker()
+
+
+@pytest.fixture
+def queues(environ, storage):
+    """The queue and its poison queue."""
+    clients = [
+        QueueClient.from_connection_string(storage.connection_string, environ["MAILER_QUEUE"] + end)
+        for end in ("", "-poison")
+    ]
+    with clients[0], clients[1]:
+        yield SimpleNamespace(main=clients[0], poison=clients[1])
+
+
+def content(response):
+    assert response.mimetype == "application/json"
+    return json.loads(response.get_body())
+
+
+def error(response, status):
+    assert response.status_code == status
+    envelope = content(response)
+    assert set(envelope) == {"error"}
+    assert {"code", "message", "details"} <= set(envelope["error"])
+    return envelope["error"]
+
+
+# A mail from end to end
+
+
+def test_a_mail_by_http_is_accepted_sent_and_shown(worker, queues, cloud):
+    posted = worker.post(members(tags={"flow": "checkout"}))
+
+    receipt = content(posted)
+    assert (posted.status_code, receipt["status"]) == (202, "queued")
+    assert posted.headers["Location"] == f"{URL}/{receipt['id']}"
+    assert content(worker.get(receipt["id"]))["status"] == "queued"
+
+    (message,) = queues.main.receive_messages()
+    worker.deliver(message.content)
+
+    shown = worker.get(receipt["id"])
+    assert shown.status_code == 200
+    record = content(shown)
+    assert set(record) == {"id", "status", "attempts", "error", "template", "recipients", "tags", "times"}
+    assert (record["status"], record["attempts"], record["error"]) == ("sent", 1, None)
+    assert (record["recipients"], record["tags"]) == (1, {"flow": "checkout"})
+    assert list(record["times"]) == ["queued", "sending", "sent"]
+    assert all(datetime.fromisoformat(instant).tzinfo for instant in record["times"].values())
+    (mail,) = cloud.control.mails()
+    assert (mail.mailbox, mail.subject, mail.client_request_id) == ("shop@contoso.com", "Hello", receipt["id"])
+
+
+def test_a_mail_by_queue_is_sent(worker, cloud):
+    worker.deliver(json.dumps(members()))
+
+    assert len(cloud.control.mails()) == 1
+
+
+def test_a_mail_that_graph_refuses_is_shown_with_its_reason(worker, queues, cloud):
+    cloud.control.set(roles=(), exchange_roles=())
+    receipt = content(worker.post())
+    (message,) = queues.main.receive_messages()
+    worker.deliver(message.content)
+
+    record = content(worker.get(receipt["id"]))
+    assert record["status"] == "queued"
+    assert record["error"]["code"]
+    assert "Mail.Send" in record["error"]["message"]
+
+
+def test_a_bad_message_is_kept_on_the_poison_queue_at_the_first_try(worker, queues):
+    worker.deliver('{"to": "nobody"}')
+
+    (buried,) = queues.poison.receive_messages()
+    reason = json.loads(buried.content)["mailer"]
+    assert (reason["status"], reason["code"]) == ("failed", "validation_error")
+    assert content(worker.get(reason["id"]))["status"] == "failed"
+
+
+# Replies
+
+
+def test_the_location_holds_no_key(worker):
+    posted = worker.post(url=f"{URL}?code=s3cret")
+
+    assert posted.headers["Location"] == f"{URL}/{content(posted)['id']}"
+
+
+def test_the_key_may_come_as_a_header(worker):
+    first, second = worker.post(Idempotency_Key="order-7"), worker.post(Idempotency_Key="order-7")
+
+    assert content(first) == content(second)
+    assert first.headers["Location"] == second.headers["Location"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code", "target"),
+    [
+        ({"to": "nobody"}, 400, "validation_error", "to"),
+        ({"attachments": []}, 400, "not_supported", "attachments"),
+        ({"from_": "eve@example.com"}, 422, "sender_not_allowed", "from"),
+        ({"subject": None, "text": None, "template": {"id": "x"}}, 422, "template_not_found", "template.id"),
+        ({"text": "x" * 65536}, 413, "request_too_large", None),
+    ],
+)
+def test_a_refused_request_is_told_why(worker, changes, status, code, target):
+    reply = error(worker.post(members(**changes)), status)
+
+    assert (reply["code"], reply["target"]) == (code, target)
+    assert reply["details"] == [{"code": code, "message": reply["message"], "target": target}]
+
+
+def test_every_problem_is_among_the_details(worker):
+    reply = error(worker.post(members(to="nobody", from_="eve@example.com")), 400)
+
+    assert {(detail["code"], detail["target"]) for detail in reply["details"]} == {
+        ("validation_error", "to"),
+        ("sender_not_allowed", "from"),
+    }
+
+
+def test_variables_that_are_missing_are_all_named(worker):
+    template = {"id": "order-confirmation", "variables": {"order": {"number": 7, "lines": []}}}
+    reply = error(worker.post(members(subject=None, text=None, template=template)), 422)
+
+    assert reply["code"] == "template_variable_missing"
+    assert [detail["target"] for detail in reply["details"]] == ["customer.name", "order.total"]
+
+
+def test_what_is_no_json_is_refused(worker):
+    assert error(worker.post(b"hello"), 400)["code"] == "validation_error"
+
+
+def test_a_key_cannot_be_used_for_another_mail(worker):
+    worker.post(Idempotency_Key="order-7")
+
+    reply = error(worker.post(members(subject="Another"), Idempotency_Key="order-7"), 409)
+    assert reply["code"] == "invalid_idempotent_request"
+
+
+@pytest.mark.parametrize(
+    "mail_id",
+    ["7", "", "01a20846-fe00-7303-b233-343536373839", "ffffffff-ffff-4fff-8fff-ffffffffffff", "../x", "a" * 5000],
+)
+def test_an_unknown_mail_is_not_found(worker, mail_id):
+    assert error(worker.get(mail_id), 404)["code"] == "not_found"
+
+
+@pytest.mark.usefixtures("environ")
+def test_a_mail_that_cannot_be_stored_is_worth_another_try(storage, monkeypatch):
+    (port,) = programs.free_ports(1)
+    monkeypatch.setenv(
+        "AzureWebJobsStorage", re.sub(r"(TableEndpoint=http://127.0.0.1):\d+", rf"\1:{port}", storage.connection_string)
+    )
+    worker = Worker()
+    worker.module.wiring.STORAGE_NETWORK |= {"retry_total": 0}
+
+    response = worker.post()
+    assert error(response, 503)["code"] == "storage_unavailable"
+    assert float(response.headers["Retry-After"]) > 0
+
+
+def test_every_leaf_of_the_error_tree_has_a_status(worker):
+    def leaves(kind):
+        return [leaf for one in kind.__subclasses__() for leaf in leaves(one)] or [kind]
+
+    by_class = worker.module.STATUS_BY_CLASS
+    assert [leaf for leaf in [*leaves(MailerError), ConfigError] if not issubclass(leaf, tuple(by_class))] == []
+
+
+# Settings that are wrong
+
+
+@pytest.mark.usefixtures("environ")
+def test_with_wrong_settings_every_reply_names_them(monkeypatch):
+    monkeypatch.delenv("MAILER_TENANT_ID")
+    monkeypatch.setenv("MAILER_CLIENT_ID", "x")
+    worker = Worker()
+
+    reply = error(worker.post(), 503)
+    assert [detail["message"].split()[0] for detail in reply["details"]] == ["MAILER_TENANT_ID", "MAILER_CLIENT_ID"]
+    health = worker.health()
+    assert health.status_code == 503
+    assert len(content(health)["parts"]["settings"]["problems"]) == 2
+
+
+@pytest.mark.usefixtures("environ")
+def test_wrong_settings_are_logged_when_the_worker_starts(monkeypatch, caplog):
+    monkeypatch.delenv("MAILER_TENANT_ID")
+    Worker()
+
+    assert "setting_wrong MAILER_TENANT_ID is missing" in caplog.text
+
+
+@pytest.mark.usefixtures("environ")
+def test_with_wrong_settings_mails_wait_on_the_queue(monkeypatch):
+    """A function that only failed would move every mail to the poison queue within minutes."""
+    monkeypatch.delenv("MAILER_TENANT_ID")
+
+    assert set(Worker().triggers) == {"post_email", "get_email", "get_health"}
+
+
+@pytest.mark.parametrize("name", ["MAILER_SENDERS", "AzureWebJobsStorage", "MAILER_QUEUE", "MAILER_MAX_AGE"])
+@pytest.mark.parametrize(
+    "text", ["", ",", "garbage!", "@Microsoft.KeyVault(SecretUri=https://contoso.vault.azure.net/secrets/x)"]
+)
+@pytest.mark.usefixtures("environ")
+def test_no_setting_is_so_wrong_that_the_worker_does_not_start_or_gives_no_reply(monkeypatch, name, text):
+    monkeypatch.setenv(name, text)
+    worker = Worker()
+
+    assert worker.health().status_code in {200, 503}
+    assert worker.post().status_code in {202, 503}
+
+
+# What the host sees
+
+
+def test_the_host_sees_three_routes_and_a_queue(worker, environ):
+    triggers = worker.triggers
+
+    routes = {
+        name: (trigger.route, [str(method.value) for method in trigger.methods])
+        for name, trigger in triggers.items()
+        if hasattr(trigger, "route")
+    }
+    assert routes == {
+        "post_email": ("emails", ["POST"]),
+        "get_email": ("emails/{id}", ["GET"]),
+        "get_health": ("health", ["GET"]),
+    }
+    assert (triggers["deliver_email"].queue_name, triggers["deliver_email"].connection) == (
+        environ["MAILER_QUEUE"],
+        "AzureWebJobsStorage",
+    )
+
+
+def test_every_route_asks_for_a_function_key(worker):
+    levels = {trigger.auth_level for trigger in worker.triggers.values() if hasattr(trigger, "route")}
+
+    assert levels == {func.AuthLevel.FUNCTION}
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize("text", [None, "", " ", "emails-2"])
+def test_the_trigger_listens_to_the_queue_that_mails_are_put_on(monkeypatch, text):
+    if text is None:
+        monkeypatch.delenv("MAILER_QUEUE")
+    else:
+        monkeypatch.setenv("MAILER_QUEUE", text)
+    worker = Worker()
+
+    assert worker.triggers["deliver_email"].queue_name == worker.module.wiring.settings().queue
+
+
+def test_the_host_leaves_messages_as_they_are():
+    """Mails lie on the queue in plain text, so the host must not decode them."""
+    host = json.loads((Path(__file__).parents[1] / "host.json").read_text())
+
+    assert host["extensions"]["queues"]["messageEncoding"] == "none"
+    assert host["extensions"]["http"]["routePrefix"] == "api"
+
+
+# Health
+
+
+def test_health_names_what_works(worker):
+    health = worker.health()
+
+    assert health.status_code == 200
+    assert content(health)["status"] == "ok"
+    assert set(content(health)["parts"]) >= {"settings", "table", "queue", "graph_token"}
+
+
+def test_health_names_what_does_not_work(worker, cloud):
+    cloud.control.set(vault_granted=False)
+
+    health = worker.health()
+    assert health.status_code == 503
+    parts = content(health)["parts"]
+    assert parts["table"] == {"status": "ok"}
+    assert "Key Vault Secrets User" in parts["graph_token"]["problems"][0]

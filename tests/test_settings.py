@@ -1,0 +1,230 @@
+"""App settings: every problem is named at once, with the setting's name and what it should hold."""
+
+import json
+from dataclasses import fields
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mailer.errors import ConfigError
+from mailer.settings import Settings, is_loopback, read_settings, storage_connection
+
+CONNECTION = "DefaultEndpointsProtocol=https;AccountName=contoso;AccountKey=bm9uZQ==;EndpointSuffix=core.windows.net"
+MINIMAL = {
+    "MAILER_TENANT_ID": "11111111-1111-4111-8111-111111111111",
+    "MAILER_CLIENT_ID": "22222222-2222-4222-8222-222222222222",
+    "MAILER_KEY_VAULT_URL": "https://contoso.vault.azure.net",
+    "MAILER_SENDERS": "shop@contoso.com",
+    "AzureWebJobsStorage": CONNECTION,
+}
+QUEUE_URL, TABLE_URL = "https://other.queue.core.windows.net", "https://other.table.core.windows.net"
+BY_IDENTITY = {"MailerStorage__queueServiceUri": QUEUE_URL, "MailerStorage__tableServiceUri": TABLE_URL}
+
+
+def environ(**changes):
+    content = MINIMAL | changes
+    return {name: text for name, text in content.items() if text is not None}
+
+
+def problems(content):
+    with pytest.raises(ConfigError) as refusal:
+        read_settings(content)
+    return refusal.value.problems
+
+
+def test_few_settings_are_required():
+    settings = read_settings(MINIMAL)
+
+    assert settings.client_secret_name == "mailer-client-secret"
+    assert (settings.queue, settings.table) == ("emails", "emails")
+    assert (settings.max_age, settings.idempotency_window) == (timedelta(hours=48), timedelta(hours=24))
+    assert settings.authority_host == "https://login.microsoftonline.com"
+    assert settings.graph_url == "https://graph.microsoft.com"
+    assert settings.graph_scope == "https://graph.microsoft.com/.default"
+    assert settings.storage.connection_string == CONNECTION
+
+
+def test_everything_that_is_missing_is_named_at_once():
+    found = problems({})
+
+    assert {text.split()[0] for text in found} == {
+        "MAILER_TENANT_ID",
+        "MAILER_CLIENT_ID",
+        "MAILER_KEY_VAULT_URL",
+        "MAILER_SENDERS",
+        "MailerStorage",
+    }
+
+
+WRONG = {
+    "MAILER_TENANT_ID": ["contoso onmicrosoft com", "https://contoso.com"],
+    "MAILER_CLIENT_ID": ["mailer", "2222"],
+    "MAILER_KEY_VAULT_URL": ["contoso", "http://contoso.vault.azure.net", "https://"],
+    "MAILER_CLIENT_SECRET_NAME": ["a secret", "a/b", "x" * 128],
+    "MAILER_SENDERS": ["shop", "shop@contoso.com, nobody", ","],
+    "MAILER_QUEUE": ["Emails", "e", "a--b", "-ab", "x" * 57],
+    "MAILER_TABLE": ["e-mails", "1emails", "ab"],
+    "MAILER_MAX_AGE": ["48", "two days", "-1h", "1w", "9999999999d"],
+    "MAILER_IDEMPOTENCY_WINDOW": ["24", "", "9999999999d"][::2],
+    "MAILER_AUTHORITY_HOST": ["login.microsoftonline.com", "http://localhost"],
+    "MAILER_GRAPH_URL": ["graph.microsoft.com", "https://[bad"],
+    "MailerStorage": ["garbage", "AccountKey=bm9uZQ=="],
+}
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in WRONG.items() for text in texts])
+def test_a_wrong_setting_is_named_with_what_it_should_hold(name, text):
+    (problem,) = problems(environ(**{name: text}))
+
+    assert problem.startswith(f"{name} is wrong")
+    assert "It holds" in problem
+
+
+def test_everything_that_is_wrong_is_named_at_once():
+    found = problems(environ(**{name: texts[0] for name, texts in WRONG.items()}))
+
+    assert [text.split()[0] for text in found] == list(WRONG) or {text.split()[0] for text in found} == set(WRONG)
+
+
+def test_what_a_setting_holds_is_never_repeated():
+    found = problems(environ(MailerStorage="hunter2", MAILER_CLIENT_ID="hunter2", MAILER_KEY_VAULT_URL="hunter2"))
+
+    assert "hunter2" not in " ".join(found)
+
+
+def test_the_connection_string_does_not_show():
+    assert "bm9uZQ" not in repr(read_settings(MINIMAL))
+
+
+@pytest.mark.parametrize("name", [name for name in MINIMAL if name != "AzureWebJobsStorage"])
+def test_a_blank_setting_is_missing(name):
+    (problem,) = problems(environ(**{name: "  "}))
+
+    assert problem.startswith(f"{name} is missing")
+
+
+@pytest.mark.parametrize("name", [*MINIMAL, "MAILER_CLIENT_SECRET_NAME", "MailerStorage", "MAILER_MAX_AGE"])
+def test_an_unresolved_reference_is_recognised(name):
+    found = problems(environ(**{name: "@Microsoft.KeyVault(SecretUri=https://contoso.vault.azure.net/secrets/x)"}))
+
+    assert any("unresolved Key Vault reference" in problem for problem in found)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "duration"), [("90s", timedelta(seconds=90)), ("30m", timedelta(minutes=30)), ("7d", timedelta(7))]
+)
+def test_durations_have_a_unit(text, duration):
+    assert read_settings(environ(MAILER_MAX_AGE=text)).max_age == duration
+
+
+def test_a_name_of_a_sender_may_hold_a_comma():
+    settings = read_settings(environ(MAILER_SENDERS='"Shop, Contoso" <shop@contoso.com>, alerts@contoso.com,'))
+
+    assert len(settings.senders) == 2
+    assert "alerts@contoso.com" in str(settings.senders[1])
+
+
+@pytest.mark.parametrize(
+    "url", ["https://graph.microsoft.com/", "https://graph.microsoft.com/v1.0", "https://graph.microsoft.com/v1.0/"]
+)
+def test_graphs_url_may_be_written_with_its_version(url):
+    assert read_settings(environ(MAILER_GRAPH_URL=url)).graph_url == "https://graph.microsoft.com"
+
+
+def test_a_national_cloud_has_its_own_scope():
+    settings = read_settings(environ(MAILER_GRAPH_URL="https://graph.microsoft.us"))
+
+    assert settings.graph_scope == "https://graph.microsoft.us/.default"
+
+
+def test_graph_on_this_machine_has_the_public_clouds_scope():
+    settings = read_settings(environ(MAILER_GRAPH_URL="https://localhost:8443"))
+
+    assert settings.graph_scope == "https://graph.microsoft.com/.default"
+
+
+# Storage
+
+
+def test_mailers_own_account_goes_before_the_hosts():
+    own = CONNECTION.replace("contoso", "own")
+
+    assert read_settings(environ(MailerStorage=own)).storage.connection_string == own
+
+
+@pytest.mark.parametrize("prefix", ["MailerStorage", "AzureWebJobsStorage"])
+def test_storage_may_be_used_by_identity(prefix):
+    content = environ(AzureWebJobsStorage=None) | {
+        name.replace("MailerStorage", prefix): text for name, text in BY_IDENTITY.items()
+    }
+    storage = read_settings(content | {f"{prefix}__clientId": "of the identity"}).storage
+
+    assert storage.connection_string is None
+    assert (storage.queue_url, storage.table_url, storage.client_id) == (QUEUE_URL, TABLE_URL, "of the identity")
+
+
+def test_storage_may_be_named_by_its_account():
+    storage = read_settings(environ(AzureWebJobsStorage=None, AzureWebJobsStorage__accountName="other")).storage
+
+    assert (storage.queue_url, storage.table_url) == (QUEUE_URL, TABLE_URL)
+
+
+@pytest.mark.parametrize("left_out", BY_IDENTITY)
+def test_half_of_an_account_is_a_problem(left_out):
+    content = environ(AzureWebJobsStorage=None) | {name: url for name, url in BY_IDENTITY.items() if name != left_out}
+
+    (problem,) = problems(content)
+    assert problem.startswith("MailerStorage is wrong")
+
+
+def test_the_development_account_is_a_connection_string():
+    assert read_settings(environ(AzureWebJobsStorage="UseDevelopmentStorage=true")).storage.connection_string
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"MailerStorage": CONNECTION.replace("contoso", "own")},
+        {"MailerStorage": ""},
+        {"MailerStorage": " "},
+        BY_IDENTITY,
+        {"MailerStorage__accountName": "own"},
+        {"MailerStorage__clientId": "7"},
+        {"MailerStorage__credential": "managedidentity"},
+        {"MailerStorage__blobServiceUri": "https://own.blob.core.windows.net"},
+        dict.fromkeys(BY_IDENTITY, ""),
+    ],
+)
+def test_the_trigger_listens_where_mails_are_put(changes):
+    content = environ(**changes)
+    storage = read_settings(content).storage
+
+    put_with_the_host = storage.connection_string == MINIMAL["AzureWebJobsStorage"]
+    assert storage_connection(content) == ("AzureWebJobsStorage" if put_with_the_host else "MailerStorage")
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("https://localhost:8443", True),
+        ("https://127.0.0.1", True),
+        ("https://[::1]:8443", True),
+        ("https://127.0.0.1.example.com", False),
+        ("https://localhost.example.com", False),
+        ("https://login.microsoftonline.com", False),
+        ("https://10.0.0.1", False),
+    ],
+)
+def test_only_this_machine_is_loopback(url, here):
+    assert is_loopback(url) is here
+
+
+def test_the_example_is_right_and_holds_no_unknown_setting():
+    example = json.loads((Path(__file__).parents[1] / "local.settings.example.json").read_text())["Values"]
+    read_settings(example)
+
+    known = {field.metadata["name"] for field in fields(Settings)}
+    assert {name for name in example if name.startswith(("MAILER_", "MailerStorage"))} <= known
