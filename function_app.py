@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import azure.functions as func
 
 from mailer import wiring
-from mailer.errors import ConfigError, InvalidRequest, KeyReused, MailerError, Problem, TryLater, UnknownMail
+from mailer.errors import (
+    ConfigError,
+    InvalidRequest,
+    KeyReused,
+    MailerError,
+    Problem,
+    TryLater,
+    UnknownMail,
+    WrongStatus,
+)
 from mailer.settings import read_settings, storage_connection
 
 if TYPE_CHECKING:
@@ -25,6 +34,7 @@ STATUS_BY_CLASS: dict[type[Exception], int] = {
     InvalidRequest: 422,
     KeyReused: 409,
     UnknownMail: 404,
+    WrongStatus: 409,
     TryLater: 503,
     ConfigError: 503,
     MailerError: 500,
@@ -40,7 +50,25 @@ def post_email(req: func.HttpRequest) -> func.HttpResponse:
 @app.route("emails/{id}", methods=["GET"])
 def get_email(req: func.HttpRequest) -> func.HttpResponse:
     """Show what became of a mail."""
-    return _answer(lambda: _get(req.route_params["id"]))
+    return _answer(lambda: _get(_mail_id(req)))
+
+
+@app.route("emails/{id}", methods=["PATCH"])
+def patch_email(req: func.HttpRequest) -> func.HttpResponse:
+    """Move a scheduled mail to another instant."""
+    return _answer(lambda: _patch(req))
+
+
+@app.route("emails/{id}/cancel", methods=["POST"])
+def cancel_email(req: func.HttpRequest) -> func.HttpResponse:
+    """See that a mail is not sent which nobody has begun to send."""
+    return _answer(lambda: _json(200, _shown(wiring.amendment().cancel(_mail_id(req)))))
+
+
+@app.route("emails/{id}/replay", methods=["POST"])
+def replay_email(req: func.HttpRequest) -> func.HttpResponse:
+    """Send a failed or uncertain mail again."""
+    return _answer(lambda: _json(202, _shown(wiring.amendment().replay(_mail_id(req)))))
 
 
 @app.route("health", methods=["GET"])
@@ -57,6 +85,12 @@ def deliver_email(msg: func.QueueMessage) -> None:
     wiring.delivery().deliver(message)
 
 
+@app.timer_trigger(arg_name="timer", schedule="0 23 * * * *")
+def sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger hands it over
+    """Clean up what crashes left behind and what is past its time, once an hour."""
+    wiring.sweep()
+
+
 try:
     queue = read_settings(os.environ).queue
 except ConfigError as wrong:
@@ -70,27 +104,62 @@ else:
 def _post(req: func.HttpRequest) -> func.HttpResponse:
     from mailer.accept import accept
     from mailer.parse import parse
+    from mailer.prefer import accept_and_deliver, wished_wait
 
     request = parse(req.get_body(), rules=wiring.rules(), key=req.headers.get("Idempotency-Key"))
-    receipt = accept(request, ledger=wiring.ledger(), put=wiring.outbox().put, clock=wiring.clock)
+    within = wished_wait(req.headers.get("Prefer", ""))
+    if within:
+        receipt = accept_and_deliver(
+            request,
+            within=within,
+            deliver=wiring.delivery().deliver,
+            pool=wiring.pool(),
+            ledger=wiring.ledger(),
+            put=wiring.outbox().put,
+            store=wiring.requests.put,
+            clock=wiring.clock,
+        )
+    else:
+        receipt = accept(
+            request,
+            ledger=wiring.ledger(),
+            put=wiring.outbox().put,
+            store=wiring.requests.put,
+            clock=wiring.clock,
+        )
     location = f"{req.url.partition('?')[0].rstrip('/')}/{receipt.id}"
-    return _json(202, {"id": receipt.id, "status": receipt.status}, headers={"Location": location})
+    content = {"id": receipt.id, "status": receipt.status}
+    return _json(200 if receipt.status.final else 202, content, headers={"Location": location})
 
 
 def _get(mail_id: str) -> func.HttpResponse:
-    from mailer.mail_id import is_mail_id
-
-    record = wiring.ledger().read(mail_id) if is_mail_id(mail_id) else None
+    record = wiring.ledger().read(mail_id)
     if record is None:
         raise UnknownMail
     return _json(200, _shown(record))
+
+
+def _patch(req: func.HttpRequest) -> func.HttpResponse:
+    from mailer.parse import parse_schedule
+
+    due_at = parse_schedule(req.get_body(), now=wiring.clock())
+    return _json(200, _shown(wiring.amendment().reschedule(_mail_id(req), due_at)))
+
+
+def _mail_id(req: func.HttpRequest) -> str:
+    from mailer.mail_id import is_mail_id
+
+    mail = str(req.route_params["id"])
+    if not is_mail_id(mail):
+        raise UnknownMail
+    return mail
 
 
 def _health() -> func.HttpResponse:
     findings = wiring.health().findings()
     works = all(finding.ok for finding in findings.values())
     parts = {
-        name: {"status": "ok"} if finding.ok else {"status": "failing", "problems": list(finding.problems)}
+        name: {"status": finding.status} | ({"problems": list(finding.problems)} if finding.problems else {})
         for name, finding in findings.items()
     }
     return _json(200 if works else 503, {"status": "ok" if works else "failing", "parts": parts})
@@ -103,10 +172,12 @@ def _shown(record: "MailRecord") -> dict[str, Any]:
         "id": record.id,
         "status": record.status,
         "attempts": record.attempts,
+        "resent": record.resent or 0,
         "error": error,
         "template": record.template,
         "recipients": record.recipients,
         "tags": dict(record.tags or {}),
+        "scheduled_at": record.due_at.isoformat() if record.status == "scheduled" and record.due_at else None,
         "times": {status: instant.isoformat(timespec="milliseconds") for status, instant in record.times.items()},
     }
 

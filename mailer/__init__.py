@@ -7,6 +7,6 @@ render   template and variables -> what the mail says
 send     RenderedMail -> Microsoft Graph
 
 What the steps use: mail (values), lifecycle (statuses, lease, the Ledger), graph (Graph's wire format, no I/O),
-ledger (Table Storage), outbox (queue), credentials (Key Vault, Entra), settings, errors, health, and
+ledger (Table Storage), outbox (queue), vault (Key Vault), credentials and tokens (Entra), settings, errors, health, and
 wiring, which plugs the real parts together.
 """

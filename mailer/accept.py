@@ -4,28 +4,36 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from mailer.errors import KeyReused, TryLater
-from mailer.lifecycle import Conflict, KeyOwner, Ledger, MailRecord, Status
-from mailer.mail import Envelope, MailRequest, Receipt
+from mailer.errors import InvalidRequest, KeyReused, Problem, TryLater
+from mailer.lifecycle import Conflict, KeyOwner, Ledger, MailRecord, Receipt
+from mailer.mail import ADVANCE, Envelope, MailRequest
 from mailer.mail_id import mail_id
-from mailer.message import check_size
+from mailer.message import fits, write_request
 
 log = logging.getLogger("mailer.accept")
+
+MAX_REQUEST = 4_000_000  # bytes; https://learn.microsoft.com/graph/api/user-sendmail takes no more
 
 
 class Put(Protocol):
     """Puts a mail on the queue; raises TryLater."""
 
-    def __call__(self, request: MailRequest, envelope: Envelope, /) -> None: ...
+    def __call__(self, request: MailRequest | None, envelope: Envelope, *, after: timedelta) -> None: ...
 
 
-def accept(request: MailRequest, *, ledger: Ledger, put: Put, clock: Callable[[], datetime]) -> Receipt:
+class Store(Protocol):
+    """Keeps a request outside of its message; raises TryLater."""
+
+    def __call__(self, mail: str, body: bytes, /) -> None: ...
+
+
+def accept(request: MailRequest, *, ledger: Ledger, put: Put, store: Store, clock: Callable[[], datetime]) -> Receipt:
     """Take the mail on. Raises InvalidRequest, KeyReused, and TryLater having left nothing behind."""
-    check_size(request)
     now = clock()
+    check_limits(request, now)
     record = MailRecord.of(request, mail=mail_id(now, os.urandom(10)), now=now)
     if request.idempotency_key:
         claimant = KeyOwner(id=record.id, digest=request.digest())
@@ -34,21 +42,39 @@ def accept(request: MailRequest, *, ledger: Ledger, put: Put, clock: Callable[[]
             raise KeyReused
         record = replace(record, id=owner.id)
     try:
-        _accept_new(request, record, ledger=ledger, put=put)
+        _accept_new(request, record, ledger=ledger, put=put, store=store)
     except Conflict:
-        _accept_again(request, record.id, ledger=ledger, put=put)
-    return Receipt(id=record.id, status=Status.QUEUED)
+        _accept_again(request, record.id, ledger=ledger, put=put, now=now)
+    return Receipt(id=record.id, status=record.status)
 
 
-def _accept_new(request: MailRequest, record: MailRecord, *, ledger: Ledger, put: Put) -> None:
+def check_limits(request: MailRequest, now: datetime) -> None:
+    """Raises InvalidRequest for a request that is too large, or scheduled too far ahead."""
+    size = len(write_request(request))
+    if size > MAX_REQUEST:
+        message = f"The request has {size} bytes, and Graph takes {MAX_REQUEST} at most. Shorten the content."
+        raise InvalidRequest([Problem(code="request_too_large", message=message)])
+    if request.scheduled_at and request.scheduled_at > now + ADVANCE:
+        message = f"`scheduled_at` may be {ADVANCE.days} days ahead at most."
+        raise InvalidRequest([Problem(code="validation_error", message=message, target="scheduled_at")])
+
+
+def is_stored(request: MailRequest, record: MailRecord) -> bool:
+    """Whether a blob holds the request: one too large for a message, or one whose message may have to be replaced."""
+    return record.due_at is not None or not fits(request)
+
+
+def _accept_new(request: MailRequest, record: MailRecord, *, ledger: Ledger, put: Put, store: Store) -> None:
+    if is_stored(request, record):
+        store(record.id, write_request(request))
     try:
         record = ledger.write(record)
-        _queue(request, record, put=put)
+        _queue(request, record, put=put, now=record.accepted_at)
     except TryLater:
         # With a key, the record may have been promised to a repetition already, and the next one goes on with it.
         if request.idempotency_key is not None or _taken_back(record, ledger):
             raise
-    log.info("mail_accepted id=%s recipients=%d", record.id, request.recipients)
+    log.info("mail_accepted id=%s status=%s recipients=%d", record.id, record.status, request.recipients)
 
 
 def _taken_back(record: MailRecord, ledger: Ledger) -> bool:
@@ -62,15 +88,21 @@ def _taken_back(record: MailRecord, ledger: Ledger) -> bool:
     return True
 
 
-def _accept_again(request: MailRequest, mail: str, *, ledger: Ledger, put: Put) -> None:
+def _accept_again(request: MailRequest, mail: str, *, ledger: Ledger, put: Put, now: datetime) -> None:
     """The first answer once more, having done what a crash during the first one may have left undone."""
     record = ledger.read(mail)
     if record is None:
         raise TryLater("The same request is being accepted at this moment.", code="accepting")
-    if record.status is Status.QUEUED and not record.attempts:
+    if record.status.waiting and not record.attempts:
         # Perhaps its message was never written. If it was, there are two now, and one claim.
-        _queue(request, record, put=put)
+        _queue(request, record, put=put, now=now)
 
 
-def _queue(request: MailRequest, record: MailRecord, *, put: Put) -> None:
-    put(request, Envelope(id=record.id, version=record.version, attempts=record.attempts))
+def _queue(request: MailRequest, record: MailRecord, *, put: Put, now: datetime) -> None:
+    stored = is_stored(request, record)
+    envelope = Envelope(id=record.id, version=record.version, attempts=record.attempts, stored=stored)
+    wait = timedelta()
+    if record.due_at:
+        due = round(record.due_at.timestamp())
+        envelope, wait = envelope.model_copy(update={"not_before": due, "since": due}), record.due_at - now
+    put(None if stored else request, envelope, after=max(wait, timedelta()))

@@ -1,36 +1,51 @@
-"""Tokens for Microsoft Graph, with the client secret that lies in Key Vault. Knows azure-identity and Key Vault.
+"""The three ways in which the app proves itself to Entra: client secret, certificate, federated. Knows azure-identity.
 
 https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
 """
 
-import logging
+import base64
 import re
-import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
-from azure.identity import ClientSecretCredential, DefaultAzureCredential
-from azure.keyvault.secrets import SecretClient
+from azure.core.exceptions import AzureError, ClientAuthenticationError
+from azure.identity import (
+    CertificateCredential,
+    ClientAssertionCredential,
+    ClientSecretCredential,
+    ManagedIdentityCredential,
+)
 
 from mailer.errors import Misconfigured, TryLater
+from mailer.network import NETWORK, no_answer, no_identity
 from mailer.settings import Settings, is_loopback
+from mailer.tokens import NO_SECRET, GraphTokens, Secret
 
-log = logging.getLogger("mailer.credentials")
+# https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity
+_EXCHANGE = "api://AzureADTokenExchange"
+_EXCHANGE_OF_CLOUD = {
+    "login.microsoftonline.us": f"{_EXCHANGE}USGov",
+    "login.partner.microsoftonline.cn": f"{_EXCHANGE}China",
+    "login.chinacloudapi.cn": f"{_EXCHANGE}China",
+}
 
-# The SDKs' own are 300 seconds and several attempts, for which one hung endpoint would hold a thread.
-NETWORK: dict[str, Any] = {"connection_timeout": 4, "read_timeout": 8, "retry_total": 1}
-
-REFUSED_FOR = 60.0  # seconds for which a refused secret is not tried again
-
-_ROTATED = {"AADSTS7000215", "AADSTS7000222"}  # wrong or expired secret: the vault may have a newer one
 _PASSING = {"AADSTS90033", "AADSTS50196", "AADSTS90006", "AADSTS90012", "AADSTS90024", "AADSTS90055", "AADSTS90090"}
+_UNTRUSTED_IDENTITY = (
+    "The app registration does not trust the app's identity: it needs a federated credential with the tenant's issuer, "
+    "the identity's object (principal) id as subject and the cloud's audience. AZURE_CLIENT_ID chooses the identity."
+)
 _MEND = {
-    "AADSTS7000215": "The client secret is wrong: write the secret's value, not its id, to the vault.",
+    "AADSTS7000215": "The client secret is wrong: write the secret's value, not its id, to the vault. If a certificate "
+    "lies there, set MAILER_AUTH to certificate.",
     "AADSTS7000222": "The client secret has expired: make a new one and write it to the vault.",
+    "AADSTS700027": "The certificate has expired or is none of the app registration's: upload its public part there.",
+    "AADSTS70021": _UNTRUSTED_IDENTITY,
+    "AADSTS700211": _UNTRUSTED_IDENTITY,
+    "AADSTS700212": _UNTRUSTED_IDENTITY,
+    "AADSTS700213": _UNTRUSTED_IDENTITY,
     "AADSTS700016": "The tenant has no app registration with this id: check MAILER_CLIENT_ID and MAILER_TENANT_ID.",
     "AADSTS7000112": "The app registration is disabled.",
     "AADSTS90002": "There is no such tenant: check MAILER_TENANT_ID and MAILER_AUTHORITY_HOST.",
@@ -39,116 +54,72 @@ _MEND = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
-class Secret:
-    """The client secret and the version of the vault's that it is."""
+def graph_tokens(settings: Settings, *, identity_id: str | None, clock: Callable[[], datetime]) -> GraphTokens:
+    """The tokens that these settings describe; nothing is read before the first one is asked for.
 
-    value: str
-    version: str
+    `identity_id` is the client id of a user-assigned managed identity, for MAILER_AUTH=federated.
+    """
+    make = _credential_maker(settings, identity_id)
 
-
-class GraphTokens:
-    """Tokens for Graph from one credential. A lock makes one flight of any number of threads' requests."""
-
-    def __init__(
-        self,
-        *,
-        read_secret: Callable[[], Secret],
-        make_credential: Callable[[str], TokenCredential],
-        scope: str,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._read_secret = read_secret
-        self._make_credential = make_credential
-        self._scope = scope
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._secret: Secret | None = None
-        self._credential: TokenCredential | None = None
-        self._token: str | None = None
-        self._refused: TryLater | None = None
-        self._refused_until = 0.0
-
-    def token(self, refused: str | None = None) -> str:
-        """A token; not the one that Graph has just refused. Raises TryLater, Misconfigured."""
-        with self._lock:
-            if refused is not None and refused == self._token:
-                self._credential = None  # a credential gives the token it keeps; only a new one asks again
-            if self._refused and self._clock() < self._refused_until:
-                raise self._refused
-            self._token = self._request()
-            return self._token
-
-    def _request(self) -> str:
-        secret = self._secret = self._secret or self._read_secret()
+    def sign_in(secret: Secret) -> Callable[[], str]:
         try:
-            return self._ask(secret)
-        except ClientAuthenticationError as error:
-            refusal = _refusal(error)
-        if refusal.code in _ROTATED:
-            self._secret = self._read_secret()
-            self._credential = None
-            if self._secret.version != secret.version:
-                log.info("secret_rotated version=%s", self._secret.version)
-                try:
-                    return self._ask(self._secret)
-                except ClientAuthenticationError as error:
-                    refusal = _refusal(error)
-            self._refused_until, self._refused = self._clock() + REFUSED_FOR, refusal
-        raise refusal
+            credential = make(secret)
+        except (TypeError, ValueError) as error:  # the latter is also what base64 raises
+            what = "certificate with its RSA key" if settings.auth == "certificate" else "client secret"
+            message = f"The vault's secret `{secret.name}` holds no {what} ({error}). "
+            message += "Write one to the vault, or name another secret in MAILER_CLIENT_SECRET_NAME."
+            raise Misconfigured(message, code="secret_unusable") from error
+        return lambda: _token(credential, settings.graph_scope)
 
-    def _ask(self, secret: Secret) -> str:
-        self._credential = self._credential or self._make_credential(secret.value)
-        return self._credential.get_token(self._scope).token
+    if settings.auth == "federated":
+        return GraphTokens(read_secret=lambda: NO_SECRET, sign_in=sign_in, clock=clock)
+
+    from mailer.vault import secret_reader  # noqa: PLC0415 - who signs in without the vault does without its SDK
+
+    return GraphTokens(read_secret=secret_reader(settings), sign_in=sign_in, clock=clock)
 
 
-def graph_tokens(settings: Settings) -> GraphTokens:
-    """The tokens that these settings describe; nothing is read before the first one is asked for."""
-    vault = SecretClient(
-        settings.key_vault_url,
-        DefaultAzureCredential(**NETWORK),
-        # The SDK's check that the vault is Microsoft's cannot pass for one on this machine.
-        verify_challenge_resource=not is_loopback(settings.key_vault_url),
+def exchange_scope(authority_host: str) -> str:
+    """The scope of an identity's token that this Entra takes in place of a secret."""
+    return f"{_EXCHANGE_OF_CLOUD.get(urlsplit(authority_host).hostname or '', _EXCHANGE)}/.default"
+
+
+def _credential_maker(settings: Settings, identity_id: str | None) -> Callable[[Secret], TokenCredential]:
+    app = (settings.tenant_id, settings.client_id)
+    entra: dict[str, Any] = {
+        "authority": settings.authority_host,
+        # An authority on this machine cannot be looked up at Microsoft's.
+        "disable_instance_discovery": is_loopback(settings.authority_host),
         **NETWORK,
-    )
-
-    def make_credential(secret: str) -> TokenCredential:
-        return ClientSecretCredential(
-            settings.tenant_id,
-            settings.client_id,
-            secret,
-            authority=settings.authority_host,
-            # Neither can an authority on this machine be looked up at Microsoft's.
-            disable_instance_discovery=is_loopback(settings.authority_host),
-            **NETWORK,
-        )
-
-    return GraphTokens(
-        read_secret=lambda: _read_secret(vault, settings.client_secret_name),
-        make_credential=make_credential,
-        scope=settings.graph_scope,
-    )
+    }
+    if settings.auth == "certificate":
+        return lambda secret: CertificateCredential(*app, certificate_data=_certificate(secret.value), **entra)
+    if settings.auth == "federated":
+        identity = ManagedIdentityCredential(client_id=identity_id, **NETWORK)
+        scope = exchange_scope(settings.authority_host)
+        return lambda _: ClientAssertionCredential(*app, lambda: _assertion(identity, scope), **entra)
+    return lambda secret: ClientSecretCredential(*app, secret.value, **entra)
 
 
-def _read_secret(vault: SecretClient, name: str) -> Secret:
-    """The newest version of the secret. Raises TryLater, Misconfigured."""
-    where = f"The secret `{name}` cannot be read from {vault.vault_url}"
+def _certificate(value: str) -> bytes:
+    """PEM as it stands, PFX out of base64; the text tells more surely than a content type that a person has set."""
+    return value.encode() if "-----BEGIN" in value else base64.b64decode(value, validate=True)
+
+
+def _assertion(identity: TokenCredential, scope: str) -> str:
     try:
-        secret = vault.get_secret(name)
-    except ResourceNotFoundError as error:
-        raise Misconfigured(f"{where}: there is none of this name.", code="secret_unavailable") from error
+        return identity.get_token(scope).token
+    except (AzureError, OSError, ValueError) as error:  # the last when the endpoint's answer is no JSON
+        raise no_identity(error, code="identity_unavailable") from error
+
+
+def _token(credential: TokenCredential, scope: str) -> str:
+    try:
+        return credential.get_token(scope).token
     except ClientAuthenticationError as error:
-        message = f"{where}: the app got no token for the vault. Switch its managed identity on."
-        raise Misconfigured(message, code="secret_unavailable") from error
-    except HttpResponseError as error:
-        if error.status_code in {401, 403}:
-            message = f"{where}: access is denied. Give the app's identity the role 'Key Vault Secrets User' there, "
-            message += "let its network in, and see that the secret is enabled."
-            raise Misconfigured(message, code="secret_unavailable") from error
-        raise TryLater(f"{where} now (status {error.status_code}).", code="secret_unavailable") from error
-    except AzureError as error:
-        raise TryLater(f"{where} now ({type(error).__name__}).", code="secret_unavailable") from error
-    return Secret(value=secret.value or "", version=secret.properties.version or "")
+        raise _refusal(error) from error
+    except (AzureError, OSError) as error:
+        raise no_answer("Entra", error, code="token_unavailable") from error
 
 
 def _refusal(error: ClientAuthenticationError) -> TryLater:
@@ -157,9 +128,8 @@ def _refusal(error: ClientAuthenticationError) -> TryLater:
     # An unknown tenant shows when the SDK looks for its token endpoint, and without a code.
     code = found[0] if found else "AADSTS90002" if "authority configuration" in str(error) else ""
     if not code or isinstance(error.__cause__, AzureError):
-        reason = type(error.__cause__ or error).__name__
-        return TryLater(f"Entra does not give a token now ({reason}).", code="token_unavailable")
+        return no_answer("Entra", error.__cause__ or error, code="token_unavailable")
     if code in _PASSING:
-        return TryLater(f"Entra does not give a token now ({code}).", code=code)
+        return TryLater(f"Entra does not give a token now ({code}); mailer tries again by itself.", code=code)
     mend = _MEND.get(code, "Look the code up at https://login.microsoftonline.com/error.")
     return Misconfigured(f"Entra refuses a token ({code}). {mend}", code=code)

@@ -4,9 +4,12 @@ MailerError
 ├── InvalidRequest     refuse it; names every problem
 ├── KeyReused          refuse it: the idempotency key belongs to another mail
 ├── UnknownMail        no such record
+├── WrongStatus        the mail is past the point where this could be done
 └── Refusal            ends an attempt; its code and text go into the record
     ├── TryLater       not sent; the same mail may succeed after a wait
+    │   ├── Throttled       ... as all others of the same mailbox have to
     │   └── Misconfigured   ... once somebody has mended what the text names
+    ├── CannotLook     a doubt stays one, because Sent Items are closed to the app
     ├── GiveUp         not sent, and never will be as it is
     └── Uncertain      Graph was asked and gave no answer that tells
 ConfigError            outside the tree: the app cannot work at all
@@ -66,6 +69,12 @@ class UnknownMail(MailerError):
         super().__init__("There is no mail with this id. Ids come from the answer to POST /emails; records expire.")
 
 
+class WrongStatus(MailerError):
+    """The mail is not in a status that allows what was asked."""
+
+    code = "wrong_status"
+
+
 class Refusal(MailerError):
     """Ends an attempt; `code` and text go into the record."""
 
@@ -82,8 +91,16 @@ class TryLater(Refusal):
         super().__init__(message, code=code)
 
 
+class Throttled(TryLater):
+    """Not sent; nothing of the same mailbox will be for a while."""
+
+
 class Misconfigured(TryLater):
     """Not sent; the same mail succeeds once somebody has mended what the text names."""
+
+
+class CannotLook(Refusal):
+    """Sent Items are closed to the app, so that a doubt stays one."""
 
 
 class GiveUp(Refusal):

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mailer.address import Address
-from mailer.errors import GiveUp, Misconfigured, Refusal, TryLater, Uncertain
+from mailer.errors import CannotLook, GiveUp, Misconfigured, Refusal, Throttled, TryLater, Uncertain
 from mailer.mail import RenderedMail
 
 API = "/v1.0"
@@ -89,12 +89,11 @@ def sent_items_path(mail: RenderedMail) -> str:
 
 
 def read_sent_items(status: int, headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether the mail is in Sent Items; raises Misconfigured without the permission, TryLater without an answer."""
+    """Whether the mail is in Sent Items; raises CannotLook without the permission, TryLater without an answer."""
     code = error_code(body)
     name = code or f"http_{status}"
     if status in {401, 403}:
-        message = f"Graph answered {name} when asked for Sent Items. {_GRANT_READ}"
-        raise Misconfigured(message, code=name)
+        raise CannotLook(f"Graph answered {name} when asked for Sent Items. {_GRANT_READ}", code=name)
     if status != 200:  # noqa: PLR2004 - the one status that has the answer
         message = f"Graph answered {name} when asked for Sent Items."
         raise TryLater(message, code=name, after=retry_after(headers))
@@ -131,6 +130,8 @@ def _refusal(status: int, code: str, after: timedelta | None, said: str) -> Refu
             return Misconfigured(f"{said}. {_MEND[key]}", code=name, after=after)
         if key in _PERMANENT:
             return GiveUp(f"{said}. {_PERMANENT[key]}", code=name)
+        if key in _TRANSIENT and status == 429:  # noqa: PLR2004 - Too Many Requests
+            return Throttled(f"{said}. The mailbox has to wait.", code=name, after=after)
         if key in _TRANSIENT:
             return TryLater(f"{said}. Graph asks to try again later.", code=name, after=after or _TRANSIENT[key])
         if key in _UNCLEAR:

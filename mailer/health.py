@@ -1,28 +1,35 @@
 """What works and what does not: settings, storage, and the way to a token for Graph."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from mailer.errors import ConfigError, MailerError
+
+Check = Callable[[], Iterable[str] | None]
+"""Raises what is wrong with a part, and gives what will go wrong unless somebody acts."""
 
 FRESH_FOR = 10.0  # seconds for which an answer is given again, so that a frequent probe costs nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One part: whether it works, and if not, what is wrong and what to do."""
+    """One part: whether it works, and what is wrong, or soon will be, and what to do."""
 
     ok: bool
     problems: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> Literal["ok", "warning", "failing"]:
+        """A part with a warning works."""
+        return "failing" if not self.ok else "warning" if self.problems else "ok"
 
 
 class Health:
     """Checks each part in turn and remembers the answer for a moment."""
 
-    def __init__(
-        self, checks: Mapping[str, Callable[[], object]], *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, checks: Mapping[str, Check], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._checks = checks
         self._clock = clock
         self._findings: dict[str, Finding] = {}
@@ -36,11 +43,11 @@ class Health:
         return self._findings
 
 
-def _find(check: Callable[[], object]) -> Finding:
+def _find(check: Check) -> Finding:
     try:
-        check()
+        warnings = tuple(check() or ())
     except ConfigError as error:
         return Finding(ok=False, problems=error.problems)
     except MailerError as error:
         return Finding(ok=False, problems=(str(error),))
-    return Finding(ok=True)
+    return Finding(ok=True, problems=warnings)

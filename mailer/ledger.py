@@ -5,32 +5,38 @@ https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-tra
 is of one row.
 """
 
-import contextlib
 import hashlib
+import itertools
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from azure.core import MatchConditions
-from azure.core.exceptions import (
-    AzureError,
-    HttpResponseError,
-    ResourceExistsError,
-    ResourceModifiedError,
-    ResourceNotFoundError,
-)
-from azure.data.tables import TableClient, TableErrorCode, UpdateMode
+from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+from azure.data.tables import TableClient, TableTransactionError, UpdateMode
 
-from mailer.errors import TryLater
-from mailer.lifecycle import Conflict, KeyOwner, MailRecord, Status
+from mailer.lifecycle import LOST_AFTER, Conflict, KeyOwner, MailRecord, Status
+from mailer.tables import ask
 
 T = TypeVar("T")
 
 _KEYS = "keys"  # the partition of idempotency keys
-_PLAIN = ("digest", "template", "recipients", "attempts", "claim", "leased_until", "error_code", "error_message")
+_PLAIN = (
+    "digest",
+    "template",
+    "recipients",
+    "attempts",
+    "claim",
+    "leased_until",
+    "due_at",
+    "resent",
+    "grave",
+    "error_code",
+    "error_message",
+)
 
 
 class TableLedger:
@@ -100,22 +106,59 @@ class TableLedger:
         self.read(str(uuid.UUID(int=0)))
 
     def _ask(self, call: Callable[[], T]) -> T:
-        """One call, again if only the table itself was missing; translates what the SDK raises."""
+        return ask(self._table, call)
+
+    # What clean-up needs
+
+    def stuck(self, *, now: datetime) -> Iterator[MailRecord]:
+        """Records that nobody will move: claims an hour past their lease, and mails whose message is not there."""
+        lost = now - LOST_AFTER
+        filters = (
+            f"status eq 'sending' and leased_until lt @lease and PartitionKey lt '{_KEYS}'",
+            f"status eq 'queued' and queued_at lt @lost and PartitionKey lt '{_KEYS}'",
+            f"status eq 'scheduled' and due_at lt @lost and PartitionKey lt '{_KEYS}'",
+        )
+        instants = {"lease": now - timedelta(hours=1), "lost": lost}
+        for text in filters:
+            for entity in self._query(text, instants):
+                record = _record(entity["id"], entity)
+                if not (record.due_at and record.due_at > lost):
+                    yield record
+
+    def forget(self, *, before: datetime, now: datetime) -> int:
+        """Delete the records of whole days before this instant, and the keys past their window; returns how many."""
+        days = self._query(f"PartitionKey lt '{before:%Y-%m-%d}'", {}, select=["PartitionKey", "RowKey"])
+        keys = self._query(
+            f"PartitionKey eq '{_KEYS}' and expires_at lt @now", {"now": now}, ["PartitionKey", "RowKey"]
+        )
+        count = 0
+        for _, partition in itertools.groupby([*days, *keys], key=lambda row: row["PartitionKey"]):
+            rows = list(partition)
+            for start in range(0, len(rows), 100):  # the most that one transaction takes
+                count += self._delete(rows[start : start + 100])
+        return count
+
+    def _delete(self, rows: list[Mapping[str, Any]]) -> int:
         try:
-            try:
-                return call()
-            except ResourceNotFoundError as error:
-                if TableErrorCode.TABLE_NOT_FOUND not in str(error):  # create_entity leaves error_code unset
-                    raise
-                with contextlib.suppress(ResourceExistsError):
-                    self._table.create_table()
-                return call()
-        except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError):
-            raise
-        except AzureError as error:
-            status = error.status_code if isinstance(error, HttpResponseError) else None
-            message = f"Table Storage does not answer as it should ({type(error).__name__}, status {status})."
-            raise TryLater(message, code="storage_unavailable") from error
+            self._ask(lambda: self._table.submit_transaction([("delete", dict(row)) for row in rows]))
+        except TableTransactionError:
+            return 0  # one was changed just now; the next sweep takes them
+        return len(rows)
+
+    def found(self, *, code: str | None, since: datetime, statuses: Iterable[Status]) -> Iterator[MailRecord]:
+        """Records in one of these statuses, accepted since this instant, optionally with this error code."""
+        wanted = " or ".join(f"status eq '{status}'" for status in statuses)
+        text = f"PartitionKey ge '{since:%Y-%m-%d}' and PartitionKey lt '{_KEYS}' and ({wanted})"
+        text += " and error_code eq @code" if code else ""
+        for entity in self._query(text, {"code": code} if code else {}):
+            record = _record(entity["id"], entity)
+            if record.accepted_at >= since:
+                yield record
+
+    def _query(
+        self, text: str, parameters: Mapping[str, Any], select: list[str] | None = None
+    ) -> Iterable[Mapping[str, Any]]:
+        return self._ask(lambda: list(self._table.query_entities(text, parameters=dict(parameters), select=select)))
 
 
 def _unchanged(version: str | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -12,7 +13,21 @@ from mailer.address import Address, AnAddress, Line, Value
 from mailer.mail_id import is_mail_id
 
 MAX_RECIPIENTS = 500  # Exchange Online's default for to, cc and bcc together
+ADVANCE = timedelta(days=366)  # how far ahead a mail may be scheduled
 MAX_HEADERS = 5  # Graph: InvalidInternetMessageHeaderCollection above
+
+
+def _instant(value: object) -> datetime:
+    if isinstance(value, str):
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            pass
+        else:
+            if instant.tzinfo:
+                return instant.astimezone(UTC)
+    message = "must be ISO 8601 with an offset, such as 2026-12-01T08:00:00+01:00"
+    raise ValueError(message)
 
 
 def _as_list(value: object) -> object:
@@ -27,6 +42,7 @@ def _header_name(name: str) -> str:
 
 
 Addresses = Annotated[tuple[AnAddress, ...], Field(strict=False), BeforeValidator(_as_list)]
+Instant = Annotated[datetime, BeforeValidator(_instant)]
 Headers = Annotated[dict[Annotated[str, AfterValidator(_header_name)], Line], Field(max_length=MAX_HEADERS)]
 Tags = Annotated[
     dict[Annotated[Line, Field(max_length=64)], Annotated[Line, Field(max_length=256)]], Field(max_length=10)
@@ -38,6 +54,12 @@ class TemplateUse(Value):
 
     id: str
     variables: dict[str, Any] = Field(default_factory=dict)
+
+
+class Schedule(Value):
+    """Another instant for a scheduled mail."""
+
+    scheduled_at: Instant
 
 
 class MailRequest(Value):
@@ -55,6 +77,7 @@ class MailRequest(Value):
     headers: Headers = Field(default_factory=dict)
     importance: Literal["low", "normal", "high"] = "normal"
     tags: Tags = Field(default_factory=dict)
+    scheduled_at: Instant | None = None
     save_to_sent_items: bool = True
     idempotency_key: Annotated[Line, Field(min_length=1, max_length=256)] | None = None
 
@@ -72,6 +95,9 @@ class MailRequest(Value):
         return len(self.to) + len(self.cc) + len(self.bcc)
 
 
+Seconds = Annotated[int, Field(ge=0, le=253_402_300_799)]  # of the epoch, up to the year 9999
+
+
 def _known_id(text: str) -> str:
     if not is_mail_id(text):
         message = "is no id of a mail"
@@ -82,12 +108,18 @@ def _known_id(text: str) -> str:
 class Envelope(Value):
     """What mailer writes beside a request on the queue: whose record it belongs to, and that record's state then.
 
-    Without a version the record has to be looked at before it can be claimed.
+    Without a version the record has to be looked at before it can be claimed. `stored`: the request itself is in a
+    blob. Instants are seconds of the epoch: `not_before`, for a delay that one message cannot hold; `since`, from when
+    the mail's age counts if not from its id. `check` is the number of the look into Sent Items that is due.
     """
 
     id: Annotated[str, AfterValidator(_known_id)]
     version: Annotated[str, Field(pattern=r"^W/\"datetime'[0-9A-Za-z:%.-]+'\"$")] | None = None
     attempts: Annotated[int, Field(ge=0, le=100_000)] = 0
+    stored: bool = False
+    not_before: Seconds | None = None
+    since: Seconds | None = None
+    check: Annotated[int, Field(ge=0, le=100)] = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,11 +146,3 @@ class RenderedMail:
             message = "a parsed request has a sender"
             raise AssertionError(message)
         return self.request.sender
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Receipt:
-    """What a caller gets for an accepted mail."""
-
-    id: str
-    status: str

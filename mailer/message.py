@@ -46,22 +46,23 @@ def write_message(members: Mapping[str, Any], envelope: Mapping[str, Any]) -> st
     return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
 
+def write_request(request: MailRequest) -> bytes:
+    """The request alone, as a blob holds it."""
+    return json.dumps(request.as_json(), separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def fits(request: MailRequest) -> bool:
+    """Whether one message can hold the request."""
+    return len(write_request(request)) <= MAX_BYTES - ROOM
+
+
 def grave(body: bytes, reason: Mapping[str, str]) -> str:
-    """The text that keeps a message on the poison queue: the same members, with the reason as its envelope."""
+    """The text that keeps a message on the poison queue: its members, with the reason as its envelope."""
     try:
         members = read_object(_plain(body))
     except InvalidRequest:
         members = {"message": body.decode(errors="backslashreplace")}
-    text = write_message({name: value for name, value in members.items() if name != ENVELOPE}, reason)
-    # The reason is in the record too; the message is nowhere else.
-    return text if len(text.encode()) <= MAX_BYTES else body.decode(errors="backslashreplace")
-
-
-def check_size(request: MailRequest) -> None:
-    """Raises InvalidRequest for a request that no message can hold."""
-    size = len(write_message(request.as_json(), {}).encode())
-    if size > MAX_BYTES - ROOM:
-        message = (
-            f"The request takes {size} bytes on the queue, and {MAX_BYTES - ROOM} is the most. Shorten the content."
-        )
-        raise InvalidRequest([Problem(code="request_too_large", message=message)])
+    members.pop(ENVELOPE, None)
+    # The reason is in the record too, and what no message can hold is in a blob.
+    texts = (write_message(members, reason), body.decode(errors="backslashreplace"), write_message({}, reason))
+    return next(text for text in texts if len(text.encode()) <= MAX_BYTES)

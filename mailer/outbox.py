@@ -29,19 +29,30 @@ class Outbox:
         self._queue = queue
         self._poison = poison
 
-    def put(self, request: MailRequest, envelope: Envelope, *, after: timedelta = timedelta()) -> None:
-        """Queue the mail, to be delivered after this delay; raises TryLater."""
-        text = write_message(request.as_json(), envelope.model_dump())
+    def put(self, request: MailRequest | None, envelope: Envelope, *, after: timedelta = timedelta()) -> None:
+        """Queue the mail, to be delivered after this delay; None stands for a request in a blob. Raises TryLater."""
+        text = write_message(request.as_json() if request else {}, envelope.model_dump(exclude_defaults=True))
         delay = math.ceil(min(after, MAX_DELAY).total_seconds())
         _ask(self._queue, lambda: self._queue.send_message(text, visibility_timeout=delay, time_to_live=FOREVER))
 
-    def bury(self, text: str) -> None:
-        """Keep what nobody can send until a person takes it; raises TryLater."""
-        _ask(self._poison, lambda: self._poison.send_message(text, time_to_live=FOREVER))
+    def bury(self, text: str) -> str:
+        """Keep what nobody can send until a person takes it; returns where it lies. Raises TryLater."""
+        message = _ask(self._poison, lambda: self._poison.send_message(text, time_to_live=FOREVER))
+        return f"{message.id} {message.pop_receipt}"
+
+    def unearth(self, grave: str) -> None:
+        """Take away what was kept, unless a person has moved it since; raises TryLater."""
+        message, _, receipt = grave.partition(" ")
+        with contextlib.suppress(_Gone):
+            _ask(self._poison, lambda: self._poison.delete_message(message, receipt))
 
     def ping(self) -> None:
         """Prove that the queue answers; raises TryLater."""
         _ask(self._queue, self._queue.get_queue_properties)
+
+
+class _Gone(Exception):
+    pass
 
 
 def _ask(queue: QueueClient, call: Callable[[], T]) -> T:
@@ -49,11 +60,15 @@ def _ask(queue: QueueClient, call: Callable[[], T]) -> T:
     try:
         try:
             return call()
-        except ResourceNotFoundError:
+        except ResourceNotFoundError as error:
+            if error.error_code == "MessageNotFound":  # type: ignore[attr-defined]  # set by the storage SDKs
+                raise _Gone from error
             with contextlib.suppress(ResourceExistsError):
                 queue.create_queue()
             return call()
     except AzureError as error:
+        if getattr(error, "error_code", None) == "PopReceiptMismatch":
+            raise _Gone from error
         status = error.status_code if isinstance(error, HttpResponseError) else None
         message = f"Queue Storage does not answer as it should ({type(error).__name__}, status {status})."
         raise TryLater(message, code="storage_unavailable") from error

@@ -4,6 +4,7 @@ import difflib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 import pydantic_core
@@ -12,9 +13,9 @@ from pydantic_core import ErrorDetails
 
 from mailer.address import Address, AnAddress
 from mailer.errors import InvalidRequest, Problem
-from mailer.mail import MAX_RECIPIENTS, MailRequest, TemplateUse
+from mailer.mail import ADVANCE, MAX_RECIPIENTS, MailRequest, Schedule, TemplateUse
 
-_NOT_YET = {"attachments", "scheduled_at", "template.locale"}
+_NOT_YET = {"attachments", "template.locale"}
 _MEMBERS = [field.alias or name for name, field in MailRequest.model_fields.items()]
 _ADDRESS_MEMBERS = ("from", "to", "cc", "bcc", "reply_to")
 _PARTS = {name: list(Address.model_fields) for name in _ADDRESS_MEMBERS} | {"template": list(TemplateUse.model_fields)}
@@ -30,6 +31,7 @@ _WORDS = {
 T = TypeVar("T")
 
 _template = TypeAdapter(TemplateUse)
+_schedule = TypeAdapter(Schedule)
 _address: TypeAdapter[Address] = TypeAdapter(AnAddress)
 
 
@@ -51,6 +53,18 @@ def parse(body: bytes, *, rules: Rules, key: str | None = None) -> MailRequest:
             problems.append(_validation(message, target="idempotency_key"))
         members["idempotency_key"] = key
     return read_request(members, rules=rules, problems=problems)
+
+
+def parse_schedule(body: bytes, *, now: datetime) -> datetime:
+    """The instant in the body of a PATCH, `{"scheduled_at": …}`. Raises InvalidRequest."""
+    members = read_object(body)
+    try:
+        instant = _schedule.validate_python(members).scheduled_at
+    except ValidationError as invalid:
+        raise InvalidRequest(_problem(error, members) for error in invalid.errors(include_url=False)) from None
+    if instant > now + ADVANCE:
+        raise _invalid(f"`scheduled_at` may be {ADVANCE.days} days ahead at most.", target="scheduled_at")
+    return instant
 
 
 def read_object(body: bytes) -> dict[str, Any]:

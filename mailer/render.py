@@ -5,6 +5,7 @@ sandbox, HTML autoescaped, and strict: one rendering names every variable that i
 """
 
 import difflib
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import jinja2.sandbox
 import jinja2.utils
 
 from mailer.errors import InvalidRequest, Problem
+from mailer.lifecycle import OnUncertain
 from mailer.mail import Content, MailRequest, TemplateUse
 from mailer.variables import Missing, note_path, noting_missing
 
@@ -40,6 +42,17 @@ class Templates:
         """The ids of all templates."""
         return sorted(path.parent.name for path in self._folder.glob("[!_]*/subject.txt"))
 
+    def on_uncertain(self, template: str) -> OnUncertain | None:
+        """What the template's own `template.json` says about a mail in doubt. Raises InvalidRequest."""
+        options = self._folder / template / "template.json"
+        if not options.exists():
+            return None
+        try:
+            return OnUncertain(json.loads(options.read_text())["on_uncertain"])
+        except (ValueError, KeyError, TypeError) as error:
+            message = f"{template}/template.json is wrong: `on_uncertain` must be hold, resend or verify."
+            raise _invalid("template_failed", message, "template") from error
+
     def problems(self, use: TemplateUse) -> Iterable[Problem]:
         """What would keep this use of a template from being rendered."""
         try:
@@ -55,6 +68,7 @@ class Templates:
             close = difflib.get_close_matches(use.id, names, n=1)
             hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(names)}."
             raise _invalid("template_not_found", f"There is no template `{use.id}`; {hint}", "template.id")
+        self.on_uncertain(use.id)
         is_html = (self._folder / use.id / "body.html").exists()
         # One pass over both files, so that what each of them misses is named at once.
         with noting_missing(use.variables) as missing:

@@ -37,7 +37,7 @@ class GraphConnection:
         return graph.check_reply(reply.status_code, reply.headers, reply.content)
 
     def is_sent(self, mail: RenderedMail, token: str, *, renew: Callable[[str], str]) -> bool:
-        """Whether the mail lies in Sent Items; raises Misconfigured without the permission to look, TryLater."""
+        """Whether the mail lies in Sent Items; raises CannotLook without the permission, TryLater."""
         try:
             reply = self._ask("GET", graph.sent_items_path(mail), mail, token, renew)
         except Uncertain as doubt:  # looking changes nothing

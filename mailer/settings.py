@@ -27,12 +27,19 @@ def _matching(pattern: str) -> Callable[[str], str]:
     return read
 
 
-def _duration(text: str) -> timedelta:
+def read_duration(text: str) -> timedelta:
+    """A number and a unit, such as 90s, 30m, 48h or 7d. Raises ValueError."""
     match = re.fullmatch(r"(\d{1,6})([smhd])", text)
     if not match:
         message = "give a number and a unit: 90s, 30m, 48h or 7d"
         raise ValueError(message)
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _one_to_four(text: str) -> int:
+    if text not in {"1", "2", "3", "4"}:
+        raise ValueError
+    return int(text)
 
 
 def _url(text: str) -> str:
@@ -61,11 +68,12 @@ def _setting(name: str, meaning: str, read: Callable[[str], Any] = str, default:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Storage:
-    """Where queue and table are: a connection string, or one URL a service and the app's own identity."""
+    """Where queue, table and blobs are: a connection string, or one URL a service and the app's own identity."""
 
     connection_string: str | None = field(default=None, repr=False)
     queue_url: str | None = None
     table_url: str | None = None
+    blob_url: str | None = None
     client_id: str | None = None
 
 
@@ -81,10 +89,20 @@ class Settings:
         "the application (client) id of the app registration, a GUID",
         _matching(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
     )
-    key_vault_url: str = _setting("MAILER_KEY_VAULT_URL", "the vault's URL, such as https://NAME.vault.azure.net", _url)
+    auth: str = _setting(
+        "MAILER_AUTH",
+        "how the app signs in: `secret`, `certificate` or `federated`",
+        _matching("secret|certificate|federated"),
+        "secret",
+    )
+    key_vault_url: str = _setting(
+        "MAILER_KEY_VAULT_URL",
+        "the vault's URL, such as https://NAME.vault.azure.net; not needed where MAILER_AUTH is `federated`",
+        _url,
+    )
     client_secret_name: str = _setting(
         "MAILER_CLIENT_SECRET_NAME",
-        "the name of the vault's secret that holds the client secret",
+        "the name of the vault's secret that holds the client secret, or of the certificate",
         _matching(r"[0-9A-Za-z-]{1,127}"),
         "mailer-client-secret",
     )
@@ -93,7 +111,7 @@ class Settings:
     )
     storage: Storage = _setting(
         STORAGE,
-        f"a connection string, or {STORAGE}__queueServiceUri and {STORAGE}__tableServiceUri; "
+        f"a connection string, or {STORAGE}__queueServiceUri, __tableServiceUri and __blobServiceUri; "
         f"without it {HOST_STORAGE} is used",
     )
     queue: str = _setting(
@@ -108,12 +126,33 @@ class Settings:
         _matching(r"[A-Za-z][A-Za-z0-9]{2,62}"),
         "emails",
     )
-    max_age: timedelta = _setting("MAILER_MAX_AGE", "how long to go on trying, such as 48h", _duration, "48h")
+    container: str = _setting(
+        "MAILER_CONTAINER",
+        "the blob container of requests: 3 to 63 lower-case letters, digits and single hyphens",
+        _matching(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*"),
+        "emails",
+    )
+    on_uncertain: str = _setting(
+        "MAILER_ON_UNCERTAIN",
+        "what to do with a mail that may or may not have left: `hold`, `resend` or `verify`",
+        _matching("hold|resend|verify"),
+        "hold",
+    )
+    mailbox_concurrency: int = _setting(
+        "MAILER_MAILBOX_CONCURRENCY",
+        "how many requests of one mailbox an instance has under way: 1 to 4",
+        _one_to_four,
+        "4",
+    )
+    max_age: timedelta = _setting("MAILER_MAX_AGE", "how long to go on trying, such as 48h", read_duration, "48h")
     idempotency_window: timedelta = _setting(
         "MAILER_IDEMPOTENCY_WINDOW",
         "how long an idempotency key is kept, such as 24h",
-        _duration,
+        read_duration,
         "24h",
+    )
+    record_retention: timedelta = _setting(
+        "MAILER_RECORD_RETENTION", "how long records are kept, such as 90d", read_duration, "90d"
     )
     authority_host: str = _setting(
         "MAILER_AUTHORITY_HOST",
@@ -145,6 +184,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
                 values[known.name] = _storage(environ)
             elif text := _text(environ, known.metadata["name"]) or known.metadata["default"]:
                 values[known.name] = known.metadata["read"](text)
+            elif known.name == "key_vault_url" and values.get("auth") == "federated":
+                values[known.name] = ""
             else:
                 problems.append(f"{known.metadata['name']} is missing. It holds {known.metadata['meaning']}.")
         except ValueError as error:
@@ -156,7 +197,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 def storage_connection(environ: Mapping[str, str]) -> str:
     """The name that the queue trigger's `connection` must have: mailer's own account if one is set, else the host's."""
-    forms = ("", "__queueServiceUri", "__tableServiceUri", "__accountName")
+    forms = ("", "__queueServiceUri", "__tableServiceUri", "__blobServiceUri", "__accountName")
     return STORAGE if any(environ.get(STORAGE + form, "").strip() for form in forms) else HOST_STORAGE
 
 
@@ -192,13 +233,13 @@ def _storage(environ: Mapping[str, str]) -> Storage:
     urls = {
         service: _text(environ, f"{prefix}__{service}ServiceUri")
         or (account and f"https://{account}.{service}.core.windows.net")
-        for service in ("queue", "table")
+        for service in ("queue", "table", "blob")
     }
     if not all(urls.values()):
-        message = "the queue's and the table's URL are both needed" if any(urls.values()) else "nothing is set"
+        message = "the URLs of queue, table and blob are all needed" if any(urls.values()) else "nothing is set"
         raise ValueError(message)
     client_id = _text(environ, f"{prefix}__clientId") or None
-    return Storage(queue_url=_url(urls["queue"]), table_url=_url(urls["table"]), client_id=client_id)
+    return Storage(**{f"{service}_url": _url(url) for service, url in urls.items()}, client_id=client_id)
 
 
 def _problem(known: Field[Any], error: ValueError) -> str:

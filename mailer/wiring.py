@@ -7,7 +7,7 @@ import functools
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,14 +15,23 @@ from mailer.errors import ConfigError
 from mailer.settings import Settings, Storage, read_settings
 
 if TYPE_CHECKING:
-    from mailer.credentials import GraphTokens
+    from concurrent.futures import Executor
+
+    from azure.data.tables import TableClient
+
+    from mailer.alarms import TableAlarms
+    from mailer.amend import Amendment
+    from mailer.bodies import Bodies
     from mailer.deliver import Delivery
     from mailer.health import Health
     from mailer.ledger import TableLedger
+    from mailer.mail import MailRequest
     from mailer.outbox import Outbox
     from mailer.parse import Rules
     from mailer.render import Templates
     from mailer.send import GraphConnection
+    from mailer.throttle import Throttle
+    from mailer.tokens import GraphTokens
 
 # At INFO every request of the SDKs is a dozen lines.
 logging.getLogger("azure").setLevel(logging.WARNING)
@@ -81,18 +90,29 @@ def rules() -> "Rules":
 
 
 @_once
-def ledger() -> "TableLedger":
-    """The records."""
+def _table() -> "TableClient":
     from azure.data.tables import TableClient
-
-    from mailer.ledger import TableLedger
 
     storage, name = settings().storage, settings().table
     if storage.connection_string:
-        table = TableClient.from_connection_string(storage.connection_string, name, **STORAGE_NETWORK)
-    else:
-        table = TableClient(str(storage.table_url), name, credential=_identity(storage), **STORAGE_NETWORK)
-    return TableLedger(table, key_window=settings().idempotency_window)
+        return TableClient.from_connection_string(storage.connection_string, name, **STORAGE_NETWORK)
+    return TableClient(str(storage.table_url), name, credential=_identity(storage), **STORAGE_NETWORK)
+
+
+@_once
+def ledger() -> "TableLedger":
+    """The records."""
+    from mailer.ledger import TableLedger
+
+    return TableLedger(_table(), key_window=settings().idempotency_window)
+
+
+@_once
+def alarms() -> "TableAlarms":
+    """What only a person can mend."""
+    from mailer.alarms import TableAlarms
+
+    return TableAlarms(_table(), clock=clock)
 
 
 @_once
@@ -112,6 +132,37 @@ def outbox() -> "Outbox":
     return Outbox(queue(settings().queue), queue(f"{settings().queue}-poison"))
 
 
+@_once
+def _bodies() -> "Bodies":
+    from azure.storage.blob import ContainerClient
+
+    from mailer.bodies import Bodies
+
+    storage, name = settings().storage, settings().container
+    if storage.connection_string:
+        return Bodies(ContainerClient.from_connection_string(storage.connection_string, name, **STORAGE_NETWORK))
+    return Bodies(ContainerClient(str(storage.blob_url), name, credential=_identity(storage), **STORAGE_NETWORK))
+
+
+class _LateBodies:
+    """The requests in blobs, which few mails need: their SDK is imported when one does."""
+
+    def put(self, mail: str, body: bytes) -> None:
+        _bodies().put(mail, body)
+
+    def get(self, mail: str) -> bytes | None:
+        return _bodies().get(mail)
+
+    def delete(self, mail: str) -> None:
+        _bodies().delete(mail)
+
+    def before(self, instant: datetime) -> Iterator[str]:
+        return _bodies().before(instant)
+
+
+requests = _LateBodies()
+
+
 def _identity(storage: Storage) -> Any:  # noqa: ANN401 - each SDK has a Protocol of its own for it
     from azure.identity import DefaultAzureCredential
 
@@ -124,7 +175,7 @@ def graph_tokens() -> "GraphTokens":
     """The tokens for Graph."""
     from mailer.credentials import graph_tokens
 
-    return graph_tokens(settings())
+    return graph_tokens(settings(), identity_id=os.environ.get("AZURE_CLIENT_ID") or None, clock=clock)
 
 
 @_once
@@ -136,23 +187,63 @@ def graph() -> "GraphConnection":
 
 
 @_once
+def throttle() -> "Throttle":
+    """The places and pauses of mailboxes."""
+    from mailer.throttle import Throttle
+
+    return Throttle(settings().mailbox_concurrency)
+
+
+@_once
 def delivery() -> "Delivery":
     """The delivery step with its real parts."""
     from mailer.deliver import Delivery
+    from mailer.lifecycle import OnUncertain
     from mailer.render import render
 
-    tokens = graph_tokens()
+    def on_uncertain(request: "MailRequest") -> OnUncertain:
+        chosen = templates().on_uncertain(request.template.id) if request.template else None
+        return chosen or OnUncertain(settings().on_uncertain)
+
     return Delivery(
         rules=rules(),
         ledger=ledger(),
+        requests=requests,
         render=lambda request: render(request, templates=templates()),
-        authorize=tokens.token,
-        send=lambda mail, token: graph().send(mail, token, renew=tokens.token),
+        authorize=lambda: graph_tokens().token(),
+        send=lambda mail, token: graph().send(mail, token, renew=graph_tokens().token),
+        is_sent=lambda mail, token: graph().is_sent(mail, token, renew=graph_tokens().token),
+        throttle=throttle(),
+        alarms=alarms(),
         put=outbox().put,
         bury=outbox().bury,
+        on_uncertain=on_uncertain,
         clock=clock,
         max_age=settings().max_age,
     )
+
+
+@_once
+def amendment() -> "Amendment":
+    """Changes to accepted mails with their real parts."""
+    from mailer.amend import Amendment
+
+    return Amendment(ledger=ledger(), requests=requests, put=outbox().put, unearth=outbox().unearth, clock=clock)
+
+
+def sweep() -> None:
+    """Clean up once; raises TryLater."""
+    from mailer import sweep as sweeping
+
+    sweeping.sweep(ledger=ledger(), requests=requests, retention=settings().record_retention, now=clock())
+
+
+@_once
+def pool() -> "Executor":
+    """Threads for callers who wait."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(8, thread_name_prefix="waited-for")
 
 
 @_once
@@ -160,11 +251,19 @@ def health() -> "Health":
     """What works and what does not."""
     from mailer.health import Health
 
+    def check_settings() -> None:
+        settings()
+
+    def check_sending() -> None:
+        if standing := alarms().standing():
+            raise ConfigError([alarm.text for alarm in standing])
+
     return Health(
         {
-            "settings": settings,
+            "settings": check_settings,
             "table": lambda: ledger().ping(),
             "queue": lambda: outbox().ping(),
-            "graph_token": lambda: graph_tokens().token(),
+            "graph_token": lambda: graph_tokens().check(),
+            "sending": check_sending,
         }
     )

@@ -79,6 +79,35 @@ def _merged(kept, written):
     return replace(written, **unknown, times=dict(sorted(times.items(), key=lambda step: step[1])))
 
 
+class MemoryRequests:
+    """The requests that lie in blobs, in a dictionary."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def put(self, mail, body):
+        self.kept[mail] = body
+
+    def get(self, mail):
+        return self.kept.get(mail)
+
+    def delete(self, mail):
+        self.kept.pop(mail, None)
+
+
+class Alarms:
+    """Remembers what was told of which mailbox."""
+
+    def __init__(self):
+        self.standing = {}
+
+    def sound(self, mailbox, code, text):
+        self.standing.setdefault(mailbox, []).append((code, text))
+
+    def over(self, mailbox):
+        self.standing.pop(mailbox, None)
+
+
 class ScriptedAdapter(BaseAdapter):
     """A transport for a real Session: gives the scripted replies in turn, raises the scripted exceptions."""
 

@@ -4,6 +4,7 @@ import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -13,7 +14,7 @@ from mailer.lifecycle import Conflict, KeyOwner, Status
 from mailer.mail import Envelope
 from mailer.mail_id import mail_id
 from tests.builders import TEMPLATE, a_record, a_request
-from tests.fakes import START, Clock, MemoryLedger
+from tests.fakes import START, Clock, MemoryLedger, MemoryRequests
 
 STORAGE_DOWN = TryLater("Storage does not answer.", code="storage_unavailable")
 
@@ -24,13 +25,22 @@ class Post:
     def __init__(self):
         self.ledger = MemoryLedger()
         self.clock = Clock()
+        self.requests = MemoryRequests()
         self.queue = []
+        self.delays = []
 
-    def put(self, request, envelope):
+    def put(self, request, envelope, *, after=timedelta()):
         self.queue.append((request, envelope))
+        self.delays.append(after)
 
     def __call__(self, *, put=None, ledger=None, **changes):
-        return accept(a_request(**changes), ledger=ledger or self.ledger, put=put or self.put, clock=self.clock)
+        return accept(
+            a_request(**changes),
+            ledger=ledger or self.ledger,
+            put=put or self.put,
+            store=self.requests.put,
+            clock=self.clock,
+        )
 
 
 @pytest.fixture
@@ -38,7 +48,7 @@ def post():
     return Post()
 
 
-def no_queue(_request, _envelope):
+def no_queue(_request, _envelope, **_):
     raise STORAGE_DOWN
 
 
@@ -71,7 +81,7 @@ def test_the_same_request_without_a_key_is_another_mail(post):
 
 def test_the_record_is_there_before_the_message(post):
     seen = []
-    post(put=lambda _, envelope: seen.append(post.ledger.read(envelope.id)))
+    post(put=lambda _, envelope, **__: seen.append(post.ledger.read(envelope.id)))
 
     assert seen[0].status is Status.QUEUED
 
@@ -110,7 +120,7 @@ def test_a_record_whose_answer_was_lost_is_not_left_behind(post):
 def test_a_mail_that_left_although_queueing_seemed_to_fail_keeps_its_record(post):
     """The message was written, its answer was lost, and a worker has the mail already."""
 
-    def put(_request, envelope):
+    def put(_request, envelope, **_):
         post.ledger.write(replace(post.ledger.read(envelope.id).claimed(claim="worker", now=START)))
         raise STORAGE_DOWN
 
@@ -120,13 +130,45 @@ def test_a_mail_that_left_although_queueing_seemed_to_fail_keeps_its_record(post
     assert [record.status for record in post.ledger.records.values()] == [Status.SENDING]
 
 
-def test_a_request_that_no_message_can_hold_is_refused_before_anything_is_written(post):
+def test_a_request_larger_than_graph_takes_is_refused_before_anything_is_written(post):
     with pytest.raises(InvalidRequest) as refusal:
-        post(text="x" * 64 * 1024, idempotency_key="order-7")
+        post(text="x" * 4_000_000, idempotency_key="order-7")
 
     assert refusal.value.code == "request_too_large"
     assert (post.ledger.records, post.queue) == ({}, [])
     assert post(text="short", idempotency_key="order-7")
+
+
+def test_a_request_too_large_for_a_message_waits_in_a_blob(post):
+    receipt = post(text="x" * 64 * 1024)
+
+    ((request, envelope),) = post.queue
+    assert (request, envelope.id, envelope.stored) == (None, receipt.id, True)
+    assert len(post.requests.get(receipt.id)) > 64 * 1024
+
+
+def test_a_scheduled_mail_waits_for_its_instant(post):
+    due = START + timedelta(days=30)
+    receipt = post(scheduled_at=due.isoformat())
+
+    record = post.ledger.read(receipt.id)
+    assert (receipt.status, record.status, record.due_at) == (Status.SCHEDULED, Status.SCHEDULED, due)
+    ((request, envelope),) = post.queue
+    assert (request, envelope.stored, envelope.not_before) == (None, True, due.timestamp())
+    assert post.delays == [timedelta(days=30)]
+
+
+def test_an_instant_that_has_passed_means_now(post):
+    receipt = post(scheduled_at="2020-01-01T00:00:00Z")
+
+    assert (receipt.status, post.delays) == (Status.QUEUED, [timedelta()])
+
+
+def test_a_mail_is_scheduled_a_year_ahead_at_most(post):
+    with pytest.raises(InvalidRequest) as refusal:
+        post(scheduled_at=(START + timedelta(days=367)).isoformat())
+
+    assert refusal.value.problems[0].target == "scheduled_at"
 
 
 # Idempotency keys
@@ -179,7 +221,7 @@ def test_a_repeated_request_completes_what_a_crash_before_the_record_left_undone
 
 
 def test_a_repeated_request_completes_what_a_crash_before_the_message_left_undone(post):
-    def crash(_request, _envelope):
+    def crash(_request, _envelope, **_):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -234,7 +276,7 @@ def test_a_failed_request_does_not_take_back_what_its_repetition_was_promised(po
     """The first cannot queue its mail; meanwhile its repetition has, and was answered."""
     answers = []
 
-    def put(request, envelope):
+    def put(request, envelope, **_):
         if not answers:
             answers.append(None)
             answers[0] = post(idempotency_key="order-7")

@@ -1,85 +1,29 @@
-"""Tokens for Graph: single flight, rotation without a restart, and what to mend when there is none."""
+"""The three ways to sign in, through the real SDKs against the local cloud, and what to mend when one fails."""
 
-import threading
+import base64
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 
-from mailer.credentials import REFUSED_FOR, GraphTokens, Secret, graph_tokens
+from mailer.credentials import _refusal, exchange_scope, graph_tokens
 from mailer.errors import Misconfigured, TryLater
 from mailer.local import programs
 from mailer.local.cloud import seed
 from mailer.local.cloud.control import Control
 from mailer.local.cloud.model import Fault
 from mailer.settings import read_settings
+from mailer.tokens import TTL
+from tests.fakes import Clock
 
-SCOPE = "https://graph.microsoft.com/.default"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-
-
-class Entra:
-    """Gives numbered tokens for the secrets it knows; a credential keeps its first one, as the SDK's does."""
-
-    def __init__(self, *known):
-        self.known = set(known)
-        self.requests = []
-        self.failure = None
-
-    def credential(self, secret):
-        return _Credential(self, secret)
-
-    def give(self, secret, scope):
-        self.requests.append((secret, scope))
-        if self.failure:
-            raise self.failure
-        if secret not in self.known:
-            raise ClientAuthenticationError("AADSTS7000215: Invalid client secret provided.")
-        return f"token {len(self.requests)}"
-
-
-class _Credential:
-    def __init__(self, entra, secret):
-        self._entra, self._secret, self._kept = entra, secret, None
-
-    def get_token(self, *scopes, **_options):
-        self._kept = self._kept or self._entra.give(self._secret, *scopes)
-        return AccessToken(self._kept, 0)
-
-
-class Vault:
-    """The versions of the secret; every read counts."""
-
-    def __init__(self, value):
-        self.secret = Secret(value=value, version="1")
-        self.reads = 0
-
-    def read(self):
-        self.reads += 1
-        return self.secret
-
-
-@dataclass
-class Parts:
-    entra: Entra
-    vault: Vault
-    tokens: GraphTokens
-    seconds: float = 0
-
-
-@pytest.fixture
-def parts():
-    entra, vault = Entra("right"), Vault("right")
-    parts = Parts(entra=entra, vault=vault, tokens=None)
-    parts.tokens = GraphTokens(
-        read_secret=vault.read, make_credential=entra.credential, scope=SCOPE, clock=lambda: parts.seconds
-    )
-    return parts
 
 
 def refusal_of(call):
@@ -88,90 +32,7 @@ def refusal_of(call):
     return refusal.value
 
 
-# The logic, with a scripted Entra and vault
-
-
-def test_nothing_is_read_before_the_first_token_is_asked_for(parts):
-    assert (parts.vault.reads, parts.entra.requests) == (0, [])
-
-
-def test_one_secret_and_one_token_serve_many_mails(parts):
-    assert {parts.tokens.token() for _ in range(10)} == {"token 1"}
-    assert (parts.vault.reads, parts.entra.requests) == (1, [("right", SCOPE)])
-
-
-def test_a_refused_token_is_replaced_by_a_new_one(parts):
-    assert parts.tokens.token() == "token 1"
-
-    assert parts.tokens.token("token 1") == "token 2"
-    assert parts.tokens.token() == "token 2"
-
-
-def test_of_many_threads_with_the_same_refused_token_one_asks_for_a_new_one(parts):
-    refused = parts.tokens.token()
-
-    with ThreadPoolExecutor(20) as pool:
-        assert set(pool.map(lambda _: parts.tokens.token(refused), range(20))) == {"token 2"}
-    assert len(parts.entra.requests) == 2
-
-
-def test_many_threads_share_the_first_request(parts):
-    start = threading.Barrier(20)
-
-    def run(_):
-        start.wait()
-        return parts.tokens.token()
-
-    with ThreadPoolExecutor(20) as pool:
-        assert set(pool.map(run, range(20))) == {"token 1"}
-    assert (parts.vault.reads, len(parts.entra.requests)) == (1, 1)
-
-
-def test_a_rotated_secret_is_read_again_without_a_restart(parts):
-    parts.tokens.token()
-    parts.entra.known = {"new"}
-    parts.vault.secret = Secret(value="new", version="2")
-
-    assert parts.tokens.token("token 1")
-    assert parts.vault.reads == 2
-    assert parts.entra.requests[-1][0] == "new"
-
-
-def test_a_wrong_secret_is_refused_with_what_to_do(parts):
-    parts.entra.known = set()
-
-    refusal = refusal_of(parts.tokens.token)
-    assert (type(refusal), refusal.code) == (Misconfigured, "AADSTS7000215")
-    assert "vault" in str(refusal)
-
-
-def test_a_wrong_secret_costs_one_look_a_minute(parts):
-    parts.entra.known = set()
-    for _ in range(10):
-        refusal_of(parts.tokens.token)
-    assert (parts.vault.reads, len(parts.entra.requests)) == (2, 1)
-
-    parts.seconds = REFUSED_FOR
-    refusal_of(parts.tokens.token)
-    assert (parts.vault.reads, len(parts.entra.requests)) == (3, 2)
-
-
-def test_a_secret_that_was_mended_works_after_a_minute(parts):
-    parts.entra.known = {"mended"}
-    refusal_of(parts.tokens.token)
-    parts.vault.secret = Secret(value="mended", version="2")
-    parts.seconds = REFUSED_FOR
-
-    assert parts.tokens.token()
-
-
-def test_a_new_version_that_is_wrong_too_is_a_matter_of_configuration(parts):
-    parts.entra.known = set()
-    parts.tokens._secret = parts.vault.secret
-    parts.vault.secret = replace(parts.vault.secret, version="2")
-
-    assert type(refusal_of(parts.tokens.token)) is Misconfigured
-    assert len(parts.entra.requests) == 2
+# What Entra's codes mean
 
 
 @pytest.mark.parametrize(
@@ -206,35 +67,20 @@ def test_a_new_version_that_is_wrong_too_is_a_matter_of_configuration(parts):
         ("AADSTS90090", TryLater),
     ],
 )
-def test_a_code_of_entras_means(parts, code, kind):
-    parts.entra.failure = ClientAuthenticationError(f"{code}: Something about the tenant. Trace ID: 1")
+def test_a_code_of_entras_means(code, kind):
+    refusal = _refusal(ClientAuthenticationError(f"{code}: Something about the tenant. Trace ID: 1"))
 
-    refusal = refusal_of(parts.tokens.token)
     assert (type(refusal), refusal.code) == (kind, code)
     assert "Trace" not in str(refusal)
 
 
-def test_a_failure_without_a_code_may_pass(parts):
-    parts.entra.failure = ClientAuthenticationError("HTTP Error: 503")
+def test_a_failure_without_a_code_may_pass():
+    refusal = _refusal(ClientAuthenticationError("HTTP Error: 503"))
 
-    refusal = refusal_of(parts.tokens.token)
     assert (type(refusal), refusal.code) == (TryLater, "token_unavailable")
 
 
-def test_a_failure_that_passed_is_not_remembered(parts):
-    parts.entra.failure = ClientAuthenticationError("HTTP Error: 503")
-    refusal_of(parts.tokens.token)
-    parts.entra.failure = None
-
-    assert parts.tokens.token()
-
-
-def test_a_secret_does_not_show(parts):
-    assert "right" not in repr(parts.vault.secret)
-    assert "right" not in repr(parts.tokens)
-
-
-# The real SDKs, against the local cloud
+# A client secret
 
 
 @pytest.fixture(scope="module")
@@ -268,7 +114,8 @@ def tokens_of(cloud, **changes):
         "MAILER_GRAPH_URL": cloud.url,
         "AzureWebJobsStorage": "UseDevelopmentStorage=true",
     }
-    return graph_tokens(read_settings(content | changes))
+    clock = changes.pop("clock", None) or Clock(datetime.now(UTC))
+    return graph_tokens(read_settings(content | changes), identity_id=None, clock=clock)
 
 
 def calls(cloud):
@@ -395,3 +242,127 @@ def test_no_secret_and_no_token_is_logged(cloud, caplog):
 
     assert token not in caplog.text
     assert cloud.control.versions()[-1].value not in caplog.text
+
+
+def test_an_expiry_that_is_near_is_a_warning(cloud):
+    version = cloud.control.versions()[-1].version
+    cloud.control.change_version(
+        seed.SECRET_NAME, version, expires=(datetime.now(UTC) + timedelta(days=20)).isoformat()
+    )
+
+    (warning,) = tokens_of(cloud).check()
+    assert "days left: 20" in warning
+    assert "without a restart" in warning
+
+
+def test_a_vault_that_is_down_hurts_nobody_while_the_secret_is_known(cloud):
+    clock = Clock(datetime.now(UTC))
+    tokens = tokens_of(cloud, clock=clock)
+    tokens.token()
+    cloud.control.fault(Fault(call="secret", outcome="answer", status=503))
+    clock.advance(seconds=TTL.total_seconds() + 1)
+
+    assert tokens.token()
+
+
+# A certificate
+
+
+def a_certificate(name="mailer"):
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=300))
+        .sign(key, hashes.SHA256())
+    )
+    return key, certificate
+
+
+def as_pem(key, certificate):
+    plain = serialization.NoEncryption()
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    return (private + certificate.public_bytes(serialization.Encoding.PEM)).decode()
+
+
+def as_pfx(key, certificate):
+    plain = serialization.NoEncryption()
+    return base64.b64encode(pkcs12.serialize_key_and_certificates(b"mailer", key, certificate, None, plain)).decode()
+
+
+def public_part(certificate):
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.mark.parametrize("form", [as_pem, as_pfx])
+def test_a_certificate_in_the_vault_gives_a_token(cloud, form):
+    key, certificate = a_certificate()
+    cloud.control.add_certificate(public_part(certificate))
+    cloud.control.add_version("mailer-certificate", form(key, certificate))
+
+    tokens = tokens_of(cloud, MAILER_AUTH="certificate", MAILER_CLIENT_SECRET_NAME="mailer-certificate")
+    assert tokens.token().count(".") == 2
+
+
+def test_a_certificate_that_is_not_registered_is_named_as_such(cloud):
+    cloud.control.add_version("mailer-certificate", as_pem(*a_certificate()))
+
+    tokens = tokens_of(cloud, MAILER_AUTH="certificate", MAILER_CLIENT_SECRET_NAME="mailer-certificate")
+    refusal = refusal_of(tokens.token)
+    assert (type(refusal), refusal.code) == (Misconfigured, "AADSTS700027")
+    assert "upload its public part" in str(refusal)
+
+
+def test_a_rotated_certificate_needs_no_restart(cloud):
+    tokens = tokens_of(cloud, MAILER_AUTH="certificate", MAILER_CLIENT_SECRET_NAME="mailer-certificate")
+    cloud.control.add_version("mailer-certificate", as_pem(*a_certificate("old")))
+    refusal_of(tokens.token)
+    key, certificate = a_certificate("new")
+    cloud.control.add_certificate(public_part(certificate))
+    cloud.control.add_version("mailer-certificate", as_pem(key, certificate))
+    tokens._clock.advance(minutes=1)
+
+    assert tokens.token().count(".") == 2
+
+
+def test_a_secret_that_is_no_certificate_is_named_as_such(cloud):
+    tokens = tokens_of(cloud, MAILER_AUTH="certificate")
+
+    refusal = refusal_of(tokens.token)
+    assert (type(refusal), refusal.code) == (Misconfigured, "secret_unusable")
+    assert "MAILER_CLIENT_SECRET_NAME" in str(refusal)
+
+
+# The app's own identity
+
+
+def test_the_apps_own_identity_gives_a_token_without_the_vault(cloud):
+    assert tokens_of(cloud, MAILER_AUTH="federated", MAILER_KEY_VAULT_URL="").token().count(".") == 2
+    assert "secret" not in calls(cloud)
+
+
+def test_an_identity_that_the_app_does_not_trust_is_named_as_such(cloud):
+    cloud.control.set_federated_credentials()
+
+    refusal = refusal_of(tokens_of(cloud, MAILER_AUTH="federated").token)
+
+    assert type(refusal) is Misconfigured
+    assert "federated credential" in str(refusal)
+
+
+@pytest.mark.parametrize(
+    ("authority", "audience"),
+    [
+        ("https://login.microsoftonline.com", "api://AzureADTokenExchange/.default"),
+        ("https://login.microsoftonline.us", "api://AzureADTokenExchangeUSGov/.default"),
+        ("https://login.chinacloudapi.cn", "api://AzureADTokenExchangeChina/.default"),
+    ],
+)
+def test_each_cloud_has_an_audience_of_its_own(authority, audience):
+    assert exchange_scope(authority) == audience

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.errors import GiveUp, Misconfigured, Refusal, TryLater, Uncertain
+from mailer.errors import GiveUp, Misconfigured, Refusal, Throttled, TryLater, Uncertain
 from mailer.graph import (
     check_reply,
     error_code,
@@ -70,10 +70,10 @@ REPLIES = [
     (400, "ErrorMessageBlocked", Misconfigured),
     (503, "ErrorServerBusy", TryLater),
     (500, "ErrorServerBusy", TryLater),
-    (429, "ApplicationThrottled", TryLater),
-    (429, "TooManyRequests", TryLater),
-    (429, "activityLimitReached", TryLater),
-    (429, "UnknownError", TryLater),
+    (429, "ApplicationThrottled", Throttled),
+    (429, "TooManyRequests", Throttled),
+    (429, "activityLimitReached", Throttled),
+    (429, "UnknownError", Throttled),
     (429, "CommandConcurrencyLimitReached", Uncertain),
     (503, "CommandConcurrencyLimitReached", Uncertain),
     (500, "ErrorInternalServerTransientError", Uncertain),
@@ -103,8 +103,8 @@ REPLIES = [
     (408, "", TryLater),
     (413, "", GiveUp),
     (422, "", GiveUp),
-    (429, "", TryLater),
-    (429, "SomethingNew", TryLater),
+    (429, "", Throttled),
+    (429, "SomethingNew", Throttled),
     (500, "", Uncertain),
     (500, "SomethingNew", Uncertain),
     (502, "", Uncertain),
@@ -169,8 +169,8 @@ def sample(name):
         ("access_denied", Misconfigured, "ErrorAccessDenied", None),
         ("odata_disabled", Misconfigured, "ErrorAccessDenied", None),
         ("no_permissions_in_token", Misconfigured, "NoPermissionsInAccessToken", None),
-        ("mailbox_concurrency", TryLater, "ApplicationThrottled", 2.128),
-        ("empty_message_throttled", TryLater, "UnknownError", None),
+        ("mailbox_concurrency", Throttled, "ApplicationThrottled", 2.128),
+        ("empty_message_throttled", Throttled, "UnknownError", None),
         ("invalid_headers", GiveUp, "InvalidInternetMessageHeaderCollection", None),
         ("invalid_user", Misconfigured, "ErrorInvalidUser", None),
         ("bad_request_4mb", GiveUp, "BadRequest", None),

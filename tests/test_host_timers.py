@@ -35,7 +35,7 @@ def fired(schedule, seconds, *, takes=0.0, **options):
 def test_a_timer_fires_at_the_seconds_of_its_schedule():
     began, _ = fired("* * * * * *", 2.1)
 
-    assert len(began) == 2
+    assert len(began) in {2, 3}  # as the seconds fall
     assert all(moment.microsecond < 200_000 for moment, _, _ in began)
     (first, told, reason), (_, then, _) = began
     assert reason.startswith(f"Timer fired at {first:%Y-%m-%dT%H:%M:%S}")

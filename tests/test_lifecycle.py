@@ -1,5 +1,6 @@
 """The life of a mail: its id, its statuses and its record."""
 
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.lifecycle import LEASE, MailRecord, Status
+from mailer.local.programs import ROOT
 from mailer.mail_id import instant_of, is_mail_id, mail_id
 from mailer.send import ANSWER_WITHIN, CONNECT_WITHIN
 from tests.builders import TEMPLATE, a_record, a_request, minutes
@@ -56,8 +58,8 @@ def test_what_is_no_id_of_a_mail_is_not_taken_for_one(text):
     assert not is_mail_id(text)
 
 
-def test_only_queued_and_sending_are_not_final():
-    assert {status for status in Status if not status.final} == {Status.QUEUED, Status.SENDING}
+def test_only_what_waits_or_is_being_sent_is_not_final():
+    assert {status for status in Status if not status.final} == {Status.SCHEDULED, Status.QUEUED, Status.SENDING}
 
 
 def test_a_new_record_knows_the_mail_but_none_of_its_content():
@@ -96,3 +98,10 @@ def test_a_lease_outlives_the_longest_attempt():
     longest = timedelta(seconds=2 * (CONNECT_WITHIN + ANSWER_WITHIN))
 
     assert longest * 2 < LEASE < timedelta(minutes=10)
+
+
+def test_no_call_outlives_its_claim():
+    """The host ends a function before the lease of its claim does."""
+    hours, minutes, seconds = map(int, json.loads((ROOT / "host.json").read_text())["functionTimeout"].split(":"))
+
+    assert timedelta(hours=hours, minutes=minutes, seconds=seconds) < LEASE

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mailer.errors import InvalidRequest
 from mailer.mail import Envelope
-from mailer.message import MAX_BYTES, ROOM, check_size, grave, read_message, write_message
+from mailer.message import MAX_BYTES, ROOM, fits, grave, read_message, write_message, write_request
 from mailer.parse import read_request
 from tests.builders import RULES, SOME_ID, a_request, as_bytes, members
 
@@ -135,19 +135,12 @@ def test_what_is_buried_fits_into_a_message(character):
     assert len(grave(body, {"message": "m" * 500}).encode()) <= MAX_BYTES
 
 
-def test_the_largest_request_that_is_taken_fits_into_a_message_with_its_envelope():
-    room = MAX_BYTES - ROOM - len(write_message(a_request(text="x").as_json(), {}).encode())
+def test_the_largest_request_that_fits_leaves_room_for_its_envelope():
+    room = MAX_BYTES - ROOM - len(write_request(a_request(text="x")))
     request = a_request(text="x" * (room + 1))
+    envelope = an_envelope(attempts=100000, stored=True, not_before=253402300799, since=253402300799, check=100)
 
-    check_size(request)
-
-    assert len(write_message(request.as_json(), an_envelope(attempts=100000).model_dump()).encode()) <= MAX_BYTES
-    with pytest.raises(InvalidRequest):
-        check_size(a_request(text="x" * (room + 2)))
-
-
-def test_a_request_that_no_message_can_hold_is_told_how_large_it_is():
-    with pytest.raises(InvalidRequest) as refusal:
-        check_size(a_request(text="€" * 30000))
-    assert refusal.value.code == "request_too_large"
-    assert "64512" in str(refusal.value)
+    assert fits(request)
+    assert len(write_message(request.as_json(), envelope.model_dump()).encode()) <= MAX_BYTES
+    assert not fits(a_request(text="x" * (room + 2)))
+    assert not fits(a_request(text="€" * 30000))

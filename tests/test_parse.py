@@ -167,7 +167,12 @@ WRONG = {
         {("validation_error", "to")},
     ),
     "attachments": (members(attachments=[]), {("not_supported", "attachments")}),
-    "scheduled_at": (members(scheduled_at="2026-12-01T08:00:00+01:00"), {("not_supported", "scheduled_at")}),
+    "an instant without an offset": (
+        members(scheduled_at="2026-12-01T08:00:00"),
+        {("validation_error", "scheduled_at")},
+    ),
+    "an instant in words": (members(scheduled_at="tomorrow"), {("validation_error", "scheduled_at")}),
+    "an instant as a number": (members(scheduled_at=1796108400), {("validation_error", "scheduled_at")}),
     "locale": (
         {"to": "a@example.com", "template": {"id": TEMPLATE, "variables": {"order": 1}, "locale": "fr"}},
         {("not_supported", "template.locale")},

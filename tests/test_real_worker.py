@@ -63,7 +63,16 @@ def answers(tmp_path_factory):
 
 
 def test_the_worker_finds_every_function(answers):
-    assert sorted(answers["functions"]) == ["deliver_email", "get_email", "get_health", "post_email"]
+    assert sorted(answers["functions"]) == [
+        "cancel_email",
+        "deliver_email",
+        "get_email",
+        "get_health",
+        "patch_email",
+        "post_email",
+        "replay_email",
+        "sweep",
+    ]
 
 
 def test_a_mail_accepted_and_delivered_by_the_worker_is_sent(answers):

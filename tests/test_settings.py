@@ -19,7 +19,11 @@ MINIMAL = {
     "AzureWebJobsStorage": CONNECTION,
 }
 QUEUE_URL, TABLE_URL = "https://other.queue.core.windows.net", "https://other.table.core.windows.net"
-BY_IDENTITY = {"MailerStorage__queueServiceUri": QUEUE_URL, "MailerStorage__tableServiceUri": TABLE_URL}
+BY_IDENTITY = {
+    "MailerStorage__queueServiceUri": QUEUE_URL,
+    "MailerStorage__tableServiceUri": TABLE_URL,
+    "MailerStorage__blobServiceUri": "https://other.blob.core.windows.net",
+}
 
 
 def environ(**changes):
@@ -194,7 +198,6 @@ def test_the_development_account_is_a_connection_string():
         {"MailerStorage__accountName": "own"},
         {"MailerStorage__clientId": "7"},
         {"MailerStorage__credential": "managedidentity"},
-        {"MailerStorage__blobServiceUri": "https://own.blob.core.windows.net"},
         dict.fromkeys(BY_IDENTITY, ""),
     ],
 )

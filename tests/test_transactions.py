@@ -13,11 +13,12 @@ from mailer.accept import accept
 from mailer.deliver import Delivery, QueuedMessage
 from mailer.errors import TryLater
 from mailer.ledger import TableLedger
-from mailer.lifecycle import Status
+from mailer.lifecycle import OnUncertain, Status
 from mailer.mail import Content
 from mailer.outbox import Outbox
+from mailer.throttle import Throttle
 from tests.builders import RULES, a_request, as_bytes, members
-from tests.fakes import START, Clock
+from tests.fakes import START, Alarms, Clock, MemoryRequests
 
 HOSTS_DELETE = 1
 
@@ -48,7 +49,13 @@ class Post:
         return self.calls.total() + HOSTS_DELETE
 
     def accept(self, **changes):
-        accept(a_request(**changes), ledger=self.ledger, put=self.outbox.put, clock=self.clock)
+        accept(
+            a_request(**changes),
+            ledger=self.ledger,
+            put=self.outbox.put,
+            store=MemoryRequests().put,
+            clock=self.clock,
+        )
 
     def received(self):
         """The message as the host gives it: its receive is the host's and does not count."""
@@ -61,6 +68,11 @@ class Post:
         delivery = Delivery(
             rules=RULES,
             ledger=self.ledger,
+            requests=MemoryRequests(),
+            is_sent=lambda *_: False,
+            throttle=Throttle(4),
+            alarms=Alarms(),
+            on_uncertain=lambda _: OnUncertain.HOLD,
             render=lambda _: Content(subject="s", body="b", content_type="text"),
             authorize=lambda: "token",
             send=send,

@@ -7,6 +7,7 @@ import platform
 import sys
 import traceback
 from collections.abc import Sequence
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mailer.local.host.functions import Function, load
 from mailer.local.host.host_json import read_host_json
 from mailer.local.host.keys import FILE, Keys, load_keys
 from mailer.local.host.process import bind
+from mailer.local.host.queues import MESSAGE_LEASE
 from mailer.local.host.server import Host
 from mailer.local.host.web import Route, http_routes
 
@@ -54,7 +56,8 @@ def _run(arguments: argparse.Namespace) -> None:
     functions = load(root, os.environ, arguments.functions or options.functions)
     routes = http_routes(functions, options.route_prefix)
     keys = load_keys(root, [route.function.name for route in routes]) if arguments.enable_auth else None
-    host = Host(functions, routes, options, keys=keys, environ=os.environ)
+    lease = timedelta(seconds=arguments.message_lease)
+    host = Host(functions, routes, options, keys=keys, environ=os.environ, message_lease=lease)
     asyncio.run(host.serve(listening, ready=_list(functions, routes, port, keys)))
 
 
@@ -67,8 +70,24 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--root", default=".", help="the folder with function_app.py (default: the current one)")
     parser.add_argument("--enable-auth", action="store_true", help="check function keys, as Azure does")
     parser.add_argument("--functions", nargs="+", metavar="NAME", help="load only these")
+    parser.add_argument(
+        "--message-lease",
+        type=_seconds,
+        default=MESSAGE_LEASE.total_seconds(),
+        metavar="SECONDS",
+        help="how long a taken message stays out of sight, for tests of crashes (default: %(default).0f, as in Azure)",
+    )
     parser.add_argument("--verbose", action="store_true", help="show the host's own log too")
     return parser.parse_args()
+
+
+def _seconds(text: str) -> int:
+    """The service counts a lease in whole seconds."""
+    seconds = int(text)
+    if seconds < 1:
+        message = f"{text} is not a whole number of seconds from 1 up"
+        raise argparse.ArgumentTypeError(message)
+    return seconds
 
 
 def _name() -> str:

@@ -16,8 +16,7 @@ from azure.storage.queue import QueueClient, QueueMessage
 from mailer.local.host import console, messages
 from mailer.local.host.host_json import QueueOptions
 
-VISIBILITY = timedelta(minutes=10)
-RENEW_EVERY = timedelta(minutes=5)
+MESSAGE_LEASE = timedelta(minutes=10)
 SHORTEST_POLL = 0.1
 LONGEST_QUEUE_NAME = 63
 POISON = "-poison"
@@ -36,8 +35,8 @@ class QueueListener:
         run: Run,
         options: QueueOptions,
         *,
-        visibility: timedelta = VISIBILITY,
-        renew_every: timedelta = RENEW_EVERY,
+        visibility: timedelta = MESSAGE_LEASE,
+        renew_every: timedelta | None = None,
     ) -> None:
         self._name = name
         self._queue = queue
@@ -45,7 +44,7 @@ class QueueListener:
         self._run = run
         self._options = options
         self._visibility = int(visibility.total_seconds())
-        self._renew_every = renew_every.total_seconds()
+        self._renew_every = (renew_every or visibility / 2).total_seconds()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._stopping = False
@@ -74,7 +73,7 @@ class QueueListener:
                     await asyncio.wait_for(self._woken.wait(), next(waits))
 
     def stop(self) -> None:
-        """Take no more messages. What has been received is leased to us for 10 minutes, so it still runs."""
+        """Take no more messages. What has been received is leased to us, so it still runs."""
         self._stopping = True
         self._woken.set()
 

@@ -5,7 +5,7 @@ import contextlib
 import socket
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import uvicorn
 from azure.core.exceptions import AzureError
@@ -23,7 +23,7 @@ from mailer.local.host.host_json import HostOptions
 from mailer.local.host.invocation import HOST_API, InvocationFailed, Invoker, OutputFailed
 from mailer.local.host.keys import Keys
 from mailer.local.host.process import Server, stop_on_signal
-from mailer.local.host.queues import QueueListener, poison_name, send_or_create
+from mailer.local.host.queues import MESSAGE_LEASE, QueueListener, poison_name, send_or_create
 from mailer.local.host.timers import Timer, timer_datum
 from mailer.local.host.web import FunctionRoutes, Route, request_datum
 from mailer.local.host.worker import Worker, thread_count
@@ -44,8 +44,10 @@ class Host:
         *,
         keys: Keys | None,
         environ: Mapping[str, str],
+        message_lease: timedelta = MESSAGE_LEASE,
     ) -> None:
         self._options = options
+        self._message_lease = message_lease
         self._environ = environ
         self._connections = Connections(environ)
         self._invoker = Invoker(Worker(thread_count(environ)), self._send)
@@ -106,9 +108,10 @@ class Host:
         try:
             await asyncio.wait_for(everything(), DRAIN_WITHIN)
         except TimeoutError:
+            lease = f"{self._message_lease.total_seconds():.0f} s"
             console.warning(
                 f"{len(self._invoker.running)} invocations still run after {DRAIN_WITHIN:.0f} s and are cut off. "
-                "Their queue messages come back when their lease ends, within 10 minutes."
+                f"Their queue messages come back when their lease ends, within {lease}."
             )
 
     def _listener(self, function: Function) -> QueueListener:
@@ -134,6 +137,7 @@ class Host:
             self._connections.queue(connection, poison) if poison else None,
             run,
             self._options.queues,
+            visibility=self._message_lease,
         )
 
     def _timer(self, function: Function) -> Timer:

@@ -1,0 +1,69 @@
+"""Requests as blobs: those too large for a message, those that wait for their day, those kept for a replay.
+
+One blob a mail, named after it. https://learn.microsoft.com/azure/architecture/patterns/claim-check
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TypeVar
+
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob import ContainerClient
+
+from mailer.errors import TryLater
+
+T = TypeVar("T")
+
+_FOLDER = "requests/"
+
+
+class Bodies:
+    """The requests in one container, which is made when it is first missed. Every call may raise TryLater."""
+
+    def __init__(self, container: ContainerClient) -> None:
+        self._container = container
+
+    def put(self, mail: str, body: bytes) -> None:
+        """Keep the request of this mail, in place of one that was kept before."""
+        self._ask(lambda: self._container.upload_blob(_name(mail), body, overwrite=True))
+
+    def get(self, mail: str) -> bytes | None:
+        """The request of this mail, or None."""
+        try:
+            return self._ask(lambda: self._container.download_blob(_name(mail)).readall())
+        except ResourceNotFoundError:
+            return None
+
+    def delete(self, mail: str) -> None:
+        """Forget the request of this mail."""
+        with contextlib.suppress(ResourceNotFoundError):
+            self._ask(lambda: self._container.delete_blob(_name(mail)))
+
+    def before(self, instant: datetime) -> Iterator[str]:
+        """The mails whose request was last written before this instant."""
+        for blob in self._ask(lambda: list(self._container.list_blobs(name_starts_with=_FOLDER))):
+            if blob.last_modified < instant:
+                yield blob.name.removeprefix(_FOLDER).removesuffix(".json")
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        """One call, again if only the container was missing; translates what the SDK raises."""
+        try:
+            try:
+                return call()
+            except ResourceNotFoundError as error:
+                if error.error_code != "ContainerNotFound":  # type: ignore[attr-defined]  # set by the storage SDKs
+                    raise
+                with contextlib.suppress(ResourceExistsError):
+                    self._container.create_container()
+                return call()
+        except ResourceNotFoundError:
+            raise
+        except AzureError as error:
+            status = error.status_code if isinstance(error, HttpResponseError) else None
+            message = f"Blob Storage does not answer as it should ({type(error).__name__}, status {status})."
+            raise TryLater(message, code="storage_unavailable") from error
+
+
+def _name(mail: str) -> str:
+    return f"{_FOLDER}{mail}.json"

@@ -1,0 +1,196 @@
+"""What can still be done to an accepted mail: send it again, move it to another day, cancel it."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from mailer.amend import Amendment
+from mailer.errors import UnknownMail, WrongStatus
+from mailer.lifecycle import Status
+from mailer.outbox import MAX_DELAY
+from tests.builders import SOME_ID
+from tests.fakes import START
+from tests.test_deliver import NO_ANSWER, REFUSED, Crash, Post, raising
+
+TOMORROW = START + timedelta(days=1)
+
+
+class Desk(Post):
+    """A post at which accepted mails can be amended."""
+
+    def __init__(self):
+        super().__init__()
+        self.unearthed = []
+
+    def amendment(self, **parts):
+        known = {"ledger": self.ledger, "requests": self.requests, "put": self.put, "unearth": self.unearthed.append}
+        return Amendment(**({**known, "clock": self.clock} | parts))
+
+    def put(self, request, envelope, *, after=timedelta()):
+        super().put(request, envelope, after=min(after, MAX_DELAY))  # as the queue has it
+
+
+@pytest.fixture
+def desk():
+    return Desk()
+
+
+@pytest.mark.parametrize("error", [REFUSED, NO_ANSWER], ids=["failed", "uncertain"])
+@pytest.mark.parametrize("door", ["by_http", "by_queue"])
+def test_a_failed_or_uncertain_mail_is_sent_again_under_its_id(desk, door, error):
+    desk.deliver(getattr(desk, door)(tags={"flow": "checkout"}), send=raising(error))
+    first = desk.record
+
+    replayed = desk.amendment().replay(first.id)
+
+    assert replayed.status is Status.QUEUED
+    assert desk.run() is Status.SENT
+    assert desk.record.id == first.id
+    assert (desk.record.status, desk.record.tags) == (Status.SENT, {"flow": "checkout"})
+    assert desk.unearthed == [first.grave]
+    assert desk.record.resent == (1 if first.status is Status.UNCERTAIN else 0)
+
+
+def test_a_replay_asked_for_twice_is_one_mail(desk):
+    desk.deliver(desk.by_http(), send=raising(REFUSED))
+    desk.amendment().replay(desk.record.id)
+
+    with pytest.raises(WrongStatus, match="queued"):
+        desk.amendment().replay(desk.record.id)
+    desk.run()
+    assert len(desk.sent) == 2
+
+
+def test_a_crash_between_the_message_and_the_record_of_a_replay_leaves_the_mail_failed(desk):
+    desk.deliver(desk.by_http(), send=raising(REFUSED))
+    ledger = type("Crashing", (), {"read": desk.ledger.read, "write": staticmethod(raising(Crash()))})()
+
+    with pytest.raises(Crash):
+        desk.amendment(ledger=ledger).replay(desk.record.id)
+
+    assert desk.run() is Status.FAILED
+    assert len(desk.sent) == 1
+
+
+def test_an_old_mail_that_is_replayed_has_its_whole_time_again(desk):
+    desk.deliver(desk.by_http(), send=raising(REFUSED))
+    desk.clock.advance(days=20)
+    desk.amendment().replay(desk.record.id)
+
+    assert desk.deliver(desk.take(), send=raising(NO_ANSWER)) is Status.UNCERTAIN  # and not given up for its age
+
+
+def test_what_was_never_a_request_cannot_be_replayed(desk):
+    desk.deliver(desk.by_queue(body=b"rubbish"))
+
+    with pytest.raises(WrongStatus, match="never was one"):
+        desk.amendment().replay(desk.record.id)
+
+
+def test_a_request_that_was_refused_is_judged_anew(desk):
+    """Its template may be there by now."""
+    desk.deliver(desk.by_queue(body=json.dumps({"to": "ada@example.com"}).encode()))
+    desk.amendment().replay(desk.record.id)
+
+    assert desk.run() is Status.FAILED
+    assert len(desk.buried) == 2
+
+
+def test_a_scheduled_mail_is_sent_at_its_instant(desk):
+    message = desk.by_http(scheduled_at=TOMORROW.isoformat())
+
+    assert desk.clock.now == TOMORROW
+    assert desk.deliver(message) is Status.SENT
+    assert desk.requests.kept == {}
+
+
+@pytest.mark.parametrize("days", [8, 30, 365])
+def test_a_mail_for_a_far_day_hops_over_what_one_message_can_wait(desk, days):
+    due = START + timedelta(days=days)
+    message = desk.by_http(scheduled_at=due.isoformat())
+
+    assert desk.deliver(message) is Status.SCHEDULED
+    assert desk.run() is Status.SENT
+    assert due <= desk.clock.now < due + timedelta(seconds=2)
+
+
+def test_a_producers_scheduled_mail_waits_too(desk):
+    assert desk.deliver(desk.by_queue(scheduled_at=TOMORROW.isoformat())) is Status.SCHEDULED
+
+    assert (desk.record.status, desk.record.due_at, desk.sent) == (Status.SCHEDULED, TOMORROW, [])
+    assert desk.run() is Status.SENT
+    assert desk.clock.now == TOMORROW
+
+
+def test_a_producers_mail_whose_instant_passed_on_the_queue_is_sent_at_once(desk):
+    message = desk.by_queue(scheduled_at=TOMORROW.isoformat())
+    desk.clock.advance(days=2)
+
+    assert desk.deliver(message) is Status.SENT
+
+
+@pytest.mark.parametrize("shift", [timedelta(hours=-12), timedelta(days=3)])
+def test_a_moved_mail_is_sent_once_at_its_new_instant(desk, shift):
+    desk.by_http(scheduled_at=TOMORROW.isoformat())
+    desk.clock.now = START
+    desk.queue.append((TOMORROW, desk.last))
+
+    moved = desk.amendment().reschedule(desk.record.id, TOMORROW + shift)
+
+    assert moved.due_at == TOMORROW + shift
+    desk.queue.sort(key=lambda entry: entry[0])
+    while desk.record.status is not Status.SENT:
+        desk.deliver(desk.take())
+        desk.queue.sort(key=lambda entry: entry[0])
+    assert desk.record.times[Status.SENT] == TOMORROW + shift
+    desk.run()
+    assert len(desk.sent) == 1
+
+
+@pytest.mark.parametrize("scheduled_at", [None, TOMORROW.isoformat()])
+def test_a_canceled_mail_is_not_sent(desk, scheduled_at):
+    message = desk.by_http(scheduled_at=scheduled_at)
+
+    assert desk.amendment().cancel(desk.record.id).status is Status.CANCELED
+
+    assert desk.deliver(message) is Status.CANCELED
+    assert (desk.sent, desk.buried, desk.requests.kept) == ([], [], {})
+    assert desk.amendment().cancel(desk.record.id).status is Status.CANCELED
+
+
+@pytest.mark.parametrize(
+    "change", [lambda desk, mail: desk.cancel(mail), lambda desk, mail: desk.reschedule(mail, START)]
+)
+def test_a_mail_that_is_sent_can_neither_be_canceled_nor_moved(desk, change):
+    desk.deliver(desk.by_http())
+
+    with pytest.raises(WrongStatus, match="sent"):
+        change(desk.amendment(), desk.record.id)
+
+
+def test_a_mail_that_is_being_sent_can_no_longer_be_canceled(desk):
+    def meanwhile():
+        with pytest.raises(WrongStatus, match="sending"):
+            desk.amendment().cancel(desk.record.id)
+
+    assert desk.deliver(desk.by_http(), send=meanwhile) is Status.SENT
+
+
+def test_an_unknown_mail_is_named_as_such(desk):
+    with pytest.raises(UnknownMail):
+        desk.amendment().replay(SOME_ID)
+
+
+def test_a_large_mail_leaves_no_blob_behind(desk):
+    assert desk.deliver(desk.by_http(text="x" * 100_000)) is Status.SENT
+
+    assert desk.requests.kept == {}
+
+
+def test_a_large_mail_keeps_its_blob_while_it_waits_or_is_in_doubt(desk):
+    desk.deliver(desk.by_http(text="x" * 100_000), send=raising(NO_ANSWER))
+
+    assert set(desk.requests.kept) == {desk.record.id}
+    desk.amendment().replay(desk.record.id)
+    assert desk.run() is Status.SENT

@@ -1,0 +1,95 @@
+"""`Prefer: wait`: delivered before the answer where that is possible in time, and by the queue where it is not."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from mailer.lifecycle import Status
+from mailer.prefer import LONGEST, MARGIN, accept_and_deliver, wished_wait
+from tests.builders import a_request
+from tests.fakes import START
+from tests.test_deliver import BUSY, NO_ANSWER, REFUSED, Post, raising
+
+WITHIN = timedelta(seconds=20)
+
+
+class Door(Post):
+    def post(self, *, within=WITHIN, send=None, **changes):
+        with ThreadPoolExecutor(1) as pool:
+            return accept_and_deliver(
+                a_request(**changes),
+                within=within,
+                deliver=self.delivery(send=send).deliver,
+                pool=pool,
+                ledger=self.ledger,
+                put=self.put,
+                store=self.requests.put,
+                clock=self.clock,
+            )
+
+
+@pytest.fixture
+def door():
+    return Door()
+
+
+def test_a_mail_is_sent_before_the_answer_and_once(door):
+    receipt = door.post()
+
+    assert (receipt.id, receipt.status) == (door.record.id, Status.SENT)
+    assert door.run() is Status.SENT  # the message on the queue finds it done
+    assert len(door.sent) == 1
+
+
+@pytest.mark.parametrize(("error", "status"), [(REFUSED, Status.FAILED), (NO_ANSWER, Status.UNCERTAIN)])
+def test_the_answer_tells_how_it_ended(door, error, status):
+    assert door.post(send=raising(error)).status is status
+
+
+def test_a_mail_that_has_to_wait_is_still_accepted_and_sent_by_the_queue_once(door):
+    assert door.post(send=raising(BUSY)).status is Status.QUEUED
+
+    while door.queue:
+        door.queue.sort(key=lambda entry: entry[0])
+        door.deliver(door.take())
+    assert (door.record.status, len(door.sent)) == (Status.SENT, 2)
+
+
+def test_the_queue_has_the_mail_for_the_case_that_this_worker_stops(door):
+    door.post()
+
+    ((due, _),) = door.queue
+    assert due - START == WITHIN + MARGIN
+
+
+def test_a_call_that_takes_too_long_is_answered_as_accepted(door):
+    go_on = threading.Event()
+    threading.Timer(0.3, go_on.set).start()
+
+    assert door.post(within=timedelta(seconds=0.05), send=go_on.wait).status is Status.QUEUED
+    assert door.record.status is Status.SENT
+
+
+def test_a_scheduled_mail_is_not_sent_early(door):
+    receipt = door.post(scheduled_at=(START + timedelta(days=1)).isoformat())
+
+    assert (receipt.status, door.sent) == (Status.SCHEDULED, [])
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("wait=20", 20),
+        ("respond-async, wait=5", 5),
+        ("wait = 7", 7),
+        ("wait=100000", LONGEST.total_seconds()),
+        ("", 0),
+        ("wait=soon", 0),
+        ("await=20", 0),
+        ("return=minimal", 0),
+    ],
+)
+def test_the_header_is_read_as_the_standard_has_it(header, seconds):
+    assert wished_wait(header).total_seconds() == seconds

@@ -1,0 +1,101 @@
+"""At most so many requests of one mailbox at once, and a pause that holds for all its threads and for nobody else."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from mailer import throttle
+from mailer.errors import Throttled, TryLater
+from mailer.lifecycle import Status
+from mailer.throttle import Throttle
+from tests.test_deliver import Post, raising
+
+
+class Seconds:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def _impatient(monkeypatch):
+    monkeypatch.setattr(throttle, "PATIENCE", 0.05)
+
+
+def test_never_a_fifth_request_at_once():
+    places, now, most = Throttle(4), [], []
+    lock = threading.Lock()
+
+    def request(number):
+        with places.place("shop@contoso.com"):
+            with lock:
+                now.append(number)
+                most.append(len(now))
+            threading.Event().wait(0.01)
+            with lock:
+                now.remove(number)
+
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(request, range(40)))
+
+    assert max(most) == 4
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_mail_that_finds_no_place_comes_back():
+    places = Throttle(1)
+
+    with places.place("shop@contoso.com"), pytest.raises(TryLater) as busy, places.place("shop@contoso.com"):
+        pass
+
+    assert (busy.value.code, busy.value.after) == ("mailbox_busy", throttle.BUSY)
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_other_mailboxes_have_places_of_their_own():
+    places = Throttle(1)
+
+    with places.place("shop@contoso.com"), places.place("alerts@contoso.com"):
+        pass
+
+
+def test_a_pause_holds_for_its_mailbox_alone_and_ends():
+    clock = Seconds()
+    places = Throttle(4, clock=clock)
+    places.pause("shop@contoso.com", timedelta(seconds=2.5))
+    clock.now = 1.0
+
+    with pytest.raises(TryLater) as paused, places.place("shop@contoso.com"):
+        pass
+    assert paused.value.after == timedelta(seconds=1.5)
+    with places.place("alerts@contoso.com"):
+        pass
+
+    clock.now = 2.6
+    with places.place("shop@contoso.com"):
+        pass
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one():
+    places = Throttle(4, clock=Seconds())
+    places.pause("shop@contoso.com", timedelta(seconds=60))
+    places.pause("shop@contoso.com", timedelta(seconds=1))
+
+    with pytest.raises(TryLater) as paused, places.place("shop@contoso.com"):
+        pass
+    assert paused.value.after == timedelta(seconds=60)
+
+
+def test_one_mail_that_is_told_to_wait_spares_the_next_its_request():
+    post = Post()
+    told = Throttled("Too many.", code="ApplicationThrottled", after=timedelta(seconds=30))
+    post.deliver(post.by_queue(), send=raising(told))
+
+    assert post.deliver(post.by_queue()) is Status.QUEUED
+    assert post.deliver(post.by_queue(from_="alerts@contoso.com")) is Status.SENT
+
+    assert len(post.sent) == 2  # the first, and that of the other mailbox
+    assert all(due - post.clock.now <= timedelta(seconds=30) for due, _ in post.queue)
