@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help run services demo test check lock install clean
+.PHONY: help run services demo test chaos check lock install clean
 
 help:
 	@echo "make run       start everything on this machine, send two mails, stay up until Ctrl-C"
 	@echo "make services  all but the function host, for func start"
 	@echo "make demo      the same, check that both mails arrived, stop"
 	@echo "make test      all tests"
+	@echo "make chaos     1,000 mails for each policy through crashes and faults, then the account of every mail"
 	@echo "make check     format, lint, types, layout"
 	@echo "make lock      pin the development packages anew"
 	@echo "make clean     remove all that was installed or written here"
@@ -28,6 +29,9 @@ demo: install
 
 test: install
 	@$(BIN)/python -m pytest
+
+chaos: install
+	@$(BIN)/python -m tests.chaos
 
 check: install
 	@$(BIN)/ruff format --check .

@@ -9,24 +9,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from mailer.accept import Put
 from mailer.errors import TryLater, UnknownMail, WrongStatus
 from mailer.lifecycle import Conflict, Ledger, MailRecord, Status
 from mailer.mail import Envelope
+from mailer.settle import Requests
 
 log = logging.getLogger("mailer.amend")
 
 REPLAYABLE = (Status.FAILED, Status.UNCERTAIN)
 HEAD_START = timedelta(seconds=5)  # for the record, before the message comes
-
-
-class Requests(Protocol):
-    """The requests that lie in blobs. Each call may raise TryLater."""
-
-    def get(self, mail: str) -> bytes | None: ...
-    def delete(self, mail: str) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,11 +4,8 @@ All that can fail without Graph comes before the claim, so that a crash there le
 to wait goes back as a new message with a delay: a function never sleeps.
 """
 
-import contextlib
 import hashlib
-import json
 import logging
-import random
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -17,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from mailer.accept import Put, check_limits
+from mailer.doubt import Doubts
 from mailer.errors import (
-    CannotLook,
     GiveUp,
     InvalidRequest,
     KeyReused,
@@ -31,16 +28,14 @@ from mailer.errors import (
 from mailer.lifecycle import Conflict, KeyOwner, Ledger, MailRecord, OnUncertain, Status
 from mailer.mail import Content, Envelope, MailRequest, RenderedMail
 from mailer.mail_id import mail_id
-from mailer.message import ENVELOPE, fits, grave, read_message, write_request
+from mailer.message import ENVELOPE, read_message, write_request
 from mailer.parse import Rules, read_object, read_request
+from mailer.settle import Alarms, Mail, Requests, Settlement, backoff
 
 log = logging.getLogger("mailer.deliver")
 
-FIRST_WAIT = timedelta(seconds=15)
-LONGEST_WAIT = timedelta(hours=1)
 MENDING_WAIT = timedelta(minutes=15)  # how often to look whether somebody has mended the configuration
 AFTER_LEASE = timedelta(seconds=5)
-LOOKS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))  # a copy reaches Sent Items with a lag
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,36 +45,6 @@ class QueuedMessage:
     body: bytes
     id: str
     inserted_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mail:
-    """One mail in delivery: what to send, its record as far as it is known, and what its message said of it."""
-
-    rendered: RenderedMail
-    record: MailRecord
-    envelope: Envelope
-
-    def at(self, record: MailRecord) -> "Mail":
-        """The mail with its record as it is now."""
-        return replace(self, record=record)
-
-    @property
-    def id(self) -> str:
-        return self.record.id
-
-    @property
-    def request(self) -> MailRequest:
-        return self.rendered.request
-
-    @property
-    def mailbox(self) -> str:
-        return self.rendered.sender.address.casefold()
-
-    @property
-    def since(self) -> datetime:
-        """From when the mail's age counts."""
-        return datetime.fromtimestamp(self.envelope.since, UTC) if self.envelope.since else self.record.accepted_at
 
 
 class Stray(Exception):
@@ -100,26 +65,11 @@ class NotOurs(Exception):
         super().__init__(record.id)
 
 
-class Requests(Protocol):
-    """The requests that lie in blobs. Each call may raise TryLater."""
-
-    def put(self, mail: str, body: bytes) -> None: ...
-    def get(self, mail: str) -> bytes | None: ...
-    def delete(self, mail: str) -> None: ...
-
-
 class Throttle(Protocol):
     """Places for requests to a mailbox, and pauses."""
 
     def place(self, mailbox: str) -> AbstractContextManager[None]: ...
     def pause(self, mailbox: str, after: timedelta | None) -> None: ...
-
-
-class Alarms(Protocol):
-    """Tells people, once for each cause, what only they can mend."""
-
-    def sound(self, mailbox: str, code: str, text: str) -> None: ...
-    def over(self, mailbox: str) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +90,29 @@ class Delivery:
     on_uncertain: Callable[[MailRequest], OnUncertain]
     clock: Callable[[], datetime]
     max_age: timedelta
+
+    @property
+    def _settlement(self) -> Settlement:
+        return Settlement(
+            ledger=self.ledger,
+            requests=self.requests,
+            alarms=self.alarms,
+            put=self.put,
+            bury=self.bury,
+            clock=self.clock,
+        )
+
+    @property
+    def _doubts(self) -> Doubts:
+        return Doubts(
+            settlement=self._settlement,
+            ledger=self.ledger,
+            authorize=self.authorize,
+            is_sent=self.is_sent,
+            on_uncertain=self.on_uncertain,
+            clock=self.clock,
+            max_age=self.max_age,
+        )
 
     def deliver(self, message: QueuedMessage) -> Status:
         """Bring the mail to its next status. Raises TryLater if storage does not answer; the host then tries again."""
@@ -162,7 +135,7 @@ class Delivery:
                 record = _anew(request, record)
             rendered = RenderedMail(id=record.id, request=request, content=self.render(request))
         except (InvalidRequest, KeyReused) as refused:
-            return self._fail(record, members, message.body, refused.code, str(refused))
+            return self._settlement.fail(record, members, message.body, refused.code, str(refused))
         except NotOurs as over:
             return over.record.status
         mail = Mail(rendered=rendered, record=record, envelope=envelope)
@@ -171,7 +144,7 @@ class Delivery:
                 return self._schedule(mail)
             return self._look(mail) if envelope.check else self._attempt(mail)
         except Stray as stray:
-            return self._fail(own, members, message.body, "record_missing", str(stray))
+            return self._settlement.fail(own, members, message.body, "record_missing", str(stray))
 
     def _is_early(self, envelope: Envelope) -> bool:
         """Whether the mail's day has not come; it then goes back for as long as one message can wait."""
@@ -216,10 +189,10 @@ class Delivery:
         except TryLater as later:
             return self._wait(mail.at(record), later)
         except Uncertain as doubt:
-            return self._doubt(mail.at(record), doubt)
+            return self._doubts.arise(mail.at(record), doubt)
         except GiveUp as refused:
-            return self._fail(record, mail.request.as_json(), b"", refused.code, str(refused))
-        return self._sent(mail.at(record))
+            return self._settlement.fail(record, mail.request.as_json(), b"", refused.code, str(refused))
+        return self._settlement.sent(mail.at(record))
 
     def _schedule(self, mail: Mail) -> Status:
         """A producer's mail for another day: record it, and let it wait as one that came by HTTP does."""
@@ -259,13 +232,22 @@ class Delivery:
         if kept.status is Status.SENDING and kept.leased_until:
             if kept.leased_until <= now:
                 text = "The worker that was sending this mail never came back, so nobody knows whether it was sent."
-                return self._doubt(mail, Uncertain(text, code="lease_expired"))
+                return self._doubts.arise(mail, Uncertain(text, code="lease_expired"))
             left += kept.leased_until - now
         elif kept.due_at and kept.due_at > now:
             left = kept.due_at - now
         # Without a version, so that the record is looked at again: a claim at this one would overrule the other's.
-        self._put_back(mail, Envelope(id=kept.id, since=mail.envelope.since), after=left)
+        self._settlement.put_back(mail, Envelope(id=kept.id, since=mail.envelope.since), after=left)
         return kept.status
+
+    def _look(self, mail: Mail) -> Status:
+        """A doubt whose next look into Sent Items is due. Raises Stray."""
+        kept = self.ledger.read(mail.id)
+        if kept is None or kept.digest != mail.request.digest():
+            raise Stray(mail.id)
+        if kept.status is not Status.UNCERTAIN:
+            return self._stand_back(mail.at(kept))
+        return self._doubts.look(mail.at(kept))
 
     def _wait(self, mail: Mail, later: TryLater) -> Status:
         """Back onto the queue with a delay, unless the mail is too old for it."""
@@ -274,10 +256,10 @@ class Delivery:
             self.alarms.sound(mail.mailbox, later.code, str(later))
         if now - mail.since > self.max_age:
             text = f"Given up after {self.max_age}: {later}"
-            return self._fail(record, mail.request.as_json(), b"", later.code, text)
+            return self._settlement.fail(record, mail.request.as_json(), b"", later.code, text)
         if record.status is not Status.SENDING:  # failed before its claim, which would have counted the attempt
             record = replace(record, attempts=record.attempts + 1)
-        after = later.after or (MENDING_WAIT if isinstance(later, Misconfigured) else _backoff(record.attempts))
+        after = later.after or (MENDING_WAIT if isinstance(later, Misconfigured) else backoff(record.attempts))
         log.info("mail_waits id=%s code=%s seconds=%.1f", record.id, later.code, after.total_seconds())
         waiting = record.queued(now=now, due_at=now + after, code=later.code, message=str(later))
         try:
@@ -285,109 +267,8 @@ class Delivery:
         except (Conflict, TryLater):
             version = None  # written by another delivery, or not at all: the next one has to look
         envelope = Envelope(id=record.id, version=version, attempts=waiting.attempts, since=mail.envelope.since)
-        self._put_back(mail, envelope, after=after)
+        self._settlement.put_back(mail, envelope, after=after)
         return Status.QUEUED
-
-    def _put_back(self, mail: Mail, envelope: Envelope, *, after: timedelta) -> None:
-        stored = mail.envelope.stored or not fits(mail.request)
-        if stored and not mail.envelope.stored:
-            self.requests.put(mail.id, write_request(mail.request))
-        self.put(None if stored else mail.request, envelope.model_copy(update={"stored": stored}), after=after)
-
-    def _doubt(self, mail: Mail, doubt: Uncertain) -> Status:
-        """Graph may have the mail or not: what to do is the setting's to say, or the template's."""
-        log.warning("mail_uncertain id=%s code=%s: %s", mail.id, doubt.code, doubt)
-        policy = self.on_uncertain(mail.request)
-        if policy is OnUncertain.RESEND:
-            return self._again(mail, doubt.code, f"{doubt} It is sent again.", after=_backoff(mail.record.attempts))
-        if policy is OnUncertain.VERIFY and mail.request.save_to_sent_items:
-            self._put_back(mail, Envelope(id=mail.id, since=mail.envelope.since, check=1), after=LOOKS[0])
-            return self._record(mail.record, Status.UNCERTAIN, doubt.code, str(doubt))
-        return self._hold(mail, doubt.code, str(doubt))
-
-    def _look(self, mail: Mail) -> Status:
-        """Settle a doubt by what lies in Sent Items. Raises Stray."""
-        kept = self.ledger.read(mail.id)
-        if kept is None or kept.digest != mail.request.digest():
-            raise Stray(mail.id)
-        mail = mail.at(kept)
-        if kept.status is not Status.UNCERTAIN:
-            return self._stand_back(mail)
-        try:
-            found = self.is_sent(mail.rendered, self.authorize())
-        except CannotLook as blind:
-            return self._hold(mail, kept.error_code, f"{kept.error_message} {blind}")
-        except TryLater as later:
-            return self._look_later(mail, later.after or LOOKS[0], check=mail.envelope.check)
-        if found:
-            log.info("mail_found_in_sent_items id=%s", mail.id)
-            return self._sent(mail)
-        if mail.envelope.check < len(LOOKS):
-            return self._look_later(mail, LOOKS[mail.envelope.check], check=mail.envelope.check + 1)
-        return self._again(mail, kept.error_code, f"{kept.error_message} It is not in Sent Items and is sent again.")
-
-    def _look_later(self, mail: Mail, after: timedelta, *, check: int) -> Status:
-        if self.clock() - mail.since > self.max_age:
-            return self._hold(mail, mail.record.error_code, f"{mail.record.error_message} It could not be verified.")
-        self._put_back(mail, Envelope(id=mail.id, since=mail.envelope.since, check=check), after=after)
-        return Status.UNCERTAIN
-
-    def _again(self, mail: Mail, code: str, text: str, *, after: timedelta = timedelta()) -> Status:
-        """Send once more what may have been sent, and say so in the record."""
-        kept, now = self.ledger.read(mail.id), self.clock()
-        if kept is None or kept.status not in {Status.SENDING, Status.UNCERTAIN}:
-            return kept.status if kept else Status.UNCERTAIN
-        again = kept.queued(now=now, due_at=now + after, code=code, message=text)
-        try:
-            written = self.ledger.write(replace(again, resent=(kept.resent or 0) + 1))
-        except Conflict:
-            return Status.UNCERTAIN  # another delivery is settling the same doubt
-        log.warning("mail_sent_again id=%s code=%s", mail.id, code)
-        envelope = Envelope(id=mail.id, version=written.version, attempts=written.attempts, since=mail.envelope.since)
-        self._put_back(mail, envelope, after=after)
-        return Status.QUEUED
-
-    def _hold(self, mail: Mail, code: str, text: str) -> Status:
-        buried = self._bury(mail.id, mail.request.as_json(), b"", Status.UNCERTAIN, code, text)
-        return self._record(replace(mail.record, grave=buried), Status.UNCERTAIN, code, text)
-
-    def _fail(self, record: MailRecord, members: dict[str, Any] | None, body: bytes, code: str, text: str) -> Status:
-        kept = self.ledger.read(record.id) if record.claim is None else None
-        if kept and kept.status.final:
-            return kept.status
-        log.warning("mail_failed id=%s code=%s: %s", record.id, code, text)
-        buried = self._bury(record.id, members, body, Status.FAILED, code, text)
-        return self._record(replace(record, grave=buried), Status.FAILED, code, text)
-
-    def _bury(
-        self, mail: str, members: dict[str, Any] | None, body: bytes, status: Status, code: str, text: str
-    ) -> str:
-        """Keep the mail on the poison queue with the reason beside it, and its request where a replay finds it."""
-        if members is not None:
-            body = json.dumps(members, ensure_ascii=False).encode()
-            self.requests.put(mail, body)
-        return self.bury(grave(body, {"id": mail, "status": status, "code": code, "message": text[:500]}))
-
-    def _sent(self, mail: Mail) -> Status:
-        status = self._record(mail.record, Status.SENT)
-        log.info("mail_sent id=%s attempt=%d", mail.id, mail.record.attempts)
-        self.alarms.over(mail.mailbox)
-        if mail.envelope.stored:
-            with contextlib.suppress(TryLater):  # the sweep finds what is left
-                self.requests.delete(mail.id)
-        return status
-
-    def _record(self, record: MailRecord, status: Status, code: str = "", text: str = "") -> Status:
-        """Write how the attempt ended. Only a mail known to be sent overrules what another delivery has written."""
-        now = self.clock()
-        try:
-            return self.ledger.write(record.settled(status, now=now, code=code, message=text)).status
-        except Conflict:
-            kept = self.ledger.read(record.id) or replace(record, version=None)
-        if kept.version and not kept.status.waiting and status is not Status.SENT:
-            return kept.status
-        kept = replace(kept, grave=record.grave)
-        return self.ledger.write(kept.settled(status, now=now, code=code, message=text)).status
 
 
 def _anew(request: MailRequest, record: MailRecord) -> MailRecord:
@@ -395,12 +276,6 @@ def _anew(request: MailRequest, record: MailRecord) -> MailRecord:
     new = MailRecord.of(request, mail=record.id, now=record.accepted_at)
     times = {Status.QUEUED: record.accepted_at}
     return replace(new, status=Status.QUEUED, due_at=None, times=times, attempts=record.attempts)
-
-
-def _backoff(attempts: int) -> timedelta:
-    """Exponential, with full jitter, so that mails which failed together do not come back together."""
-    longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempts, 10))
-    return longest * random.uniform(0.1, 1)  # noqa: S311 - no secret
 
 
 def id_of(message: QueuedMessage) -> str:

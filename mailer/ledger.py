@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-from azure.data.tables import TableClient, TableTransactionError, UpdateMode
+from azure.data.tables import TableClient, UpdateMode
 
 from mailer.lifecycle import LOST_AFTER, Conflict, KeyOwner, MailRecord, Status
 from mailer.tables import ask
@@ -131,19 +131,15 @@ class TableLedger:
         keys = self._query(
             f"PartitionKey eq '{_KEYS}' and expires_at lt @now", {"now": now}, ["PartitionKey", "RowKey"]
         )
-        count = 0
-        for _, partition in itertools.groupby([*days, *keys], key=lambda row: row["PartitionKey"]):
-            rows = list(partition)
-            for start in range(0, len(rows), 100):  # the most that one transaction takes
-                count += self._delete(rows[start : start + 100])
-        return count
-
-    def _delete(self, rows: list[Mapping[str, Any]]) -> int:
-        try:
-            self._ask(lambda: self._table.submit_transaction([("delete", dict(row)) for row in rows]))
-        except TableTransactionError:
-            return 0  # one was changed just now; the next sweep takes them
+        rows = [*days, *keys]
+        for _, partition in itertools.groupby(rows, key=lambda row: row["PartitionKey"]):
+            deletions = [("delete", dict(row)) for row in partition]
+            for start in range(0, len(deletions), 100):  # the most that one transaction takes
+                self._delete(deletions[start : start + 100])
         return len(rows)
+
+    def _delete(self, deletions: list[tuple[str, dict[str, Any]]]) -> None:
+        self._ask(lambda: self._table.submit_transaction(deletions))
 
     def found(self, *, code: str | None, since: datetime, statuses: Iterable[Status]) -> Iterator[MailRecord]:
         """Records in one of these statuses, accepted since this instant, optionally with this error code."""

@@ -10,11 +10,12 @@ from datetime import timedelta
 import pytest
 
 from mailer.accept import accept
-from mailer.deliver import AFTER_LEASE, LONGEST_WAIT, MENDING_WAIT, Delivery, QueuedMessage, id_of
+from mailer.deliver import AFTER_LEASE, MENDING_WAIT, Delivery, QueuedMessage, id_of
 from mailer.errors import GiveUp, InvalidRequest, Misconfigured, Problem, TryLater, Uncertain
 from mailer.lifecycle import LEASE, OnUncertain, Status
 from mailer.mail import Content
 from mailer.message import write_message
+from mailer.settle import LONGEST_WAIT
 from mailer.throttle import Throttle
 from tests.builders import RULES, TEMPLATE, a_request, as_bytes, members
 from tests.fakes import START, Alarms, Clock, MemoryLedger, MemoryRequests

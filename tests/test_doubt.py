@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.deliver import LOOKS
+from mailer.doubt import LOOKS
 from mailer.errors import CannotLook, TryLater
 from mailer.lifecycle import LEASE, OnUncertain, Status
 from tests.test_deliver import NO_ANSWER, Crash, Post, raising

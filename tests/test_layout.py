@@ -29,8 +29,13 @@ MAY_IMPORT = {
     "tokens": ({"errors"}, set()),
     # steps; what they need of the world is handed to them
     "accept": ({"errors", "lifecycle", "mail", "mail_id", "message"}, set()),
-    "deliver": ({"accept", "errors", "lifecycle", "mail", "mail_id", "message", "parse"}, set()),
-    "amend": ({"accept", "errors", "lifecycle", "mail"}, set()),
+    "deliver": (
+        {"accept", "doubt", "errors", "lifecycle", "mail", "mail_id", "message", "parse", "settle"},
+        set(),
+    ),
+    "settle": ({"accept", "errors", "lifecycle", "mail", "message"}, set()),
+    "doubt": ({"errors", "lifecycle", "mail", "settle"}, set()),
+    "amend": ({"accept", "errors", "lifecycle", "mail", "settle"}, set()),
     "prefer": ({"accept", "deliver", "errors", "lifecycle", "mail", "message"}, set()),
     "sweep": ({"lifecycle"}, set()),
     "throttle": ({"errors"}, set()),

@@ -1,0 +1,15 @@
+"""The chaos run: the real stack under crashes and faults, then the ledger against the cloud's own list of mails.
+
+    python -m tests.chaos --seed 7 --mails 1000 --policy hold
+
+It runs Azurite, the local cloud and the embedded host with the app's own code, feeds mails through both doors as
+sensible clients do, kills the host with SIGKILL at random and at each step of a mail, restarts Azurite, and lets the
+cloud throttle, fail, hang and cut connections. Then all faults end, and when nothing moves any more every mail that was
+accepted has to be accounted for. It ends with exit code 1 when a promise is broken.
+
+The seed fixes the mails, the order of the episodes and the dice of the faults; threads and processes keep a timing of
+their own. Read in this order: episodes (what goes wrong), audit (what must hold), then
+
+mails   what is sent             producers  how clients send it            books  what is there in the end
+app     its times shortened      storage    where each step can be seen    stage  the programs     run  one run
+"""

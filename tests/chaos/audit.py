@@ -1,0 +1,80 @@
+"""The ledger against the cloud's own list: what became of every mail, and which promise is broken."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tests.chaos.books import Account, Books, bring_together
+from tests.chaos.producers import Outcome
+
+FINAL = ("sent", "failed", "uncertain", "canceled", "suppressed")
+KEPT = {"failed", "uncertain"}  # on the poison queue, for a person
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """The result: one figure a line, and the broken promises with the histories of the mails that broke them."""
+
+    figures: dict[str, int]
+    broken: dict[str, list[str]]
+
+    @property
+    def holds(self) -> bool:
+        return not any(self.broken.values())
+
+
+def audit(outcomes: Iterable[Outcome], books: Books, *, policy: str) -> Audit:
+    """Count, and hold the counts against the promises."""
+    accounts, strangers = bring_together(outcomes, books)
+    accepted = [one for one in accounts if one.was_accepted]
+    doubled = [one for one in accounts if len(one.sent) > 1]
+    admitted = [one for one in doubled if policy == "resend" and _admits_it(one)]
+    broken = {
+        "lost": [one for one in accepted if _is_lost(one)],
+        "doubled": [one for one in doubled if one not in admitted],
+        "not kept": [one for one in accepted if one.status in KEPT and not one.graves],
+        "failed, but sent": [one for one in accounts if one.status == "failed" and one.sent],
+        "malformed, but sent": [one for one in accounts if not one.mail.proper and one.sent],
+        "wrongly answered": [one for one in accounts if one.ended("wrong")],
+    }
+    histories = {name: [one.history() for one in found] for name, found in broken.items()}
+    histories["sent, but of nobody"] = [str(mail) for mail in strangers]
+    figures = _outcomes(accepted) | {name: len(found) for name, found in histories.items()}
+    figures["doubled, as the record admits"] = len(admitted)
+    return Audit(figures={"handed in": len(accounts)} | figures | _never_accepted(accounts), broken=histories)
+
+
+def _outcomes(accepted: list[Account]) -> dict[str, int]:
+    figures = {"accepted": len(accepted)}
+    figures |= {f"  by {door}": sum(one.mail.door == door for one in accepted) for door in ("HTTP", "queue")}
+    for status in FINAL:
+        there = [one for one in accepted if one.status == status]
+        figures[status] = len(there)
+        if status in KEPT:
+            reasons = Counter(f"  {status}: {one.row['error_code']}" for one in there if one.row)
+            figures |= dict(sorted(reasons.items()))
+    return figures
+
+
+def _never_accepted(accounts: list[Account]) -> dict[str, int]:
+    """For information: nobody was promised anything about these."""
+    unanswered = [one for one in accounts if one.ended("unanswered") and not one.was_accepted]
+    return {
+        "never accepted: refused": sum(one.ended("refused") for one in accounts),
+        "never accepted: no answer": len(unanswered),
+        "  of these sent": sum(bool(one.sent) for one in unanswered),
+        "  of these queued for ever": sum(bool(one.rows) and one.status not in FINAL for one in unanswered),
+    }
+
+
+def _is_lost(account: Account) -> bool:
+    """Accepted, and yet no record, no end, or no mail."""
+    row = account.row
+    if row is None or row["status"] not in FINAL:
+        return True
+    return row["status"] == "sent" and not any(row["id"] in mail.internet_message_id for mail in account.sent)
+
+
+def _admits_it(account: Account) -> bool:
+    """The record of a mail that was sent again on purpose says how often."""
+    return account.row is not None and account.row.get("resent", 0) >= len(account.sent) - 1

@@ -1,0 +1,117 @@
+"""The programs of a run: Azurite behind the proxies, the local cloud, and a host that may be killed at any time."""
+
+import os
+import random
+import socket
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from azure.storage.queue import QueueClient
+
+from mailer.local import programs
+from mailer.local.cloud.control import Control
+from mailer.local.stack import Ports, Stack
+from tests.chaos import app
+from tests.chaos.storage import Gate, Mischief, StorageProxy
+
+# A port of the range that outgoing connections take may be taken while its program is down.
+LISTENING = range(20_000, 32_000)
+SHORT_LIVED = 303  # seconds of a token's life; the SDKs ask for a new one 300 seconds before its end
+
+
+class Stage:
+    """All programs up inside a `with`, and down after it; raises programs.CannotStart."""
+
+    def __init__(self, folder: Path, *, policy: str) -> None:
+        blob, queue, table, smtp, inbox, cloud, host, self._hosts_queue, self._hosts_table, self._producers = (
+            free_ports(10)
+        )
+        ports = Ports(blob=blob, queue=queue, table=table, smtp=smtp, inbox=inbox, cloud=cloud, host=host)
+        stack = Stack(folder, ports=ports, host=False)  # what it starts is started here, but not its mailbox
+        self.ports = ports
+        self.storage = stack.storage
+        self.url = stack.url
+        self._azurite, self._cloud = stack.azurite, stack.cloud
+        settings = stack.settings() | {
+            "AzureWebJobsStorage": self._through(self._hosts_queue, self._hosts_table),
+            "MAILER_ON_UNCERTAIN": policy,
+            "MAILER_MAX_AGE": "10m",
+        }
+        self.host = programs.host(folder, port=host, env={**os.environ, **settings}, root=app.write(folder / "app"))
+        self.host.command += ["--message-lease", str(app.MESSAGE_LEASE)]
+        self._gate = Gate()
+        self.mischief = Mischief(self.kill_host)
+        self._end = threading.Lock()
+        self.kills = 0
+        self.control: Control
+
+    @property
+    def storage_for_producers(self) -> str:
+        return self._through(self._producers, self.ports.table)
+
+    def _through(self, queue: int, table: int) -> str:
+        ports = {f":{self.ports.queue}/": f":{queue}/", f":{self.ports.table}/": f":{table}/"}
+        text = self.storage
+        for direct, by_proxy in ports.items():
+            text = text.replace(direct, by_proxy)
+        return text
+
+    def __enter__(self) -> Self:
+        with ExitStack() as up:
+            for program in (self._azurite, self._cloud):
+                up.callback(program.stop)
+                program.launch()
+            for program in (self._azurite, self._cloud):
+                program.wait_until_ready()
+            queue, table, mischief = self.ports.queue, self.ports.table, self.mischief
+            for proxy in (
+                StorageProxy("queue", port=self._hosts_queue, upstream=queue, gate=self._gate, mischief=mischief),
+                StorageProxy("table", port=self._hosts_table, upstream=table, gate=self._gate, mischief=mischief),
+                StorageProxy("queue", port=self._producers, upstream=queue, gate=self._gate),
+            ):
+                up.enter_context(proxy)
+            self.control = Control(f"https://localhost:{self.ports.cloud}", self._cloud.log.parent / "ca.pem")
+            up.callback(self.control.close)
+            self.control.set(roles=("Mail.Send", "Mail.Read"), token_lifetime=SHORT_LIVED)
+            with QueueClient.from_connection_string(self.storage, "emails") as emails:
+                emails.create_queue()  # as the README's deployment has it
+            up.callback(self.host.stop)
+            self.host.start()
+            self._up = up.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._up.close()
+
+    def kill_host(self) -> None:
+        """SIGKILL, in the middle of whatever it does."""
+        with self._end:
+            self.host.kill()
+            self.kills += 1
+
+    def revive_host(self) -> None:
+        """Start the host if it is not up; returns when it answers."""
+        with self._end:
+            if self.host.process is None or self.host.process.poll() is not None:
+                self.host.start()
+
+    def restart_storage(self) -> None:
+        """Azurite down, and up again with all that it has answered for."""
+        self._gate.close()
+        self._azurite.stop()
+        self._azurite.start()
+        self._gate.open()
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 on which nobody listens now, outside the range of outgoing connections."""
+    found: list[int] = []
+    for port in random.SystemRandom().sample(LISTENING, len(LISTENING)):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                found.append(port)
+        if len(found) == count:
+            break
+    return found
