@@ -19,7 +19,7 @@ USER_AGENT = "mailer/1"  # fixed, because an organisation may allow REST clients
 
 def send_mail_path(sender: Address) -> str:
     """The path of sendMail for this mailbox."""
-    return f"{API}/users/{quote(sender.address, safe='@')}/sendMail"
+    return f"{_user(sender)}/sendMail"
 
 
 def message_id(mail: RenderedMail) -> str:
@@ -83,9 +83,15 @@ def check_reply(status: int, headers: Mapping[str, str], body: bytes) -> str:
 def sent_items_path(mail: RenderedMail) -> str:
     """Where the copy of this mail in Sent Items is looked for; needs a permission that sending does not."""
     query = quote(f"internetMessageId eq '{message_id(mail)}'", safe="")
-    return (
-        f"{API}/users/{quote(mail.sender.address, safe='@')}/mailFolders/sentitems/messages?$filter={query}&$select=id"
-    )
+    return f"{_user(mail.sender)}/mailFolders/sentitems/messages?$filter={query}&$select=id"
+
+
+def _user(sender: Address) -> str:
+    """https://learn.microsoft.com/graph/known-issues has the other form for a name that begins with $."""
+    if sender.address.startswith("$"):
+        name = quote(sender.address.replace("'", "''"), safe="@$'")
+        return f"{API}/users('{name}')"
+    return f"{API}/users/{quote(sender.address, safe='@')}"
 
 
 def read_sent_items(status: int, headers: Mapping[str, str], body: bytes) -> bool:

@@ -351,6 +351,7 @@ def _properties(types, name):
         ("shop@contoso.com", "/v1.0/users/shop@contoso.com/sendMail"),
         ("o'neil+x@contoso.com", "/v1.0/users/o%27neil%2Bx@contoso.com/sendMail"),
         ("a/b?c#d%e@contoso.com", "/v1.0/users/a%2Fb%3Fc%23d%25e@contoso.com/sendMail"),
+        ("$shop@contoso.com", "/v1.0/users('$shop@contoso.com')/sendMail"),
     ],
 )
 def test_the_sender_is_percent_encoded_in_the_path(address, path):
