@@ -91,12 +91,8 @@ class GraphTokens:
         if left <= 0:
             raise Misconfigured(_expiry(secret, left), code="secret_expired")
         expiry = [_expiry(secret, left)] if left <= max(WARN_AT) else []
-        stale = (
-            [f"mailer goes on with the secret it has, for it can take no newer one. {not_renewed}"]
-            if not_renewed
-            else []
-        )
-        return (*expiry, *stale)
+        kept = "mailer goes on with the secret it has, for it can take no newer one."
+        return (*expiry, *([f"{kept} {not_renewed}"] if not_renewed else []))
 
     def _request(self) -> str:
         secret = self._secret or self._read()
@@ -161,7 +157,8 @@ class GraphTokens:
 
 
 def _expiry(secret: Secret, left: float) -> str:
-    when = f"expires on {secret.expires_on:%Y-%m-%d} (days left: {left})" if left > 0 else "has expired"
+    day = f"{secret.expires_on:%Y-%m-%d}"
+    when = f"expires on {day} (days left: {left})" if left > 0 else f"expired on {day}"
     return (
         f"The vault's secret `{secret.name}` {when}. Make a new client secret or certificate, add it to the app "
         "registration, and write it to the vault as a new version; mailer takes it without a restart."

@@ -1,6 +1,9 @@
 """The three ways to sign in, through the real SDKs against the local cloud, and what to mend when one fails."""
 
 import base64
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -8,9 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
+from azure.identity import ManagedIdentityCredential
+from azure.keyvault.secrets import SecretClient
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from mailer.credentials import _refusal, exchange_scope, graph_tokens
@@ -18,9 +23,11 @@ from mailer.errors import Misconfigured, TryLater
 from mailer.local import programs
 from mailer.local.cloud import seed
 from mailer.local.cloud.control import Control
-from mailer.local.cloud.model import Fault
+from mailer.local.cloud.model import Fault, FederatedCredential
+from mailer.local.programs import ROOT
 from mailer.settings import read_settings
 from mailer.tokens import TTL
+from mailer.vault import _read
 from tests.fakes import Clock
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -115,7 +122,8 @@ def tokens_of(cloud, **changes):
         "AzureWebJobsStorage": "UseDevelopmentStorage=true",
     }
     clock = changes.pop("clock", None) or Clock(datetime.now(UTC))
-    return graph_tokens(read_settings(content | changes), identity_id=None, clock=clock)
+    identity_id = changes.pop("identity_id", None)
+    return graph_tokens(read_settings(content | changes), identity_id=identity_id, clock=clock)
 
 
 def calls(cloud):
@@ -148,6 +156,91 @@ def test_a_rotation_at_entra_and_in_the_vault_needs_no_restart(cloud):
     cloud.control.rotate(remove_old=True)
 
     assert tokens.token(first)
+
+
+def test_twenty_threads_after_a_rotation_read_the_vault_once(cloud):
+    tokens = tokens_of(cloud)
+    first = tokens.token()
+    cloud.control.rotate(remove_old=True)
+    before = calls(cloud)["secret"]
+
+    with ThreadPoolExecutor(20) as pool:
+        assert len(set(pool.map(lambda _: tokens.token(first), range(20)))) == 1
+    assert calls(cloud)["secret"] == before + 1
+
+
+def test_a_new_version_beside_the_old_one_is_taken_at_the_next_look(cloud, caplog):
+    caplog.set_level("INFO", logger="mailer")
+    clock = Clock(datetime.now(UTC))
+    tokens = tokens_of(cloud, clock=clock)
+    first = tokens.token()
+    version = cloud.control.rotate().version
+    assert tokens.token() == first
+
+    clock.advance(seconds=TTL.total_seconds())
+    assert tokens.token() != first
+    assert f"secret_rotated version={version}" in caplog.text
+
+
+def test_a_new_version_that_entra_refuses_stops_no_mail(cloud):
+    clock = Clock(datetime.now(UTC))
+    tokens = tokens_of(cloud, clock=clock)
+    first = tokens.token()
+    cloud.control.add_version(seed.SECRET_NAME, "not known to Entra")
+    clock.advance(seconds=TTL.total_seconds())
+
+    assert tokens.token() == first
+    (warning,) = tokens.check()
+    assert "AADSTS7000215" in warning
+
+
+def test_an_empty_secret_is_named_as_such(cloud):
+    cloud.control.add_version(seed.SECRET_NAME, "")
+
+    refusal = refusal_of(tokens_of(cloud).token)
+    assert (type(refusal), refusal.code) == (Misconfigured, "secret_unusable")
+    assert "MAILER_CLIENT_SECRET_NAME" in str(refusal)
+
+
+def test_a_url_that_is_no_key_vaults_is_named_with_its_setting(cloud):
+    """The SDK's check of that is off for a vault on this machine, and here switched on."""
+    with ManagedIdentityCredential() as identity, SecretClient(cloud.url, identity) as vault:
+        refusal = refusal_of(lambda: _read(vault, seed.SECRET_NAME))
+
+    assert (type(refusal), refusal.code) == (Misconfigured, "secret_unavailable")
+    assert "MAILER_KEY_VAULT_URL" in str(refusal)
+
+
+@pytest.fixture(params=["missing", "of another authority"])
+def bad_bundle(request, tmp_path):
+    bundle = tmp_path / "ca.pem"
+    if request.param != "missing":
+        bundle.write_bytes(public_part(a_certificate()[1]))
+    return str(bundle)
+
+
+def test_a_vault_that_is_not_trusted_is_named_with_its_setting(cloud, monkeypatch, bad_bundle):
+    clock = Clock(datetime.now(UTC))
+    tokens = tokens_of(cloud, clock=clock)
+    tokens.token()  # from here on the identity's token is at hand
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", bad_bundle)
+    clock.advance(seconds=TTL.total_seconds())
+
+    (warning,) = tokens.check()
+    assert "REQUESTS_CA_BUNDLE" in warning
+    assert "the vault" in warning
+
+
+@pytest.mark.parametrize("auth", ["secret", "federated"])
+def test_an_entra_that_is_not_trusted_is_named_with_its_setting(cloud, monkeypatch, bad_bundle, auth):
+    tokens = tokens_of(cloud, MAILER_AUTH=auth)
+    first = tokens.token()
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", bad_bundle)
+
+    refusal = refusal_of(lambda: tokens.token(first))
+    assert type(refusal) is Misconfigured
+    assert "Entra" in str(refusal)
+    assert "REQUESTS_CA_BUNDLE" in str(refusal)
 
 
 def test_an_expired_secret_is_named_as_such(cloud):
@@ -319,6 +412,58 @@ def test_a_certificate_that_is_not_registered_is_named_as_such(cloud):
     assert "upload its public part" in str(refusal)
 
 
+def without_key(_key, certificate):
+    return public_part(certificate).decode()
+
+
+def with_locked_key(key, certificate):
+    lock = serialization.BestAvailableEncryption(b"locked")
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock)
+    return private.decode() + public_part(certificate).decode()
+
+
+def with_a_key_that_is_not_rsa(_key, certificate):
+    return as_pem(ec.generate_private_key(ec.SECP256R1()), certificate)
+
+
+@pytest.mark.parametrize("form", [without_key, with_locked_key, with_a_key_that_is_not_rsa])
+def test_a_certificate_that_cannot_sign_is_named_as_such(cloud, form):
+    cloud.control.add_version("mailer-certificate", form(*a_certificate()))
+
+    tokens = tokens_of(cloud, MAILER_AUTH="certificate", MAILER_CLIENT_SECRET_NAME="mailer-certificate")
+    refusal = refusal_of(tokens.token)
+    assert (type(refusal), refusal.code) == (Misconfigured, "secret_unusable")
+    assert "RSA" in str(refusal)
+
+
+def test_a_certificate_that_cannot_sign_is_replaced_by_one_that_can_without_a_restart(cloud):
+    cloud.control.add_version("mailer-certificate", without_key(*a_certificate()))
+    tokens = tokens_of(cloud, MAILER_AUTH="certificate", MAILER_CLIENT_SECRET_NAME="mailer-certificate")
+    refusal_of(tokens.token)
+    key, certificate = a_certificate()
+    cloud.control.add_certificate(public_part(certificate))
+    cloud.control.add_version("mailer-certificate", as_pfx(key, certificate))
+    tokens._clock.advance(minutes=1)
+
+    assert tokens.token()
+
+
+def test_a_certificate_that_is_replaced_needs_one_look_at_the_vault_and_no_wait(cloud):
+    old_key, old = a_certificate("old")
+    cloud.control.add_certificate(public_part(old))
+    cloud.control.add_version("mailer-certificate", as_pem(old_key, old))
+    tokens = tokens_of(cloud, MAILER_AUTH="certificate", MAILER_CLIENT_SECRET_NAME="mailer-certificate")
+    first = tokens.token()
+
+    cloud.control.reset()  # forgets the old certificate
+    key, certificate = a_certificate("new")
+    cloud.control.add_certificate(public_part(certificate))
+    cloud.control.add_version("mailer-certificate", as_pem(key, certificate))
+
+    assert tokens.token(first) != first
+    assert calls(cloud)["secret"] == 1
+
+
 def test_a_rotated_certificate_needs_no_restart(cloud):
     tokens = tokens_of(cloud, MAILER_AUTH="certificate", MAILER_CLIENT_SECRET_NAME="mailer-certificate")
     cloud.control.add_version("mailer-certificate", as_pem(*a_certificate("old")))
@@ -357,10 +502,98 @@ def test_an_identity_that_the_app_does_not_trust_is_named_as_such(cloud):
 
 
 @pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        (FederatedCredential(issuer=f"{seed.ISSUER}/"), "AADSTS700211"),
+        (FederatedCredential(audience=f"{seed.TOKEN_EXCHANGE}USGov"), "AADSTS700212"),
+        (FederatedCredential(subject=seed.IDENTITY_CLIENT_ID), "AADSTS700213"),
+    ],
+)
+def test_a_federated_credential_that_does_not_match_is_named_with_what_it_needs(cloud, wrong, code):
+    cloud.control.set_federated_credentials(wrong)
+
+    refusal = refusal_of(tokens_of(cloud, MAILER_AUTH="federated").token)
+    assert (type(refusal), refusal.code) == (Misconfigured, code)
+    assert "subject" in str(refusal)
+
+
+def test_a_federated_token_that_graph_refuses_is_replaced(cloud):
+    tokens = tokens_of(cloud, MAILER_AUTH="federated")
+    first = tokens.token()
+
+    assert tokens.token() == first
+    assert tokens.token(first) != first
+
+
+def test_an_app_without_a_secret_has_nothing_that_expires(cloud):
+    clock = Clock(datetime.now(UTC))
+    tokens = tokens_of(cloud, clock=clock, MAILER_AUTH="federated")
+    tokens.token()
+    clock.advance(days=3)
+
+    assert tokens.check() == ()
+    assert "secret" not in calls(cloud)
+
+
+@pytest.mark.parametrize("code", ["AADSTS90033", None])
+def test_an_entra_that_is_busy_may_answer_a_federated_app_later(cloud, code):
+    message = f"{code}: A transient error has occurred."
+    fault = Fault(call="token", outcome="answer", status=503, code=code and "temporarily_unavailable", message=message)
+    number = cloud.control.fault(fault)
+    tokens = tokens_of(cloud, MAILER_AUTH="federated")
+
+    refusal = refusal_of(tokens.token)
+    assert (type(refusal), refusal.code) == (TryLater, code or "token_unavailable")
+    cloud.control.remove_fault(number)
+    assert tokens.token()
+
+
+def test_the_identity_that_is_chosen_is_the_one_that_is_asked_for(cloud):
+    """The local cloud has no user-assigned identity, and refuses one as Azure does that is not attached to the app."""
+    tokens = tokens_of(cloud, MAILER_AUTH="federated", identity_id="99999999-9999-4999-8999-999999999999")
+
+    refusal = refusal_of(tokens.token)
+    assert (type(refusal), refusal.code) == (Misconfigured, "identity_unavailable")
+    assert "AZURE_CLIENT_ID" in str(refusal)
+
+
+@pytest.mark.parametrize("auth", ["secret", "federated"])
+@pytest.mark.parametrize("outcome", ["answer", "reset"])
+def test_an_identity_endpoint_that_fails_may_answer_later(cloud, auth, outcome):
+    number = cloud.control.fault(Fault(call="identity", outcome=outcome, status=503))
+    tokens = tokens_of(cloud, MAILER_AUTH=auth)
+
+    refusal = refusal_of(tokens.token)
+    assert type(refusal) is TryLater
+    assert "identity" in str(refusal)
+    cloud.control.remove_fault(number)
+    assert outcome == "answer" or tokens.token()  # the SDK repeats an answer for five seconds without a request
+
+
+def test_an_app_without_a_secret_does_not_load_the_vaults_sdk():
+    code = (
+        "import sys; from mailer import wiring; wiring.graph_tokens(); "
+        "print('azure.identity' in sys.modules, 'azure.keyvault.secrets' in sys.modules)"
+    )
+    settings = {
+        "MAILER_AUTH": "federated",
+        "MAILER_TENANT_ID": seed.TENANT,
+        "MAILER_CLIENT_ID": seed.CLIENT_ID,
+        "MAILER_SENDERS": "shop@contoso.com",
+        "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | settings, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["True", "False"]
+
+
+@pytest.mark.parametrize(
     ("authority", "audience"),
     [
         ("https://login.microsoftonline.com", "api://AzureADTokenExchange/.default"),
         ("https://login.microsoftonline.us", "api://AzureADTokenExchangeUSGov/.default"),
+        ("https://login.partner.microsoftonline.cn", "api://AzureADTokenExchangeChina/.default"),
         ("https://login.chinacloudapi.cn", "api://AzureADTokenExchangeChina/.default"),
     ],
 )

@@ -1,8 +1,9 @@
 """Tokens that outlive a rotation: when the vault is read, who asks, and what is told before a secret expires."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -138,6 +139,123 @@ def test_a_vault_that_is_down_hurts_nobody_while_there_is_a_secret(parts, caplog
     assert "Vault down." in warning
 
 
+def test_a_new_version_that_is_refused_is_told_once_and_not_used(parts, caplog):
+    first = parts.tokens.token()
+    parts.rotate()
+    parts.pass_(TTL)
+
+    for _ in range(3):
+        assert parts.tokens.token() == first
+        parts.pass_(AGAIN)
+    assert caplog.text.count("secret_not_renewed code=AADSTS7000215") == 1
+    (warning,) = parts.tokens.check()
+    assert "Wrong secret." in warning
+
+
+def test_a_vault_that_came_back_ends_the_warning_and_a_second_outage_is_told_again(parts, caplog):
+    parts.tokens.token()
+    for _ in range(2):
+        parts.vault_failure = TryLater("Vault down.", code="secret_unavailable")
+        parts.pass_(TTL)
+        assert parts.tokens.check()
+        parts.vault_failure = None
+        parts.pass_(AGAIN)
+        assert parts.tokens.check() == ()
+
+    assert caplog.text.count("secret_not_renewed") == 2
+
+
+def test_of_many_threads_with_a_secret_that_was_taken_away_one_reads_the_vault(parts):
+    refused = parts.tokens.token()
+    parts.known = {"new"}
+    parts.rotate()
+
+    with ThreadPoolExecutor(20) as pool:
+        assert set(pool.map(lambda _: parts.tokens.token(refused), range(20))) == {"token 3"}
+    assert (parts.reads, parts.requests) == (2, ["right", "right", "new"])
+
+
+def test_a_vault_that_is_down_when_the_secret_is_refused_is_asked_once_a_minute(parts):
+    refused = parts.tokens.token()
+    parts.known = {"new"}
+    parts.rotate()
+    parts.vault_failure = TryLater("Vault down.", code="secret_unavailable")
+    for _ in range(10):
+        assert refusal_of(lambda: parts.tokens.token(refused)) is parts.vault_failure
+    assert (parts.reads, len(parts.requests)) == (2, 2)
+
+    parts.vault_failure = None
+    parts.pass_(AGAIN)
+    assert parts.tokens.token()
+
+
+class Gate:
+    """Holds a call up until it is opened."""
+
+    def __init__(self, call):
+        self._call = call
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    def __call__(self):
+        self.reached.set()
+        assert self.opened.wait(10)
+        return self._call()
+
+
+def test_who_waits_for_an_attempt_that_fails_shares_its_outcome():
+    parts = Parts()
+    parts.vault_failure = TryLater("Vault down.", code="secret_unavailable")
+    gate = Gate(parts.read)
+    tokens = GraphTokens(read_secret=gate, sign_in=parts.sign_in, clock=lambda: datetime.now(UTC))
+
+    with ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(tokens.token) for _ in range(8)]
+        assert gate.reached.wait(10)
+        time.sleep(0.1)  # for the others to come
+        gate.opened.set()
+        assert {type(one.exception(10)) for one in waiting} == {TryLater}
+    assert parts.reads == 1
+
+
+@pytest.fixture
+def looking(parts):
+    """A thread that looks for a newer secret, and a vault that keeps it waiting."""
+    parts.tokens.token()
+    gate = parts.tokens._read_secret = Gate(parts.read)
+    parts.pass_(TTL)
+    with ThreadPoolExecutor(1) as pool:
+        look = pool.submit(parts.tokens.token)
+        assert gate.reached.wait(10)
+        yield lambda: (gate.opened.set(), look.result(10))
+        gate.opened.set()
+
+
+def test_nobody_waits_for_one_who_looks_for_a_newer_secret(parts, looking):
+    assert {parts.tokens.token() for _ in range(10)} == {"token 1"}
+
+    looking()
+    assert parts.reads == 2
+
+
+def test_a_look_does_not_bring_a_refused_token_back(parts, looking):
+    assert parts.tokens.token("token 1") == "token 2"
+
+    looking()
+    assert parts.tokens.token() == "token 2"
+
+
+def test_a_look_does_not_undo_what_another_thread_has_read_meanwhile(parts, looking):
+    parts.known = {"new"}
+    parts.rotate()
+    gate, parts.tokens._read_secret = parts.tokens._read_secret, parts.read
+    assert parts.tokens.token("token 1") == "token 3"
+
+    parts.rotate("right", version="1")
+    looking()
+    assert parts.tokens.token() == "token 3"
+    assert gate.opened.is_set()
+
+
 def test_a_wrong_secret_costs_one_look_a_minute(parts):
     parts.known = set()
     for _ in range(10):
@@ -200,6 +318,15 @@ def test_an_expired_secret_is_a_failure_of_health(parts):
 
     assert refusal_of(parts.tokens.check).code == "secret_expired"
     assert parts.tokens.token()  # Entra decides, not the date in the vault
+
+
+def test_a_date_that_was_put_off_in_the_vault_ends_the_warning(parts):
+    parts.rotate("right", version="1", expires_on=START + timedelta(days=20))
+    assert parts.tokens.check()
+    parts.rotate("right", version="1", expires_on=START + timedelta(days=300))
+    parts.pass_(TTL)
+
+    assert parts.tokens.check() == ()
 
 
 def test_a_secret_does_not_show(parts):
