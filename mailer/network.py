@@ -10,7 +10,7 @@ NETWORK: dict[str, Any] = {"connection_timeout": 4, "read_timeout": 8, "retry_to
 
 # The SDKs wrap and join errors, so that only their texts tell.
 _UNTRUSTED = re.compile(r"CERTIFICATE_VERIFY_FAILED|TLS CA certificate bundle")
-_PASSING = re.compile(r"\) (429|5\d\d),|Expecting value|[Cc]onnection|timed out")
+_PASSING = re.compile(r"\) (429|5\d\d),|Expecting value|[Cc]onnection")
 
 
 def no_answer(service: str, error: BaseException, *, code: str) -> TryLater:

@@ -25,6 +25,7 @@ from mailer.local.cloud import seed
 from mailer.local.cloud.control import Control
 from mailer.local.cloud.model import Fault, FederatedCredential
 from mailer.local.programs import ROOT
+from mailer.network import NETWORK
 from mailer.settings import read_settings
 from mailer.tokens import TTL
 from mailer.vault import _read
@@ -251,6 +252,16 @@ def test_an_expired_secret_is_named_as_such(cloud):
     assert (type(refusal), refusal.code) == (Misconfigured, "AADSTS7000222")
 
 
+def test_an_expired_secret_is_replaced_by_the_vaults_newest(cloud):
+    tokens = tokens_of(cloud)
+    first = tokens.token()
+    (secret,) = cloud.control.client_secrets()
+    cloud.control.rotate()
+    cloud.control.expire_client_secret(secret.id, LONG_AGO)
+
+    assert tokens.token(first) != first
+
+
 def test_a_wrong_secret_in_the_vault_is_named_as_such(cloud):
     cloud.control.add_version(seed.SECRET_NAME, "the secret's id and not its value")
 
@@ -312,6 +323,23 @@ def test_a_service_that_fails_may_work_later(cloud, call):
     assert type(refusal) is TryLater
 
     cloud.control.remove_fault(number)
+
+
+def test_a_connection_that_entra_cuts_is_named_by_its_cause(cloud):
+    number = cloud.control.fault(Fault(call="token", outcome="reset"))
+
+    refusal = refusal_of(tokens_of(cloud).token)
+    assert (type(refusal), refusal.code) == (TryLater, "token_unavailable")
+    assert "ServiceResponseError" in str(refusal)
+    cloud.control.remove_fault(number)
+
+
+def test_a_vault_that_does_not_take_the_identitys_token_denies_access(cloud):
+    cloud.control.fault(Fault(call="secret", outcome="answer", status=401, code="Unauthorized"))
+
+    refusal = refusal_of(tokens_of(cloud).token)
+    assert (type(refusal), refusal.code) == (Misconfigured, "secret_unavailable")
+    assert "access is denied" in str(refusal)
 
 
 def test_a_vault_that_is_down_may_come_back(cloud):
@@ -558,9 +586,10 @@ def test_the_identity_that_is_chosen_is_the_one_that_is_asked_for(cloud):
 
 
 @pytest.mark.parametrize("auth", ["secret", "federated"])
-@pytest.mark.parametrize("outcome", ["answer", "reset"])
-def test_an_identity_endpoint_that_fails_may_answer_later(cloud, auth, outcome):
-    number = cloud.control.fault(Fault(call="identity", outcome=outcome, status=503))
+@pytest.mark.parametrize(("outcome", "code"), [("answer", None), ("answer", "Busy"), ("reset", None), ("hang", None)])
+def test_an_identity_endpoint_that_fails_may_answer_later(cloud, monkeypatch, auth, outcome, code):
+    monkeypatch.setitem(NETWORK, "read_timeout", 0.3)
+    number = cloud.control.fault(Fault(call="identity", outcome=outcome, status=503, code=code))
     tokens = tokens_of(cloud, MAILER_AUTH=auth)
 
     refusal = refusal_of(tokens.token)

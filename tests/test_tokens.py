@@ -252,8 +252,10 @@ def test_a_look_does_not_undo_what_another_thread_has_read_meanwhile(parts, look
 
     parts.rotate("right", version="1")
     looking()
-    assert parts.tokens.token() == "token 3"
     assert gate.opened.is_set()
+    assert parts.tokens.token("token 3") == "token 4"
+    assert parts.requests[-1] == "new"
+    assert parts.requests.count("right") == 2
 
 
 def test_a_wrong_secret_costs_one_look_a_minute(parts):
