@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -41,6 +42,13 @@ def _header_name(name: str) -> str:
     return name
 
 
+def _language_tag(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2,3}(-[0-9A-Za-z]{2,8})*", text):
+        message = "must be a language tag such as fr or fr-CA"
+        raise ValueError(message)
+    return text
+
+
 Addresses = Annotated[tuple[AnAddress, ...], Field(strict=False), BeforeValidator(_as_list)]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 Headers = Annotated[dict[Annotated[str, AfterValidator(_header_name)], Line], Field(max_length=MAX_HEADERS)]
@@ -50,10 +58,11 @@ Tags = Annotated[
 
 
 class TemplateUse(Value):
-    """Which template, and what to put into it."""
+    """Which template, what to put into it, and in which language: a BCP 47 tag such as fr or fr-CA."""
 
     id: str
     variables: dict[str, Any] = Field(default_factory=dict)
+    locale: Annotated[str, AfterValidator(_language_tag)] | None = None
 
 
 class Schedule(Value):
@@ -123,12 +132,32 @@ class Envelope(Value):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class File:
+    """A file that goes with a mail; with a content id it is an image that the HTML shows as `cid:` and that id.
+
+    `size` is in bytes, before encoding; `read` gives the bytes from an offset on, as many as are asked for.
+    """
+
+    filename: str
+    content_type: str
+    size: int
+    read: Callable[[int, int], bytes]
+    content_id: str | None = None
+
+    @property
+    def encoded(self) -> int:
+        """Its bytes in base64, which is what mailboxes and Graph count."""
+        return -(-self.size // 3) * 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Content:
-    """What a mail says. Graph takes one body; Exchange makes the text part of an HTML mail itself."""
+    """What a mail says, with the template's images. Exchange makes the text part of an HTML mail itself."""
 
     subject: str
     body: str
     content_type: Literal["html", "text"]
+    images: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

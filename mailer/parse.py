@@ -15,7 +15,7 @@ from mailer.address import Address, AnAddress
 from mailer.errors import InvalidRequest, Problem
 from mailer.mail import ADVANCE, MAX_RECIPIENTS, MailRequest, Schedule, TemplateUse
 
-_NOT_YET = {"attachments", "template.locale"}
+_NOT_YET = {"attachments"}
 _MEMBERS = [field.alias or name for name, field in MailRequest.model_fields.items()]
 _ADDRESS_MEMBERS = ("from", "to", "cc", "bcc", "reply_to")
 _PARTS = {name: list(Address.model_fields) for name in _ADDRESS_MEMBERS} | {"template": list(TemplateUse.model_fields)}

@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "message": ({"errors", "mail", "parse"}, TYPES),
     "graph": ({"errors", "address", "mail"}, set()),
     "variables": (set(), {"jinja2"}),
+    "plain_text": (set(), set()),
     "settings": ({"errors"}, set()),
     "health": ({"errors"}, set()),
     "network": ({"errors"}, set()),

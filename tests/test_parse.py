@@ -174,8 +174,8 @@ WRONG = {
     "an instant in words": (members(scheduled_at="tomorrow"), {("validation_error", "scheduled_at")}),
     "an instant as a number": (members(scheduled_at=1796108400), {("validation_error", "scheduled_at")}),
     "locale": (
-        {"to": "a@example.com", "template": {"id": TEMPLATE, "variables": {"order": 1}, "locale": "fr"}},
-        {("not_supported", "template.locale")},
+        {"to": "a@example.com", "template": {"id": TEMPLATE, "variables": {"order": 1}, "locale": "fr CA"}},
+        {("validation_error", "template.locale")},
     ),
     "unknown member": (members(zebra=1), {("validation_error", "zebra")}),
     "unknown member with a dot": (members() | {"a.b": 1}, {("validation_error", "a.b")}),

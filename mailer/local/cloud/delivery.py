@@ -9,7 +9,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from mailer.local.cloud.model import AcceptedMail, Attachment, Recipient
-from mailer.local.cloud.plain_text import plain_text
+from mailer.plain_text import plain_text
 
 WITHIN = 5.0  # seconds for one answer of the mail catcher
 IDLE = 0.5  # seconds without a mail after which the connection is closed, so that MailDev can stop at once
