@@ -12,12 +12,12 @@ import pytest
 from mailer.accept import accept
 from mailer.deliver import AFTER_LEASE, MENDING_WAIT, Delivery, QueuedMessage, id_of
 from mailer.errors import GiveUp, InvalidRequest, Misconfigured, Problem, TryLater, Uncertain
+from mailer.gate import Gate, Mode
 from mailer.lifecycle import LEASE, OnUncertain, Status
-from mailer.mail import Content
 from mailer.message import write_message
 from mailer.settle import LONGEST_WAIT
 from mailer.throttle import Throttle
-from tests.builders import RULES, TEMPLATE, a_request, as_bytes, members
+from tests.builders import RULES, TEMPLATE, a_request, as_bytes, composed, members
 from tests.fakes import START, Alarms, Clock, MemoryLedger, MemoryRequests
 
 BUSY = TryLater("Graph is busy.", code="http_503")
@@ -39,6 +39,7 @@ class Post:
         self.clock = Clock()
         self.queue = []  # of (due, body)
         self.sent = []
+        self.large = []
         self.subjects = []
         self.buried = []
         self.requests = MemoryRequests()
@@ -63,7 +64,9 @@ class Post:
             "throttle": self.throttle,
             "alarms": self.alarms,
             "on_uncertain": lambda _request: self.policy,
-            "render": lambda request: Content(subject=request.subject or "", body="b", content_type="text"),
+            "compose": composed,
+            "screen": Gate(mode=Mode.OPEN).screen,
+            "send_large": lambda mail, _token, *, leaving: self.large.append((mail.id, leaving())),
             "authorize": lambda: "token",
             "send": graph,
             "put": self.put,
@@ -319,7 +322,7 @@ def test_a_mail_whose_template_broke_after_acceptance_is_failed_under_its_id(pos
     message = post.by_http()
     gone = InvalidRequest([Problem(code="template_not_found", message="There is no such template.")])
 
-    assert post.deliver(message, render=raising(gone)) is Status.FAILED
+    assert post.deliver(message, compose=raising(gone)) is Status.FAILED
     assert (post.record.error_code, post.sent) == ("template_not_found", [])
 
 
@@ -369,7 +372,7 @@ def test_another_mail_cannot_take_the_place_of_a_queued_one(post):
 
 
 STEPS = {
-    "rendering": {"render": raising(Crash())},
+    "composing": {"compose": raising(Crash())},
     "authorizing": {"authorize": raising(Crash())},
 }
 

@@ -149,6 +149,7 @@ def test_a_mail_by_http_is_accepted_sent_and_shown(worker, queues, cloud):
         "status",
         "attempts",
         "resent",
+        "gate",
         "error",
         "template",
         "recipients",
@@ -211,7 +212,14 @@ def test_the_key_may_come_as_a_header(worker):
     ("changes", "status", "code", "target"),
     [
         ({"to": "nobody"}, 400, "validation_error", "to"),
-        ({"attachments": []}, 400, "not_supported", "attachments"),
+        ({"headers": {"x-new": "7"}}, 422, "header_not_allowed", "headers.x-new"),
+        ({"attachments": [{"filename": "a", "blob": "a"}]}, 422, "attachment_not_found", "attachments[0].blob"),
+        (
+            {"attachments": [{"filename": "a", "content": "QUFB" * 9_200_000}]},
+            413,
+            "attachment_too_large",
+            "attachments",
+        ),
         ({"from_": "eve@example.com"}, 422, "sender_not_allowed", "from"),
         ({"subject": None, "text": None, "template": {"id": "x"}}, 422, "template_not_found", "template.id"),
         ({"text": "x" * 4_000_000}, 413, "request_too_large", None),

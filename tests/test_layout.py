@@ -22,6 +22,8 @@ MAY_IMPORT = {
     "parse": ({"errors", "address", "mail"}, TYPES),
     "message": ({"errors", "mail", "parse"}, TYPES),
     "graph": ({"errors", "address", "mail"}, set()),
+    "draft": ({"errors", "graph", "mail"}, set()),
+    "gate": ({"address", "errors", "mail"}, set()),
     "variables": (set(), {"jinja2"}),
     "plain_text": (set(), set()),
     "settings": ({"errors"}, set()),
@@ -31,7 +33,7 @@ MAY_IMPORT = {
     # steps; what they need of the world is handed to them
     "accept": ({"errors", "lifecycle", "mail", "mail_id", "message"}, set()),
     "deliver": (
-        {"accept", "doubt", "errors", "lifecycle", "mail", "mail_id", "message", "parse", "settle"},
+        {"accept", "doubt", "errors", "gate", "lifecycle", "mail", "mail_id", "message", "parse", "settle"},
         set(),
     ),
     "settle": ({"accept", "errors", "lifecycle", "mail", "message"}, set()),
@@ -41,12 +43,15 @@ MAY_IMPORT = {
     "sweep": ({"lifecycle"}, set()),
     "throttle": ({"errors"}, set()),
     "render": ({"errors", "lifecycle", "mail", "variables"}, {"jinja2"}),
-    "send": ({"errors", "graph", "mail"}, {"requests", "urllib3"}),
+    "compose": ({"errors", "mail"}, set()),
+    "upload": ({"draft", "errors", "graph", "mail"}, set()),
+    "send": ({"errors", "graph", "mail", "upload"}, {"requests", "urllib3"}),
     # edges; each knows one service
     "tables": ({"errors"}, {"azure.core", "azure.data.tables"}),
     "ledger": ({"lifecycle", "tables"}, {"azure.core", "azure.data.tables"}),
     "alarms": ({"errors", "tables"}, {"azure.core", "azure.data.tables"}),
-    "bodies": ({"errors"}, {"azure.core", "azure.storage.blob"}),
+    "blobs": ({"errors", "mail"}, {"azure.core", "azure.storage.blob"}),
+    "bodies": ({"blobs"}, {"azure.core", "azure.storage.blob"}),
     "outbox": ({"errors", "mail", "message"}, {"azure.core", "azure.storage.queue"}),
     "vault": (
         {"errors", "network", "settings", "tokens"},
@@ -61,7 +66,10 @@ MAY_IMPORT = {
             "throttle",
             "mail",
             "lifecycle",
+            "blobs",
             "bodies",
+            "compose",
+            "gate",
             "amend",
             "alarms",
             "credentials",
@@ -85,7 +93,20 @@ MAY_IMPORT = {
     "__main__": ({"amend", "errors", "lifecycle", "settings", "wiring"}, set()),
 }
 
-WITHOUT_IO = ["errors", "mail_id", "address", "mail", "lifecycle", "parse", "message", "graph", "variables", "settings"]
+WITHOUT_IO = [
+    "draft",
+    "gate",
+    "errors",
+    "mail_id",
+    "address",
+    "mail",
+    "lifecycle",
+    "parse",
+    "message",
+    "graph",
+    "variables",
+    "settings",
+]
 IO = {"os", "io", "pathlib", "shutil", "socket", "ssl", "http", "urllib.request", "subprocess", "tempfile", "sqlite3"}
 
 FILES = {path.stem: path for path in [ROOT / "function_app.py", *ROOT.glob("mailer/*.py")]}
