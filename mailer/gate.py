@@ -65,11 +65,11 @@ class Gate:
             update={name: tuple(filter(self._lets, getattr(asked, name))) for name in ("to", "cc", "bcc", "reply_to")}
         )
         withheld = asked.recipients - request.recipients
-        text = f"{withheld} of {asked.recipients} recipients are not in MAILER_ALLOWED_RECIPIENTS"
+        text = f"{withheld} of {_counted(asked)} not in MAILER_ALLOWED_RECIPIENTS"
         if not request.recipients:
-            message = f"MAILER_GATE is `allow`, and {text}."
+            message = f"MAILER_GATE is `allow`, and {text}: nobody is left."
             raise Suppressed(message, code="recipient_not_allowed")
-        return Passed(mail=replace(mail, request=request), note=f"thinned: {text}" if withheld else "")
+        return Passed(mail=replace(mail, request=request), note=f"left out {text}" if withheld else "")
 
     def _lets(self, recipient: Address) -> bool:
         address = recipient.address.casefold()
@@ -80,7 +80,7 @@ def _redirected(mail: RenderedMail, recipient: Address) -> Passed:
     asked = mail.request
     headers = {name: text for name, text in asked.headers.items() if name.casefold() != ORIGINAL}
     update = {"to": (recipient,), "cc": (), "bcc": (), "reply_to": (), "headers": headers | {ORIGINAL: _brief(asked)}}
-    note = f"redirected: {asked.recipients} recipients replaced by MAILER_REDIRECT_TO"
+    note = f"redirected to MAILER_REDIRECT_TO in place of {_counted(asked)}"
     marked = replace(mail, request=asked.model_copy(update=update), content=_marked(mail.content, asked))
     return Passed(mail=marked, note=note)
 
@@ -105,6 +105,10 @@ def _brief(asked: MailRequest) -> str:
         kept.pop()
     more = len(everyone) - len(kept)
     return ", ".join(kept) + (f" and {more} more" if more else "")
+
+
+def _counted(asked: MailRequest) -> str:
+    return f"{asked.recipients} recipient{'s' * (asked.recipients != 1)}"
 
 
 def _originals(asked: MailRequest) -> Iterator[tuple[str, list[str]]]:

@@ -13,9 +13,7 @@ log = logging.getLogger("mailer.sweep")
 ORPHANED_AFTER = timedelta(days=1)
 
 _NEVER_BACK = "The worker that was sending this mail never came back, so nobody knows whether it was sent."
-_NEVER_LEFT = (
-    "The worker that was uploading this mail's attachments never came back. Nothing was sent; replay the mail."
-)
+_NEVER_LEFT = "The worker that was uploading this mail's attachments never came back. Nothing was sent; send it again."
 _NO_MESSAGE = (
     "The mail has no message on the queue: a worker stopped while it accepted the mail, and nobody got a receipt."
 )
