@@ -131,7 +131,7 @@ def composer() -> "Composer":
         return open_blob(_container(), attachment)
 
     return Composer(
-        render=lambda use, _known: templates().content(use),
+        render=lambda use, known: templates().content(use, known=known),
         open_blob=open_blob,
         largest=settings().max_mail_size,
     )
