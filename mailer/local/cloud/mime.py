@@ -1,15 +1,16 @@
 """An accepted mail as MIME, the form in which it travels by SMTP."""
 
+from collections.abc import Sequence
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
-from mailer.local.cloud.model import AcceptedMail, Attachment, Content, Recipient
+from mailer.local.cloud.model import AcceptedMail, Attachment, Recipient
 from mailer.plain_text import plain_text
 
 
-def as_mime(mail: AcceptedMail, contents: list[Content]) -> EmailMessage:
+def as_mime(mail: AcceptedMail, contents: Sequence[bytes]) -> EmailMessage:
     """The mail as it goes over the wire, without its bcc recipients; HTML gets a text part, as from Exchange."""
     message = headed(mail)
     files = list(zip(mail.attachments, contents, strict=True))

@@ -109,8 +109,8 @@ class Settings(Value):
     vault_granted: bool = Field(default=True, description="the managed identity may read secrets")
     sent_items_lag: float = Field(default=0, ge=0)
     upload_lifetime: float = Field(default=3600, ge=0)
-    upload_next_key: Literal["nextExpectedRanges", "NextExpectedRanges"] = "nextExpectedRanges"
-    upload_next_form: Literal["2097152", "2097152-"] = Field(default="2097152", description="how a position is written")
+    upload_pascal_case: bool = Field(default=False, description="NextExpectedRanges in place of nextExpectedRanges")
+    upload_open_ranges: bool = Field(default=False, description='"2097152-" in place of "2097152"')
     token_lifetime: int = Field(default=3599, ge=1)
     identity_lifetime: int = Field(default=86400, ge=1)
 

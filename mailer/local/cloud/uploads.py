@@ -135,8 +135,11 @@ def check_range(request: Request, session: UploadSession, length: int) -> None:
 
 def progress(cloud: Cloud, session: UploadSession) -> dict[str, Any]:
     """An upload session as Outlook shows it after a piece; its documentation spells it in two ways."""
-    position = cloud.settings.upload_next_form.replace("2097152", str(len(session.content)))
-    return {"ExpirationDateTime": instant(session.expires), cloud.settings.upload_next_key: [position]}
+    position = f"{len(session.content)}{'-' * cloud.settings.upload_open_ranges}"
+    shown = {"expirationDateTime": instant(session.expires), "nextExpectedRanges": [position]}
+    if cloud.settings.upload_pascal_case:
+        return {name[0].upper() + name[1:]: value for name, value in shown.items()}
+    return shown
 
 
 def instant(time: datetime) -> str:
