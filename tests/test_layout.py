@@ -26,13 +26,27 @@ MAY_IMPORT = {
     "gate": ({"address", "errors", "mail"}, set()),
     "variables": (set(), {"jinja2"}),
     "page": (set(), set()),
+    "characters": (set(), set()),
+    "faults": ({"errors"}, {"jinja2"}),
     "formats": (set(), {"babel"}),
     "schema": ({"variables"}, {"jsonschema_rs"}),
     "styles": (set(), {"css_inline"}),
     "images": ({"chart", "mail", "page", "variables"}, {"jinja2", "markupsafe"}),
     "sandbox": ({"formats", "images", "page", "variables"}, {"jinja2"}),
     "template": (
-        {"errors", "images", "lifecycle", "mail", "page", "sandbox", "schema", "styles", "variables"},
+        {
+            "characters",
+            "errors",
+            "faults",
+            "images",
+            "lifecycle",
+            "mail",
+            "page",
+            "sandbox",
+            "schema",
+            "styles",
+            "variables",
+        },
         {"jinja2"},
     ),
     "plain_text": (set(), set()),
@@ -52,12 +66,18 @@ MAY_IMPORT = {
     "prefer": ({"accept", "deliver", "errors", "lifecycle", "mail", "message"}, set()),
     "sweep": ({"lifecycle"}, set()),
     "throttle": ({"errors"}, set()),
-    "render": ({"errors", "lifecycle", "mail", "sources", "template"}, {"jinja2"}),
+    "render": (
+        {"errors", "good_versions", "lifecycle", "mail", "sources", "template", "versions"},
+        {"jinja2"},
+    ),
     "compose": ({"errors", "mail"}, set()),
     "upload": ({"draft", "errors", "graph", "mail"}, set()),
     "send": ({"errors", "graph", "mail", "upload"}, {"requests", "urllib3"}),
+    "versions": ({"errors", "good_versions", "sources", "template"}, set()),
     # edges; each knows one service
     "sources": (set(), set()),
+    "template_blobs": ({"errors", "network", "sources"}, {"azure.core", "azure.storage.blob"}),
+    "good_versions": ({"bodies", "sources"}, set()),
     "tables": ({"errors"}, {"azure.core", "azure.data.tables"}),
     "ledger": ({"lifecycle", "tables"}, {"azure.core", "azure.data.tables"}),
     "alarms": ({"errors", "tables"}, {"azure.core", "azure.data.tables"}),
@@ -117,7 +137,18 @@ WITHOUT_IO = [
     "graph",
     "settings",
 ]
-WITHOUT_IO += ["variables", "page", "formats", "schema", "styles", "images", "sandbox", "template"]
+WITHOUT_IO += [
+    "characters",
+    "faults",
+    "variables",
+    "page",
+    "formats",
+    "schema",
+    "styles",
+    "images",
+    "sandbox",
+    "template",
+]
 IO = {"os", "io", "pathlib", "shutil", "socket", "ssl", "http", "urllib.request", "subprocess", "tempfile", "sqlite3"}
 
 FILES = {path.stem: path for path in [ROOT / "function_app.py", *ROOT.glob("mailer/*.py")]}
