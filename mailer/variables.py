@@ -1,4 +1,8 @@
-"""What a template asks of its variables in vain: every missing one, by its path, from one rendering. No I/O."""
+"""What a template asks of its variables in vain: each one missing or of a wrong type, by its path. No I/O.
+
+One rendering finds them all: what is wrong is noted, and rendering goes on. So that every text and number can be told
+from its equals elsewhere, a template gets copies of them, and their identity tells where they lie.
+"""
 
 import contextlib
 import contextvars
@@ -10,49 +14,90 @@ import jinja2
 from jinja2.utils import missing
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Findings:
+    """What one rendering found: the variables as the template gets them, and the path and fault of each wrong one."""
+
+    variables: dict[str, Any] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+    paths: dict[int, str] = field(default_factory=dict)
+
+
+MISSING = ""
+"""The fault of a variable that is not there; the fault of any other says what it must be."""
+
+
 @contextlib.contextmanager
-def noting_missing(variables: Mapping[str, Any]) -> Iterator[list[str]]:
-    """Render inside; the list then holds the path of each variable that was missing."""
-    rendering = _Rendering(paths=dict(_paths(variables, "")))
-    token = _current.set(rendering)
+def noting_faults(variables: Mapping[str, Any]) -> Iterator[Findings]:
+    """Render inside, with the variables that this gives; its faults then tell what was wrong with them."""
+    findings = Findings()
+    for name, value in variables.items():
+        findings.variables[name] = _copy(value, name, findings.paths)
+    token = _current.set(findings)
     try:
-        yield rendering.missing
+        yield findings
     finally:
         _current.reset(token)
 
 
 def note_path(value: object, parent: object, step: str | int) -> None:
-    """Remember where a value was found just now: one that is no object or list may stand in many places."""
-    rendering = _current.get()
-    if value is not missing and not isinstance(value, dict | list | Missing):
-        rendering.paths[id(value)] = _join(rendering.paths.get(id(parent), ""), step)
+    """Remember where null, true or false was found just now: there is but one of each, so it may stand anywhere."""
+    if value is None or value is True or value is False:
+        paths = _current.get().paths
+        paths[id(value)] = join(paths.get(id(parent), ""), step)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Rendering:
-    paths: dict[int, str]  # where each value lies, by identity
-    missing: list[str] = field(default_factory=list)
+def note_fault(value: object, must: str) -> bool:
+    """Note that a variable is missing or, if not, what it must be; False if the value is no variable's own."""
+    if isinstance(value, Missing):
+        value.note()
+        return True
+    findings = _current.get()
+    if path := findings.paths.get(id(value)):
+        findings.faults.setdefault(path, must)
+    return path is not None
 
 
-_current: contextvars.ContextVar[_Rendering] = contextvars.ContextVar("rendering")
-
-
-def _paths(value: object, path: str) -> Iterator[tuple[int, str]]:
-    """JSON never has the same object or list in two places, so that identity tells where one lies."""
-    if isinstance(value, Mapping):
-        yield id(value), path
-        for name, part in value.items():
-            yield from _paths(part, _join(path, name))
-    elif isinstance(value, list):
-        yield id(value), path
-        for index, part in enumerate(value):
-            yield from _paths(part, _join(path, index))
-
-
-def _join(path: str, step: str | int) -> str:
+def join(path: str, step: str | int) -> str:
+    """The path of what lies at a step below another path."""
     if isinstance(step, int):
         return f"{path}[{step}]"
     return f"{path}.{step}" if path else step
+
+
+_current: contextvars.ContextVar[Findings] = contextvars.ContextVar("findings")
+
+
+class _Text(str):
+    __slots__ = ()
+
+
+class _Integer(int):
+    pass
+
+
+class _Number(float):
+    __slots__ = ()
+
+
+def _copy(value: Any, path: str, paths: dict[int, str]) -> Any:  # noqa: ANN401 - any JSON
+    copied: Any
+    if isinstance(value, str):
+        copied = _Text(value)
+    elif isinstance(value, Mapping):
+        copied = {name: _copy(part, join(path, name), paths) for name, part in value.items()}
+    elif isinstance(value, list):
+        copied = [_copy(part, join(path, index), paths) for index, part in enumerate(value)]
+    elif value is None or isinstance(value, bool):
+        return value
+    elif isinstance(value, int):
+        copied = _Integer(value)
+    elif isinstance(value, float):
+        copied = _Number(value)
+    else:
+        return value
+    paths[id(copied)] = path
+    return copied
 
 
 class Missing(jinja2.Undefined):
@@ -60,24 +105,34 @@ class Missing(jinja2.Undefined):
 
     __slots__ = ()
 
-    def _note(self) -> str:
-        if self._undefined_name is None:  # no variable, such as the first entry of an empty list
-            raise jinja2.TemplateRuntimeError(self._undefined_hint)
-        path = self._path()
-        noted = _current.get().missing
-        if path not in noted:
-            noted.append(path)
+    def note(self) -> str:
+        """Note the fault and give its path: of what misses it, if that is no object or list at all."""
+        findings, parent = _current.get(), self._undefined_obj
+        path, fault = self.path(), MISSING
+        must, kind = ("must be a list", list) if isinstance(self._undefined_name, int) else ("must be an object", dict)
+        if not isinstance(parent, Missing) and parent is not missing and not isinstance(parent, kind):
+            path, fault = findings.paths[id(parent)], must
+        findings.faults.setdefault(path, fault)
         return path
 
-    def _path(self) -> str:
-        parent = self._undefined_obj
-        above = Missing._path(parent) if isinstance(parent, Missing) else _current.get().paths.get(id(parent), "")
-        return _join(above, self._undefined_name or "")
+    def path(self) -> str:
+        """Where it should be. Raises what jinja2 would for what is no variable, such as the first entry of an empty list."""
+        parent, name = self._undefined_obj, self._undefined_name
+        if isinstance(parent, Missing):
+            return join(parent.path(), name or "")
+        if name is None or self._undefined_hint or self._undefined_exception is not jinja2.UndefinedError:
+            raise self._undefined_exception(self._undefined_hint)
+        if parent is missing:
+            return name
+        if id(parent) not in _current.get().paths:
+            message = f"what the template asks for `{name}` is no variable"
+            raise jinja2.TemplateRuntimeError(message)
+        return join(_current.get().paths[id(parent)], name)
 
     @property
     def _undefined_message(self) -> str:
         """What jinja2 asks for when it is about to raise."""
-        return f"{self._note()} is missing"
+        return f"{self.note()} is missing"
 
     def __getattr__(self, name: str) -> "Missing":
         if name.startswith("__") or name in {"unsafe_callable", "alters_data"}:  # asked for by Python and the sandbox
@@ -88,23 +143,23 @@ class Missing(jinja2.Undefined):
         return Missing(obj=self, name=name)
 
     def __str__(self) -> str:
-        self._note()
+        self.note()
         return ""
 
     def __iter__(self) -> Iterator[Any]:
-        self._note()
+        self.note()
         return iter(())
 
     def __bool__(self) -> bool:
-        self._note()
+        self.note()
         return False
 
     def __len__(self) -> int:
-        self._note()
+        self.note()
         return 0
 
     def __eq__(self, other: object) -> bool:
-        self._note()
+        self.note()
         return False
 
     __hash__ = jinja2.Undefined.__hash__

@@ -23,6 +23,16 @@ MAY_IMPORT = {
     "message": ({"errors", "mail", "parse"}, TYPES),
     "graph": ({"errors", "address", "mail"}, set()),
     "variables": (set(), {"jinja2"}),
+    "page": (set(), set()),
+    "formats": (set(), {"babel"}),
+    "schema": ({"variables"}, {"jsonschema_rs"}),
+    "styles": (set(), {"css_inline"}),
+    "images": ({"chart", "mail", "page", "variables"}, {"jinja2", "markupsafe"}),
+    "sandbox": ({"formats", "images", "page", "variables"}, {"jinja2"}),
+    "template": (
+        {"errors", "images", "lifecycle", "mail", "page", "sandbox", "schema", "styles", "variables"},
+        {"jinja2"},
+    ),
     "plain_text": (set(), set()),
     "uses": (set(), set()),
     "values": ({"uses"}, {"jinja2"}),
@@ -45,9 +55,10 @@ MAY_IMPORT = {
     "prefer": ({"accept", "deliver", "errors", "lifecycle", "mail", "message"}, set()),
     "sweep": ({"lifecycle"}, set()),
     "throttle": ({"errors"}, set()),
-    "render": ({"errors", "lifecycle", "mail", "variables"}, {"jinja2"}),
+    "render": ({"errors", "lifecycle", "mail", "sources", "template"}, {"jinja2"}),
     "send": ({"errors", "graph", "mail"}, {"requests", "urllib3"}),
     # edges; each knows one service
+    "sources": (set(), set()),
     "tables": ({"errors"}, {"azure.core", "azure.data.tables"}),
     "ledger": ({"lifecycle", "tables"}, {"azure.core", "azure.data.tables"}),
     "alarms": ({"errors", "tables"}, {"azure.core", "azure.data.tables"}),
@@ -90,7 +101,8 @@ MAY_IMPORT = {
     "__main__": ({"amend", "errors", "lifecycle", "settings", "wiring"}, set()),
 }
 
-WITHOUT_IO = ["errors", "mail_id", "address", "mail", "lifecycle", "parse", "message", "graph", "variables", "settings"]
+WITHOUT_IO = ["errors", "mail_id", "address", "mail", "lifecycle", "parse", "message", "graph", "settings"]
+WITHOUT_IO += ["variables", "page", "formats", "schema", "styles", "images", "sandbox", "template"]
 IO = {"os", "io", "pathlib", "shutil", "socket", "ssl", "http", "urllib.request", "subprocess", "tempfile", "sqlite3"}
 
 FILES = {path.stem: path for path in [ROOT / "function_app.py", *ROOT.glob("mailer/*.py")]}

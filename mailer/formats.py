@@ -1,0 +1,120 @@
+"""Numbers, money and dates as people of a language write them, through Babel. No I/O."""
+
+import copy
+import functools
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from datetime import date as Date  # noqa: N812 - filters bear these names
+from datetime import datetime as DateTime  # noqa: N812 - as above
+from decimal import Decimal
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_datetime, format_time, get_timezone
+from babel.numbers import NumberPattern, format_currency, format_decimal, format_percent
+
+_INSTANT = "must be an ISO 8601 date and time such as 2026-12-01T08:00:00+01:00"
+_DECIMAL = re.compile(r"-?\d{1,30}(\.\d{1,30})?", re.ASCII)  # no exponent: 1E999999999 would be that many digits
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Formats:
+    """The filters of templates for one language, each under its name.
+
+    `mistyped` is told of each value that cannot be formatted, and what it must be; something else then takes its place.
+    """
+
+    locale: str
+    mistyped: Callable[[object, str], None]
+
+    def number(self, value: object, decimals: int | None = None) -> str:
+        """A number with the language's separators, and as many decimals as asked; else those it has, at most three."""
+        locale = _locale(self.locale)
+        return format_decimal(self._number(value), _with_decimals(locale.decimal_formats[None], decimals), locale)
+
+    def percent(self, value: object, decimals: int = 0) -> str:
+        """A share of one in percent: 0.25 is 25%."""
+        locale = _locale(self.locale)
+        return format_percent(self._number(value), _with_decimals(locale.percent_formats[None], decimals), locale)
+
+    def money(self, value: object, currency: object) -> str:
+        """An amount with its currency's own decimals: a number or, since no float is money, a text such as "12.50"."""
+        is_decimal = isinstance(value, str) and _DECIMAL.fullmatch(value)
+        amount = Decimal(str(value)) if is_decimal else self._number(value)
+        if not isinstance(currency, str) or currency not in _locale("en").currencies:
+            self.mistyped(currency, "must be an ISO 4217 currency code such as EUR")
+            return ""
+        return format_currency(amount, currency, locale=_locale(self.locale))
+
+    def date(self, value: object, format: str = "medium", tz: object = None) -> str:  # noqa: A002 - Babel's name
+        """The day of an ISO 8601 date or instant: short, medium, long, full or a pattern of Unicode's."""
+        day = _day(value) or self._instant(value, tz, "must be an ISO 8601 date such as 2026-12-01")
+        return format_date(day, format, _locale(self.locale))
+
+    def time(self, value: object, format: str = "short", tz: object = None) -> str:  # noqa: A002 - Babel's name
+        """The time of day of an ISO 8601 instant."""
+        instant = self._instant(value, tz, _INSTANT)
+        return format_time(instant, format, instant.tzinfo, _locale(self.locale))
+
+    def datetime(self, value: object, format: str = "medium", tz: object = None) -> str:  # noqa: A002 - Babel's name
+        """The day and the time of an ISO 8601 instant."""
+        instant = self._instant(value, tz, _INSTANT)
+        return format_datetime(instant, format, instant.tzinfo, _locale(self.locale))
+
+    def _number(self, value: object) -> int | float:
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return value
+        self.mistyped(value, "must be a number")
+        return 0
+
+    def _instant(self, value: object, tz: object, must: str) -> DateTime:
+        """An instant in a zone, in its own offset without one; a time without an offset is one of that zone already."""
+        zone = self._zone(tz)
+        try:
+            if isinstance(value, str) and _day(value) is None:
+                instant = DateTime.fromisoformat(value)
+                return (
+                    instant.astimezone(zone)
+                    if zone and instant.tzinfo
+                    else instant.replace(tzinfo=instant.tzinfo or zone)
+                )
+        except (ValueError, OverflowError):
+            pass
+        self.mistyped(value, must)
+        return DateTime.now(UTC)
+
+    def _zone(self, tz: object) -> tzinfo | None:
+        try:
+            if tz is None or isinstance(tz, str):
+                return get_timezone(tz) if tz else None
+        except LookupError:
+            pass
+        self.mistyped(tz, "must be an IANA time zone such as Europe/Paris")
+        return None
+
+
+@functools.lru_cache
+def _locale(tag: str) -> Locale:
+    """What Babel knows of a language, or of the nearest that it knows."""
+    while tag:
+        try:
+            return Locale.parse(tag, sep="-")
+        except (UnknownLocaleError, ValueError):
+            tag = tag.rpartition("-")[0]
+    return Locale("en")
+
+
+def _with_decimals(pattern: NumberPattern, decimals: int | None) -> NumberPattern:
+    if decimals is not None:
+        pattern = copy.copy(pattern)
+        pattern.frac_prec = (decimals, decimals)
+    return pattern
+
+
+def _day(value: object) -> Date | None:
+    try:
+        return Date.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
