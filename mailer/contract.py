@@ -33,8 +33,9 @@ class Variable:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Declared:
-    """What a schema says of one variable; no kind where it leaves that open."""
+    """What a schema says of one variable, which is a part of another one; no kind where it leaves that open."""
 
+    parent: str
     kind: Kind | None
     required: bool
     description: str | None
@@ -78,20 +79,21 @@ def _declarations(
         below.append((f"{path}{ENTRY}", part["items"], True))
     for step, member, is_required in below:
         if found := _resolved(schema, member, within):
-            yield step, _declared(found[0], required=is_required)
+            yield step, _declared(found[0], path, required=is_required)
             yield from _declarations(schema, member, step, within)
     for branch in part.get("allOf") or ():
         yield from _declarations(schema, branch, path, within)
 
 
-def _declared(part: Mapping[str, Any], *, required: bool) -> Declared:
+def _declared(part: Mapping[str, Any], parent: str, *, required: bool) -> Declared:
     types = part.get("type")
     names = [types] if isinstance(types, str) else types if isinstance(types, list) else []
     kind = next((_KINDS[name] for name in names if name in _KINDS), None)
     if kind is Kind.TEXT and part.get("format") in _DATES:
         kind = Kind.DATE
     description = part.get("description")
-    return Declared(kind=kind, required=required, description=description if isinstance(description, str) else None)
+    words = description if isinstance(description, str) else None
+    return Declared(parent=parent, kind=kind, required=required, description=words)
 
 
 def _resolved(

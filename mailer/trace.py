@@ -4,6 +4,7 @@ What cannot be followed (a computed name, a method) counts as a use of the whole
 Touches nothing but the environment's loader.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -23,7 +24,7 @@ class Trace(Expressions):
         self.variables = Use()
         self.files: set[str] = set()
         self.faults: dict[tuple[Place, str], None] = {}  # in the order of finding, each once
-        self._trees: dict[str, nodes.Template | None] = {}
+        self._trees: dict[str, tuple[nodes.Template, str] | None] = {}
 
     def follow(self, file: str) -> None:
         """Follow one file that is rendered by itself."""
@@ -31,23 +32,24 @@ class Trace(Expressions):
 
     # Files
 
-    def _tree(self, name: str, asked_by: Place) -> nodes.Template | None:
-        """The file's syntax tree, once; what is wrong with it is noted."""
+    def _tree(self, name: str, asked_by: Place) -> tuple[nodes.Template, str] | None:
+        """The file's syntax tree and its full name, once; what is wrong with it is noted."""
         if name not in self._trees:
             self._trees[name] = self._parse(name, asked_by)
         return self._trees[name]
 
-    def _parse(self, name: str, asked_by: Place) -> nodes.Template | None:
-        loader = self.environment.loader
+    def _parse(self, name: str, asked_by: Place) -> tuple[nodes.Template, str] | None:
+        loader = self.environment.loader or jinja2.DictLoader({})
         try:
-            source = loader.get_source(self.environment, name)[0] if loader else ""
-            self.files.add(name)
-            self.environment.compile(source, name)  # which finds what parsing alone does not
-            return self.environment.parse(source, name)
+            source, file, _ = loader.get_source(self.environment, name)
+            file = file or name
+            self.files.add(file)
+            self.environment.compile(source, name, file)  # which finds what parsing alone does not
+            return self.environment.parse(source, name, file), file
         except jinja2.TemplateNotFound:
             self.fault(asked_by, f"there is no file {name}")
         except jinja2.TemplateSyntaxError as error:
-            self.fault(Place(name, error.lineno), error.message or "wrong syntax")
+            self.fault(Place(error.filename or name, error.lineno), error.message or "wrong syntax")
         return None
 
     def fault(self, place: Place, text: str) -> None:
@@ -55,12 +57,13 @@ class Trace(Expressions):
         self.faults[place, text] = None
 
     def _template(self, name: str, frame: Frame, *, asked_by: Place) -> None:
-        tree = self._tree(name, asked_by)
-        if tree is None or name in frame.within:
+        found = self._tree(name, asked_by)
+        if found is None or found[1] in frame.within:
             return
-        frame = frame.changed(file=name, within=(*frame.within, name))
+        tree, file = found
+        frame = frame.changed(file=file, within=(*frame.within, file))
         for block in tree.find_all(nodes.Block):
-            frame.blocks.setdefault(block.name, []).append((block, name))
+            frame.blocks.setdefault(block.name, []).append((block, file))
         layouts = [node for node in tree.body if isinstance(node, nodes.Extends)]
         # Of a template that extends another one, only the blocks are shown; what it sets, the other one sees.
         unseen = (nodes.Extends, nodes.Output, nodes.Block) if layouts else ()
@@ -231,10 +234,10 @@ class Trace(Expressions):
         return names
 
     def _is_there(self, name: str) -> bool:
-        try:
-            return bool(self.environment.loader and self.environment.loader.get_source(self.environment, name))
-        except jinja2.TemplateNotFound:
-            return False
+        loader = self.environment.loader or jinja2.DictLoader({})
+        with contextlib.suppress(jinja2.TemplateNotFound):
+            return bool(loader.get_source(self.environment, name))
+        return False
 
     def _apart(self, frame: Frame) -> Frame:
         """For a file that sees no variables."""
