@@ -74,6 +74,9 @@ class _Check:
         self._templates = templates
         self._parts = parts(self._files)
         self._found: list[Fault] = []
+        self._dead: set[str] = set()  # references to images that are not there
+        # Something keeps mails from being made, and to hear that again from a rendering would tell nothing new.
+        self._hopeless = not {"subject", "body"} <= {one.kind for one in self._parts if not one.tag}
 
     def faults(self) -> list[Fault]:
         """All of them, some perhaps more than once."""
@@ -82,14 +85,19 @@ class _Check:
             languages = [self._language(tag) for tag in sorted({"", *(one.tag for one in self._parts)})]
         self._check_options()
         declarations = self._schema()
+        files = {file for language in languages for file in language.trace.files}
+        self._check_images(file for file in files if file.endswith(".html"))
         for language in languages:
             undeclared = self._check_undeclared(language, {*declarations})
             self._check_rendering(language, undeclared)
-        self._check_unused(languages, declarations)
-        files = {file for language in languages for file in language.trace.files}
-        self._check_images(file for file in files if file.endswith(".html"))
-        for file, text in name_faults(self._files, {file.removeprefix(f"{self.name}/") for file in files}):
+        # What a broken file would use, nobody can tell.
+        is_sure = not any(language.trace.faults for language in languages)
+        own = {file.removeprefix(f"{self.name}/") for file in files}
+        for file, text in name_faults(self._files, used=own, all_used=is_sure):
             self._say(file, text)
+        if is_sure:
+            self._check_unused(languages, declarations)
+            self._check_unseen()
         return self._found
 
     def _say(self, file: str, text: str, line: int = 0) -> None:
@@ -101,6 +109,7 @@ class _Check:
             if found := part_for(tag, kind, self._parts):
                 trace.follow(f"{self.name}/{found.file}")
         for place, text in trace.faults:
+            self._hopeless = True
             self._say(place.file, f"{text.removesuffix('.')}: mend it, or no mail can be made", place.line)
         sample = part_for(tag, "sample", self._parts)
         file = sample.file if sample else "sample.json"
@@ -112,14 +121,14 @@ class _Check:
             return None
         try:
             content = json.loads(self._files[file])
+            if isinstance(content, dict):
+                return content
+            self._say(file, "this is JSON but no object: put it into braces")
         except UnicodeDecodeError:
             self._say(file, "this is not UTF-8: save it as such")
         except json.JSONDecodeError as error:
             self._say(file, f"this is no JSON, {error.msg} in column {error.colno}: mend it", error.lineno)
-        else:
-            if isinstance(content, dict):
-                return content
-            self._say(file, "this is JSON but no object: put it into braces")
+        self._hopeless = True
         return None
 
     def _check_options(self) -> None:
@@ -141,7 +150,8 @@ class _Check:
         try:
             Schema(schema)
         except ValueError as error:
-            self._say("schema.json", f"is no JSON Schema: {error}.")
+            self._hopeless = True
+            self._say("schema.json", f"this is no JSON Schema, {error}: mend it")
             return {}
         return {path: said.parent for path, said in declared(schema).items()}
 
@@ -166,7 +176,8 @@ class _Check:
             problems = [problem for problem in invalid.problems if problem.code != "template_failed"]
             if language.sample is not None:
                 self._check_sample(language, problems, undeclared)
-            if not problems and not language.trace.faults:  # which have been told better
+            is_told = self._hopeless or invalid.problems[0].message.startswith(tuple(self._dead))
+            if not problems and not is_told:
                 self._say_problems(invalid.problems)
         else:
             self.shown |= {str(image.content_id) for image in content.images}
@@ -187,8 +198,6 @@ class _Check:
             self._say(place[1] if place else "", text, int(place[2] or 0) if place else 0)
 
     def _check_unused(self, languages: Iterable[_Language], declarations: Mapping[str, str]) -> None:
-        if any(language.trace.faults for language in languages):
-            return  # what the broken file uses, nobody can tell
         all_uses = [language.trace.variables for language in languages]
         for path in _unused(declarations, all_uses):
             self._say("schema.json", f"`{path}` is used nowhere: delete it, or use it")
@@ -207,12 +216,14 @@ class _Check:
                 for name in map(unquote, _CID.findall(line)):
                     self.shown.add(name)
                     if name not in images:
-                        where = f"{self.name} nor in {SHARED}"
-                        self._say(
-                            file, f"cid:{name} is neither in {where}: put the image there, or mend its name", number
-                        )
-        for image in images & {*self._files} - self.shown:
-            self._say(image, f"no body shows it: refer to it as cid:{image}, or delete it")
+                        self._dead.add(f"cid:{name} ")
+                        where = f"neither in the template's folder nor in {SHARED}"
+                        self._say(file, f"cid:{name} is {where}: put the image there, or mend its name", number)
+
+    def _check_unseen(self) -> None:
+        for file in self._files:
+            if is_image(file) and file not in self.shown:
+                self._say(file, f"no body shows it: refer to it as cid:{file}, or delete it")
 
 
 def _paths(value: object, path: str = "") -> dict[str, str]:

@@ -41,14 +41,23 @@ def part_for(tag: str, kind: str, known: Iterable[Part]) -> Part | None:
     return by_tag.get(tag)
 
 
-def name_faults(files: Collection[str], used: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Each file that is missing, of no use or of no meaning, and what to do; `used` are those that others include."""
+def name_faults(files: Collection[str], *, used: Collection[str], all_used: bool) -> Iterator[tuple[str, str]]:
+    """Each file that is missing, of no use or of no meaning, and what to do.
+
+    `used` are those that other files include, `all_used` whether these are all.
+    """
     known = parts(files)
     yield from _missing(known)
     yield from _gaps(known)
     for file in sorted({*files} - {*used} - {one.file for one in known}):
-        if file.lower() not in _MEANT and not is_image(file):
-            yield file, _meaningless(file)
+        close = difflib.get_close_matches(file.lower(), _MEANT, n=1)
+        if file.lower() in _MEANT or is_image(file):
+            continue
+        if close:
+            yield file, f"means nothing: did you mean {close[0]}?"
+        elif all_used:
+            images = ", ".join(suffix.removeprefix(".") for suffix in TYPES)
+            yield file, f"means nothing, and no file includes it: delete it, or rename it (an image is {images})"
     html = {one.tag for one in known if one.kind == "body" and one.suffix == "html"}
     for one in known:
         if one.kind == "body" and one.suffix == "txt" and one.tag in html and one.file not in used:
@@ -83,11 +92,3 @@ def _suffix(known: Collection[Part]) -> str:
     """How the bodies are written: as the default one is."""
     body = part_for("", "body", known)
     return body.suffix if body else "html"
-
-
-def _meaningless(file: str) -> str:
-    close = difflib.get_close_matches(file.lower(), _MEANT, n=1)
-    if close:
-        return f"means nothing: did you mean {close[0]}?"
-    images = ", ".join(suffix.removeprefix(".") for suffix in TYPES)
-    return f"means nothing, and no file includes it: delete it, or rename it (an image is {images})"

@@ -115,7 +115,7 @@ MAY_IMPORT = {
         {"accept", "deliver", "errors", "lifecycle", "mail_id", "parse", "prefer", "preview", "settings", "wiring"},
         {"azure.functions"},
     ),
-    "__main__": ({"amend", "errors", "lifecycle", "settings", "wiring"}, set()),
+    "__main__": ({"amend", "check", "errors", "lifecycle", "render", "settings", "wiring"}, set()),
 }
 
 WITHOUT_IO = ["errors", "mail_id", "address", "mail", "lifecycle", "parse", "message", "graph", "settings"]
