@@ -72,6 +72,20 @@ class Template:
         """The JSON Schema of its variables, if it has one."""
         return self._json("schema.json")
 
+    def content_ids(self) -> list[str]:
+        """Those of the attachments that it says its callers send along."""
+        return list(self._options["content_ids"])
+
+    def fault(self) -> str | None:
+        """What is wrong with this version, tried in each of its languages with the sample for it."""
+        try:
+            for locale in self.locales():
+                sample = self.sample(locale)
+                self.content(TemplateUse(id=self.name, variables=sample, locale=locale), known=self.content_ids())
+        except InvalidRequest as invalid:
+            return str(invalid)
+        return None
+
     def content(self, use: TemplateUse, *, known: Collection[str] = ()) -> Content:
         """What the mail says; `known` are the content ids of the caller's own attachments."""
         subject_file, body_file = self._part("subject", use.locale), self._part("body", use.locale)
@@ -209,6 +223,9 @@ class Template:
             raise self._failed(
                 f"{self.name}/template.json is wrong: `locale` must be a language tag such as fr or fr-CA."
             )
+        ids = options.setdefault("content_ids", [])
+        if not isinstance(ids, list) or not all(isinstance(content_id, str) for content_id in ids):
+            raise self._failed(f"{self.name}/template.json is wrong: `content_ids` must be a list of texts.")
         return options
 
     @property

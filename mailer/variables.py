@@ -116,7 +116,7 @@ class Missing(jinja2.Undefined):
         return path
 
     def path(self) -> str:
-        """Where it should be. Raises what jinja2 would for what is no variable, such as the first entry of an empty list."""
+        """Where it should be. Raises if it is no variable, such as the first entry of an empty list."""
         parent, name = self._undefined_obj, self._undefined_name
         if isinstance(parent, Missing):
             return join(parent.path(), name or "")

@@ -56,7 +56,11 @@ MAY_IMPORT = {
     "prefer": ({"accept", "deliver", "errors", "lifecycle", "mail", "message"}, set()),
     "sweep": ({"lifecycle"}, set()),
     "throttle": ({"errors"}, set()),
-    "render": ({"errors", "lifecycle", "mail", "sources", "template"}, {"jinja2"}),
+    "versions": ({"errors", "good_versions", "sources", "template"}, set()),
+    "render": (
+        {"errors", "good_versions", "lifecycle", "mail", "sources", "template", "versions"},
+        {"jinja2"},
+    ),
     "send": ({"errors", "graph", "mail"}, {"requests", "urllib3"}),
     "preview": ({"contract", "mail", "parse", "plain_text", "render", "trace"}, set()),
     "check": (
@@ -76,6 +80,8 @@ MAY_IMPORT = {
     ),
     # edges; each knows one service
     "sources": (set(), set()),
+    "template_blobs": ({"errors", "network", "sources"}, {"azure.core", "azure.storage.blob"}),
+    "good_versions": ({"bodies", "sources"}, set()),
     "tables": ({"errors"}, {"azure.core", "azure.data.tables"}),
     "ledger": ({"lifecycle", "tables"}, {"azure.core", "azure.data.tables"}),
     "alarms": ({"errors", "tables"}, {"azure.core", "azure.data.tables"}),
