@@ -14,11 +14,12 @@ from mailer.errors import InvalidRequest, Problem
 from mailer.filenames import name_faults, part_for, parts
 from mailer.images import is_image
 from mailer.mail import TemplateUse
-from mailer.render import SHARED, Templates
+from mailer.render import Templates
 from mailer.schema import Schema
 from mailer.sources import Folder
 from mailer.trace import Trace
 from mailer.uses import ENTRY, Use
+from mailer.versions import SHARED
 
 _OPTIONS = ["on_uncertain", "locale"]  # what template.json may hold
 _CID = re.compile(r"cid:([^\"'\s)>{}]+)", re.IGNORECASE)

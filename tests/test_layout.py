@@ -75,6 +75,7 @@ MAY_IMPORT = {
             "sources",
             "trace",
             "uses",
+            "versions",
         },
         set(),
     ),
