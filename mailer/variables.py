@@ -6,7 +6,7 @@ from its equals elsewhere, a template gets copies of them, and their identity te
 
 import contextlib
 import contextvars
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,13 @@ def note_fault(value: object, must: str) -> bool:
     return path is not None
 
 
+def noting_places(values: list[Any]) -> Iterator[Any]:
+    """The same values, with the path of each null, true or false noted when it comes."""
+    for index, value in enumerate(values):
+        note_path(value, values, index)
+        yield value
+
+
 def join(path: str, step: str | int) -> str:
     """The path of what lies at a step below another path."""
     if isinstance(step, int):
@@ -68,8 +75,20 @@ def join(path: str, step: str | int) -> str:
 _current: contextvars.ContextVar[Findings] = contextvars.ContextVar("findings")
 
 
+def _ordering(name: str) -> Callable[[str, object], bool]:
+    plain = getattr(str, name)
+
+    def compared(text: str, other: object) -> bool:
+        is_number = isinstance(other, int | float)
+        return False if is_number and note_fault(text, "must be a number") else plain(text, other)
+
+    return compared
+
+
 class _Text(str):
     __slots__ = ()
+    __lt__, __le__ = _ordering("__lt__"), _ordering("__le__")
+    __gt__, __ge__ = _ordering("__gt__"), _ordering("__ge__")
 
 
 class _Integer(int):
@@ -162,5 +181,18 @@ class Missing(jinja2.Undefined):
         self.note()
         return False
 
+    def __call__(self, *_: object, **__: object) -> "Missing":  # type: ignore[override]  # as above
+        self.note()
+        return self
+
+    def __float__(self) -> float:  # type: ignore[override]  # as above
+        self.note()
+        return 0.0
+
+    def _nothing(self, *_: object) -> int:
+        self.note()
+        return 0
+
     __hash__ = jinja2.Undefined.__hash__
-    __round__ = jinja2.Undefined._fail_with_undefined_error  # noqa: SLF001 - as its other operations do
+    __int__ = __round__ = __neg__ = __pos__ = _nothing  # type: ignore[assignment]  # as above
+    __add__ = __radd__ = __lt__ = __le__ = __gt__ = __ge__ = _nothing  # type: ignore[assignment]  # as above

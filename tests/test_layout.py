@@ -24,13 +24,27 @@ MAY_IMPORT = {
     "graph": ({"errors", "address", "mail"}, set()),
     "variables": (set(), {"jinja2"}),
     "page": (set(), set()),
+    "characters": (set(), set()),
+    "faults": ({"errors"}, {"jinja2"}),
     "formats": (set(), {"babel"}),
     "schema": ({"variables"}, {"jsonschema_rs"}),
     "styles": (set(), {"css_inline"}),
     "images": ({"chart", "mail", "page", "variables"}, {"jinja2", "markupsafe"}),
     "sandbox": ({"formats", "images", "page", "variables"}, {"jinja2"}),
     "template": (
-        {"errors", "images", "lifecycle", "mail", "page", "sandbox", "schema", "styles", "variables"},
+        {
+            "characters",
+            "errors",
+            "faults",
+            "images",
+            "lifecycle",
+            "mail",
+            "page",
+            "sandbox",
+            "schema",
+            "styles",
+            "variables",
+        },
         {"jinja2"},
     ),
     "plain_text": (set(), set()),
@@ -126,7 +140,18 @@ MAY_IMPORT = {
 }
 
 WITHOUT_IO = ["errors", "mail_id", "address", "mail", "lifecycle", "parse", "message", "graph", "settings"]
-WITHOUT_IO += ["variables", "page", "formats", "schema", "styles", "images", "sandbox", "template"]
+WITHOUT_IO += [
+    "characters",
+    "faults",
+    "variables",
+    "page",
+    "formats",
+    "schema",
+    "styles",
+    "images",
+    "sandbox",
+    "template",
+]
 IO = {"os", "io", "pathlib", "shutil", "socket", "ssl", "http", "urllib.request", "subprocess", "tempfile", "sqlite3"}
 
 FILES = {path.stem: path for path in [ROOT / "function_app.py", *ROOT.glob("mailer/*.py")]}
