@@ -71,6 +71,24 @@ def replay_email(req: func.HttpRequest) -> func.HttpResponse:
     return _answer(lambda: _json(202, _shown(wiring.amendment().replay(_mail_id(req)))))
 
 
+@app.route("templates", methods=["GET"])
+def get_templates(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the trigger hands it over
+    """Show the templates and their languages."""
+    return _answer(_list_templates)
+
+
+@app.route("templates/{id}", methods=["GET"])
+def get_template(req: func.HttpRequest) -> func.HttpResponse:
+    """Show what a template asks for."""
+    return _answer(lambda: _describe_template(req), template_not_found=404)
+
+
+@app.route("templates/{id}/preview", methods=["POST"])
+def preview_template(req: func.HttpRequest) -> func.HttpResponse:
+    """Show what a template says; nothing is sent."""
+    return _answer(lambda: _preview_template(req), template_not_found=404)
+
+
 @app.route("health", methods=["GET"])
 def get_health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the trigger hands it over
     """Show what works and what does not."""
@@ -155,6 +173,28 @@ def _mail_id(req: func.HttpRequest) -> str:
     return mail
 
 
+def _list_templates() -> func.HttpResponse:
+    from mailer.preview import listed
+
+    return _json(200, {"data": listed(wiring.templates())})
+
+
+def _describe_template(req: func.HttpRequest) -> func.HttpResponse:
+    from mailer.preview import described
+
+    return _json(200, described(req.route_params["id"], wiring.templates()))
+
+
+def _preview_template(req: func.HttpRequest) -> func.HttpResponse:
+    from mailer.preview import SAFE, preview
+
+    shown = preview(req.route_params["id"], req.get_body(), wiring.templates())
+    if "text/html" not in req.headers.get("Accept", ""):
+        return _json(200, shown.as_json())
+    headers = {"Content-Security-Policy": SAFE, "X-Content-Type-Options": "nosniff"}
+    return func.HttpResponse(shown.as_page(), mimetype="text/html", headers=headers)
+
+
 def _health() -> func.HttpResponse:
     findings = wiring.health().findings()
     works = all(finding.ok for finding in findings.values())
@@ -183,12 +223,12 @@ def _shown(record: "MailRecord") -> dict[str, Any]:
     }
 
 
-def _answer(reply: Callable[[], func.HttpResponse]) -> func.HttpResponse:
-    """The reply, or the error in Azure's envelope."""
+def _answer(reply: Callable[[], func.HttpResponse], **statuses: int) -> func.HttpResponse:
+    """The reply, or the error in Azure's envelope; `statuses` are those of codes that mean something else here."""
     try:
         return reply()
     except InvalidRequest as invalid:
-        return _error(invalid, invalid.code, invalid.problems)
+        return _error(invalid, invalid.code, invalid.problems, status=statuses.get(invalid.code))
     except ConfigError as wrong:
         problems = [Problem(code="setting_wrong", message=text) for text in wrong.problems]
         return _error(wrong, "configuration_error", problems)
@@ -196,14 +236,20 @@ def _answer(reply: Callable[[], func.HttpResponse]) -> func.HttpResponse:
         return _error(error, error.code)
 
 
-def _error(error: Exception, code: str, problems: tuple[Problem, ...] | list[Problem] = ()) -> func.HttpResponse:
+def _error(
+    error: Exception,
+    code: str,
+    problems: tuple[Problem, ...] | list[Problem] = (),
+    *,
+    status: int | None = None,
+) -> func.HttpResponse:
     by_class = next(status for kind, status in STATUS_BY_CLASS.items() if isinstance(error, kind))
     details = [_detail(problem) for problem in problems]
     content: dict[str, Any] = {"code": code, "message": str(error), "details": details}
     if len(problems) == 1:
         content["target"] = problems[0].target
     headers = {"Retry-After": "30"} if isinstance(error, TryLater) else {}
-    return _json(STATUS_BY_CODE.get(code, by_class), {"error": content}, headers=headers)
+    return _json(status or STATUS_BY_CODE.get(code, by_class), {"error": content}, headers=headers)
 
 
 def _detail(problem: Problem) -> dict[str, str | None]:

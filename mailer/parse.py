@@ -26,6 +26,7 @@ from mailer.mail import (
 
 _MEMBERS = [field.alias or name for name, field in MailRequest.model_fields.items()]
 _ADDRESS_MEMBERS = ("from", "to", "cc", "bcc", "reply_to")
+_PREVIEW = [name for name in TemplateUse.model_fields if name != "id"]
 _PARTS = {name: list(Address.model_fields) for name in _ADDRESS_MEMBERS} | {
     "template": list(TemplateUse.model_fields),
     "attachments": list(Attachment.model_fields),
@@ -83,6 +84,22 @@ def parse_schedule(body: bytes, *, now: datetime) -> datetime:
     if instant > now + ADVANCE:
         raise _invalid(f"`scheduled_at` may be {ADVANCE.days} days ahead at most.", target="scheduled_at")
     return instant
+
+
+def parse_preview(body: bytes, *, template: str) -> TemplateUse:
+    """The use of this template in the body of a preview, `{"variables": …, "locale": …}` or nothing at all.
+
+    Raises InvalidRequest.
+    """
+    members = read_object(body) if body.strip() else {}
+    problems = [_unknown("id", ("id",), _PREVIEW)] if "id" in members else []
+    try:
+        use = _template.validate_python({**members, "id": template})
+    except ValidationError as invalid:
+        problems += [_problem(error, members, _PREVIEW) for error in invalid.errors(include_url=False)]
+    if problems:
+        raise InvalidRequest(problems)
+    return use
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -180,11 +197,11 @@ def _sound(kind: TypeAdapter[T], value: object) -> T | None:
         return None
 
 
-def _problem(error: ErrorDetails, members: dict[str, Any]) -> Problem:
+def _problem(error: ErrorDetails, members: dict[str, Any], known: Sequence[str] = _MEMBERS) -> Problem:
     """A validator's finding in the words of the request's own members."""
     target = _path(error["loc"], members)
     if error["type"] == "extra_forbidden":
-        return _unknown(target, error["loc"])
+        return _unknown(target, error["loc"], known)
     words = _WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
     if words.startswith("Input should"):
         words = words.replace("Input should", "must", 1)
@@ -202,8 +219,8 @@ def _size_words(error: ErrorDetails) -> str:
     return f"must have at {bound} {size} {units[size != 1]}"
 
 
-def _unknown(target: str, location: tuple[int | str, ...]) -> Problem:
-    known = _MEMBERS if len(location) == 1 else _PARTS[str(location[0])]
+def _unknown(target: str, location: tuple[int | str, ...], known: Sequence[str]) -> Problem:
+    known = known if len(location) == 1 else _PARTS[str(location[0])]
     close = difflib.get_close_matches(str(location[-1]), known, n=1)
     hint = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}."
     return _validation(f"`{target}` is unknown; {hint}", target=target)

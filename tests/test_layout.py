@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "faults": ({"errors"}, {"jinja2"}),
     "formats": (set(), {"babel"}),
     "schema": ({"variables"}, {"jsonschema_rs"}),
+    "chart": (set(), {"PIL"}),
     "styles": (set(), {"css_inline"}),
     "images": ({"chart", "mail", "page", "variables"}, {"jinja2", "markupsafe"}),
     "sandbox": ({"formats", "images", "page", "variables"}, {"jinja2"}),
@@ -50,6 +51,12 @@ MAY_IMPORT = {
         {"jinja2"},
     ),
     "plain_text": (set(), set()),
+    "uses": (set(), set()),
+    "values": ({"uses"}, {"jinja2"}),
+    "expressions": ({"uses", "values"}, {"jinja2"}),
+    "trace": ({"expressions", "uses", "values"}, {"jinja2"}),
+    "contract": ({"uses"}, set()),
+    "filenames": ({"images"}, set()),
     "settings": ({"errors"}, set()),
     "health": ({"errors"}, set()),
     "network": ({"errors"}, set()),
@@ -74,6 +81,23 @@ MAY_IMPORT = {
     "upload": ({"draft", "errors", "graph", "mail"}, set()),
     "send": ({"errors", "graph", "mail", "upload"}, {"requests", "urllib3"}),
     "versions": ({"errors", "good_versions", "sources", "template"}, set()),
+    "preview": ({"contract", "mail", "parse", "plain_text", "render", "trace"}, set()),
+    "check": (
+        {
+            "contract",
+            "errors",
+            "filenames",
+            "images",
+            "mail",
+            "render",
+            "schema",
+            "sources",
+            "trace",
+            "uses",
+            "versions",
+        },
+        set(),
+    ),
     # edges; each knows one service
     "sources": (set(), set()),
     "template_blobs": ({"errors", "network", "sources"}, {"azure.core", "azure.storage.blob"}),
@@ -118,10 +142,10 @@ MAY_IMPORT = {
         {"azure.data.tables", "azure.identity", "azure.storage.blob", "azure.storage.queue"},
     ),
     "function_app": (
-        {"accept", "deliver", "errors", "lifecycle", "mail_id", "parse", "prefer", "settings", "wiring"},
+        {"accept", "deliver", "errors", "lifecycle", "mail_id", "parse", "prefer", "preview", "settings", "wiring"},
         {"azure.functions"},
     ),
-    "__main__": ({"amend", "errors", "lifecycle", "settings", "wiring"}, set()),
+    "__main__": ({"amend", "check", "errors", "lifecycle", "render", "settings", "wiring"}, set()),
 }
 
 WITHOUT_IO = [

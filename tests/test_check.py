@@ -1,0 +1,242 @@
+"""What is wrong with the templates in a folder."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mailer.check import check
+from mailer.local.programs import ROOT
+from mailer.render import PACKAGED
+
+PIXEL = b"\x89PNG"
+
+# A sound template in two languages, with a layout, an image, a partial of its own, a schema and a schedule of doubt.
+SOUND = {
+    "_shared/layout.html": "<body>{% block body %}{% endblock %}<img src='cid:sign.png'>{{ sender }}</body>",
+    "_shared/sign.png": PIXEL,
+    "t/subject.txt": "Order {{ order.number }}",
+    "t/body.html": "{% extends '_shared/layout.html' %}{% block body %}<img src='cid:logo.png'>"
+    "{{ order.total | money('EUR') }}\n"
+    "{% for line in order.lines %}{% include 'line.html' %}{% endfor %}{{ note | default('') }}{% endblock %}",
+    "t/line.html": "<p>{{ line.name }}</p>",
+    "t/logo.png": PIXEL,
+    "t/subject.fr.txt": "Commande {{ order.number }}",
+    "t/body.fr.html": "{% extends '_shared/layout.html' %}"
+    "{% block body %}{{ order.total | money('EUR') }} {{ tva }}{% endblock %}",
+    "t/sample.json": {
+        "sender": "x",
+        "tva": "20 %",
+        "order": {"number": 7, "total": 12.5, "lines": [{"name": "x"}]},
+        "note": "x",
+    },
+    "t/schema.json": {"properties": {"order": {"properties": {"number": {"type": "integer"}}}}},
+    "t/template.json": {"on_uncertain": "resend", "locale": "en"},
+    "t/.gitkeep": "",
+}
+
+GERMAN = {
+    "t/subject.de.txt": "Bestellung {{ order.number }}",
+    "t/body.de.html": "{{ note }}",
+    "t/sample.de.json": {"order": {"number": 7}, "note": "x"},
+}
+
+
+@pytest.fixture
+def told(tmp_path):
+    """The faults of the sound folder with changes; None leaves a file out."""
+
+    def told(changes, *, base=SOUND):
+        for name, content in (base | changes).items():
+            if content is not None:
+                file = tmp_path / name
+                file.parent.mkdir(exist_ok=True)
+                text = json.dumps(content) if isinstance(content, dict) else content
+                file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return [str(fault) for fault in check(tmp_path)]
+
+    return told
+
+
+def without(name):
+    """The sample without one variable."""
+    return {key: value for key, value in SOUND["t/sample.json"].items() if key != name}
+
+
+def test_a_sound_folder_has_no_faults(told):
+    assert told({}) == []
+
+
+def test_the_packaged_templates_have_no_faults():
+    assert check(PACKAGED) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "words"),
+    [
+        # Files
+        ({"t/subject.txt": None}, "t/subject.txt", "is missing"),
+        ({"t/sample.json": None, "t/schema.json": None}, "t/sample.json", "is missing"),
+        ({"t/boddy.html": "x"}, "t/boddy.html", "means nothing: did you mean body.html?"),
+        ({"t/logo.svg": "x"}, "t/logo.svg", "means nothing"),
+        ({"t/body.txt": "x"}, "t/body.txt", "is never used"),
+        ({"t/body.fr.html": None, "t/sample.json": without("tva")}, "t/body.fr.html", "is missing, although"),
+        ({"t/subject.fr.txt": None}, "t/subject.fr.txt", "is missing, although"),
+        ({"t/body.fr.html": None, "t/body.fr.txt": "{{ tva }}"}, "t/body.fr.html", "is missing, although"),
+        (GERMAN, "t/sample.fr.json", "is missing, although"),
+        # Sources
+        ({"t/body.fr.html": "{{ tva }}\n{% if %}"}, "t/body.fr.html:2", "Expected an expression"),
+        ({"t/body.fr.html": "{{ tva }}{{ order.total | mony }}"}, "t/body.fr.html:1", "No filter named 'mony'"),
+        (
+            {"t/body.fr.html": "{{ tva }}\n{% extends '_shared/no.html' %}"},
+            "t/body.fr.html:2",
+            "there is no file _shared/no.html",
+        ),
+        ({"t/line.html": None}, "t/body.html:2", "there is no file line.html"),
+        (
+            {"_shared/layout.html": "\n{% if %}<img src='cid:sign.png'>"},
+            "_shared/layout.html:2",
+            "Expected an expression",
+        ),
+        ({"t/line.html": "{{ line.name }}\n\n{{ 1 / 0 }}"}, "t/line.html:3", "ZeroDivisionError"),
+        ({"t/body.fr.html": b"{{ tva }}\xff"}, "t/body.fr.html:1", "UTF-8"),
+        # Variables
+        (
+            {"t/line.html": "\n{{ line.name }}{{ line.nmae }}"},
+            "t/line.html:2",
+            "`order.lines[].nmae` is neither in sample.json",
+        ),
+        ({"t/sample.json": without("note")}, "t/body.html:2", "`note` is neither in"),
+        ({"t/sample.json": without("tva")}, "t/body.fr.html:1", "`tva` is neither in sample.json"),
+        ({"t/sample.json": SOUND["t/sample.json"] | {"extra": {"a": 1}}}, "t/sample.json", "`extra` is used nowhere"),
+        (
+            {"t/schema.json": {"properties": {"odrer": {"properties": {"a": {}}}}}},
+            "t/schema.json",
+            "`odrer` is used nowhere",
+        ),
+        ({"t/schema.json": {"required": ["id"], "properties": {"note": {}}}}, "t/sample.json", "`id` is missing"),
+        ({"t/schema.json": {"properties": {"note": {"type": "number"}}}}, "t/sample.json", "`note`"),
+        ({"t/schema.json": {"properties": {"note": {"type": "nunber"}}}}, "t/schema.json", "this is no JSON Schema"),
+        ({"t/sample.json": "{\n  'order': 7}"}, "t/sample.json:2", "this is no JSON"),
+        ({"t/schema.json": "[]"}, "t/schema.json", "this is JSON but no object"),
+        ({"t/template.json": {"on_uncertain": "perhaps"}}, "t/template.json", "must be hold, resend or verify"),
+        ({"t/template.json": {"locale": "français"}}, "t/template.json", "must be a language tag"),
+        ({"t/template.json": {"on_uncertian": "hold"}}, "t/template.json", "did you mean on_uncertain?"),
+        ({"t/template.json": "{"}, "t/template.json:1", "this is no JSON"),
+        # Images
+        (
+            {"t/line.html": "\n{{ line.name }}<img src='cid:loog.png'>"},
+            "t/line.html:2",
+            "cid:loog.png is neither in the template's folder nor in _shared",
+        ),
+        ({"t/unseen.png": PIXEL}, "t/unseen.png", "no body shows it"),
+        ({"_shared/unseen.png": PIXEL}, "_shared/unseen.png", "no template shows it"),
+        ({"t/logo.png": None}, "t/body.html:1", "cid:logo.png is neither"),
+    ],
+)
+def test_a_fault_is_named_with_its_place_and_is_the_only_one(told, changes, place, words):
+    (fault,) = told(changes)
+
+    assert fault.startswith(f"{place}: ")
+    assert words in fault
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"t/subject.fr-CA.txt": "Commande no {{ order.number }}"},
+        {"t/body.html": None, "t/body.fr.html": None, "t/line.html": None, "t/logo.png": None}
+        | {"_shared/layout.html": None, "_shared/sign.png": None, "t/sample.json": {"order": {"number": 7}, "a": 1}}
+        | {"t/body.txt": "{{ a }}", "t/body.fr.txt": "{{ a }}"},
+        {"t/body.txt": "plain", "t/line.html": "{% include 'body.txt' %}{{ line.name }}"},
+        {"t/logo.png": None, "_shared/logo.png": PIXEL},
+        {"t/body.fr.html": "{{ tva }}{# <img src='cid:no.png'> #}"},
+        {"t/line.html": "{{ line | tojson }}"},
+        {"t/sample.json": without("note"), "t/schema.json": {"properties": {"note": {"type": "string"}}}},
+        {"t/a.jpg": PIXEL, "t/line.html": "{{ line.name }}{% set name = 'a' %}<img src='cid:{{ name }}.jpg'>"},
+        {"t/row.html": "{{ tva }}", "t/body.fr.html": "{% include 't/row.html' %}"},
+    ],
+)
+def test_what_is_right_is_no_fault(told, changes):
+    assert told(changes) == []
+
+
+def test_one_fault_of_a_layout_is_told_once_however_many_templates_use_it(told):
+    others = {name.replace("t/", "u/"): content for name, content in SOUND.items() if name.startswith("t/")}
+    layout = SOUND["_shared/layout.html"] + "\n<img src='cid:sing.png'>"
+
+    (fault,) = told(others | {"_shared/layout.html": layout})
+    assert fault.startswith("_shared/layout.html:2: cid:sing.png")
+
+
+@pytest.mark.parametrize("base", [{}, {"readme.txt": "x"}, {"_shared/layout.html": "x"}])
+def test_a_folder_without_templates_is_a_fault(told, base):
+    (fault,) = told({}, base=base)
+
+    assert "there is no template here" in fault
+
+
+# The command
+
+
+TEN = {
+    "t/boddy.html": "x",
+    "t/body.fr.html": "{{ tva }}\n<img src='cid:loog.png'>",
+    "t/line.html": "{{ line.name }}{{ line.nmae }}",
+    "t/sample.json": SOUND["t/sample.json"] | {"extra": 1},
+    "t/unseen.png": PIXEL,
+    "t/template.json": {"on_uncertain": "perhaps"},
+    "t/schema.json": {"properties": {"note": {"type": "number"}}},
+    "u/body.html": "\n{% for x in y %}",
+    "u/body.de.html": "{% include 'no.html' %}",
+    "u/subject.de.txt": "x",
+    "u/sample.json": "{}",
+}
+
+
+def run(*arguments, **environ):
+    return subprocess.run(
+        [sys.executable, "-m", "mailer", "templates", "check", *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_of_ten_planted_faults_all_ten_are_named(told, tmp_path):
+    told(TEN)
+    done = run(tmp_path)
+
+    places = [line.split(": ")[0] for line in done.stdout.splitlines()[:-1]]
+    assert places == [
+        "t/boddy.html",
+        "t/body.fr.html:2",
+        "t/line.html:1",
+        "t/sample.json",  # `extra`
+        "t/sample.json",  # `note`
+        "t/template.json",
+        "t/unseen.png",
+        "u/body.de.html:1",
+        "u/body.html:2",
+        "u/subject.txt",
+    ]
+    assert done.stdout.splitlines()[-1] == f"{tmp_path}: 10 faults"
+    assert done.returncode == 1
+
+
+def test_the_packaged_templates_pass_without_settings():
+    done = run(MAILER_TEMPLATES="")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no faults" in done.stdout
+
+
+def test_the_folder_of_the_settings_is_checked(told, tmp_path):
+    told({})
+
+    assert run(MAILER_TEMPLATES=str(tmp_path)).stdout == f"{tmp_path}: no faults\n"
