@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
     from mailer.alarms import TableAlarms
     from mailer.amend import Amendment
+    from mailer.attachment import Attachment, File
     from mailer.bodies import Bodies
     from mailer.compose import Composer
     from mailer.deliver import Delivery
     from mailer.gate import Gate
     from mailer.health import Health
     from mailer.ledger import TableLedger
-    from mailer.mail import Attachment, File, MailRequest
+    from mailer.mail import MailRequest
     from mailer.outbox import Outbox
     from mailer.parse import Rules
     from mailer.render import Templates
