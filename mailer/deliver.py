@@ -28,7 +28,7 @@ from mailer.errors import (
 )
 from mailer.gate import Passed
 from mailer.lifecycle import Conflict, KeyOwner, Ledger, MailRecord, OnUncertain, Status
-from mailer.mail import Envelope, MailRequest, RenderedMail
+from mailer.mail import Content, Envelope, MailRequest, RenderedMail
 from mailer.mail_id import mail_id
 from mailer.message import read_message, write_request
 from mailer.parse import Rules, read_object, read_request
@@ -37,6 +37,7 @@ from mailer.settle import Alarms, Mail, Requests, Settlement, backoff
 log = logging.getLogger("mailer.deliver")
 
 MENDING_WAIT = timedelta(minutes=15)  # how often to look whether somebody has mended the configuration
+UNSAID = Content(subject="", body="", content_type="text")
 AFTER_LEASE = timedelta(seconds=5)
 
 
@@ -131,7 +132,10 @@ class Delivery:
                 envelope = Envelope(id=record.id)
             elif not record.version:
                 record = _anew(request, record)
-            rendered = self.compose(request, mail=record.id)
+            if envelope.check:  # it was composed when it was sent, and what it was made of may be gone
+                rendered = RenderedMail(id=record.id, request=request, content=UNSAID)
+            else:
+                rendered = self.compose(request, mail=record.id)
         except (InvalidRequest, KeyReused) as refused:
             return self._settlement.fail(record, members, message.body, refused.code, str(refused))
         except NotOurs as over:

@@ -155,6 +155,7 @@ MAY_IMPORT = {
 }
 
 WITHOUT_IO = [
+    "attachment",
     "draft",
     "gate",
     "errors",
