@@ -29,7 +29,7 @@ log = logging.getLogger("mailer")
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 # By the error's code, else by its class; https://github.com/microsoft/api-guidelines names the envelope.
-STATUS_BY_CODE = {"validation_error": 400, "not_supported": 400, "request_too_large": 413}
+STATUS_BY_CODE = {"validation_error": 400, "request_too_large": 413, "attachment_too_large": 413}
 STATUS_BY_CLASS: dict[type[Exception], int] = {
     InvalidRequest: 422,
     KeyReused: 409,
@@ -213,6 +213,7 @@ def _shown(record: "MailRecord") -> dict[str, Any]:
         "status": record.status,
         "attempts": record.attempts,
         "resent": record.resent or 0,
+        "gate": record.gate or None,
         "error": error,
         "template": record.template,
         "recipients": record.recipients,

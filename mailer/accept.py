@@ -9,13 +9,11 @@ from typing import Protocol
 
 from mailer.errors import InvalidRequest, KeyReused, Problem, TryLater
 from mailer.lifecycle import Conflict, KeyOwner, Ledger, MailRecord, Receipt
-from mailer.mail import ADVANCE, Envelope, MailRequest
+from mailer.mail import ADVANCE, ONE_CALL, Envelope, MailRequest
 from mailer.mail_id import mail_id
 from mailer.message import fits, write_request
 
 log = logging.getLogger("mailer.accept")
-
-MAX_REQUEST = 4_000_000  # bytes; https://learn.microsoft.com/graph/api/user-sendmail takes no more
 
 
 class Put(Protocol):
@@ -50,9 +48,9 @@ def accept(request: MailRequest, *, ledger: Ledger, put: Put, store: Store, cloc
 
 def check_limits(request: MailRequest, now: datetime) -> None:
     """Raises InvalidRequest for a request that is too large, or scheduled too far ahead."""
-    size = len(write_request(request))
-    if size > MAX_REQUEST:
-        message = f"The request has {size} bytes, and Graph takes {MAX_REQUEST} at most. Shorten the content."
+    size = len(write_request(request.model_copy(update={"attachments": ()})))
+    if size > ONE_CALL:
+        message = f"The request has {size} bytes beside its attachments; Graph takes {ONE_CALL}. Shorten the content."
         raise InvalidRequest([Problem(code="request_too_large", message=message)])
     if request.scheduled_at and request.scheduled_at > now + ADVANCE:
         message = f"`scheduled_at` may be {ADVANCE.days} days ahead at most."

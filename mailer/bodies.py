@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TypeVar
 
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
-from mailer.errors import TryLater
+from mailer.blobs import ask
 
 T = TypeVar("T")
 
@@ -46,22 +46,7 @@ class Bodies:
                 yield blob.name.removeprefix(self._folder).removesuffix(".json")
 
     def _ask(self, call: Callable[[], T]) -> T:
-        """One call, again if only the container was missing; translates what the SDK raises."""
-        try:
-            try:
-                return call()
-            except ResourceNotFoundError as error:
-                if error.error_code != "ContainerNotFound":  # type: ignore[attr-defined]  # set by the storage SDKs
-                    raise
-                with contextlib.suppress(ResourceExistsError):
-                    self._container.create_container()
-                return call()
-        except ResourceNotFoundError:
-            raise
-        except AzureError as error:
-            status = error.status_code if isinstance(error, HttpResponseError) else None
-            message = f"Blob Storage does not answer as it should ({type(error).__name__}, status {status})."
-            raise TryLater(message, code="storage_unavailable") from error
+        return ask(self._container, call)
 
     def _name(self, mail: str) -> str:
         return f"{self._folder}{mail}.json"

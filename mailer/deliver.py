@@ -1,4 +1,4 @@
-"""A queued mail to its status: render, claim, send, record.
+"""A queued mail to its status: compose, screen, claim, send, record.
 
 All that can fail without Graph comes before the claim, so that a crash there leaves nothing to doubt. A mail that has
 to wait goes back as a new message with a delay: a function never sleeps.
@@ -21,12 +21,14 @@ from mailer.errors import (
     KeyReused,
     Misconfigured,
     Problem,
+    Suppressed,
     Throttled,
     TryLater,
     Uncertain,
 )
+from mailer.gate import Passed
 from mailer.lifecycle import Conflict, KeyOwner, Ledger, MailRecord, OnUncertain, Status
-from mailer.mail import Content, Envelope, MailRequest, RenderedMail
+from mailer.mail import Envelope, MailRequest, RenderedMail
 from mailer.mail_id import mail_id
 from mailer.message import ENVELOPE, read_message, write_request
 from mailer.parse import Rules, read_object, read_request
@@ -65,6 +67,18 @@ class NotOurs(Exception):
         super().__init__(record.id)
 
 
+class Compose(Protocol):
+    """Makes the mail of this id; raises InvalidRequest, TryLater."""
+
+    def __call__(self, request: MailRequest, *, mail: str) -> RenderedMail: ...
+
+
+class SendLarge(Protocol):
+    """Sends what one call cannot carry; calls `leaving` when the mail is about to leave. Raises Refusal."""
+
+    def __call__(self, mail: RenderedMail, token: str, /, *, leaving: Callable[[], None]) -> object: ...
+
+
 class Throttle(Protocol):
     """Places for requests to a mailbox, and pauses."""
 
@@ -79,9 +93,11 @@ class Delivery:
     rules: Rules
     ledger: Ledger
     requests: Requests
-    render: Callable[[MailRequest], Content]
+    compose: Compose
+    screen: Callable[[RenderedMail], Passed]
     authorize: Callable[[], str]
     send: Callable[[RenderedMail, str], object]
+    send_large: SendLarge
     is_sent: Callable[[RenderedMail, str], bool]
     throttle: Throttle
     alarms: Alarms
@@ -133,7 +149,7 @@ class Delivery:
                 envelope = Envelope(id=record.id)
             elif not record.version:
                 record = _anew(request, record)
-            rendered = RenderedMail(id=record.id, request=request, content=self.render(request))
+            rendered = self.compose(request, mail=record.id)
         except (InvalidRequest, KeyReused) as refused:
             return self._settlement.fail(record, members, message.body, refused.code, str(refused))
         except NotOurs as over:
@@ -176,17 +192,30 @@ class Delivery:
 
     def _attempt(self, mail: Mail) -> Status:
         record = mail.record
+
+        def leaving() -> None:
+            nonlocal record
+            try:
+                record = self.ledger.write(replace(record, drafting=False))
+            except Conflict:
+                raise NotOurs(self.ledger.read(record.id) or record) from None
+
         try:
+            passed = self.screen(mail.rendered)
             with self.throttle.place(mail.mailbox):
                 token = self.authorize()
-                record = self._claim(record, mail.request)
-                self.send(mail.rendered, token)
+                record = self._claim(mail, passed)
+                if passed.mail.large:
+                    self.send_large(passed.mail, token, leaving=leaving)
+                else:
+                    self.send(passed.mail, token)
+        except Suppressed as held:
+            return self._suppress(mail, held)
         except NotOurs as other:
             return self._stand_back(mail.at(other.record))
-        except Throttled as later:
-            self.throttle.pause(mail.mailbox, later.after)
-            return self._wait(mail.at(record), later)
         except TryLater as later:
+            if isinstance(later, Throttled):
+                self.throttle.pause(mail.mailbox, later.after)
             return self._wait(mail.at(record), later)
         except Uncertain as doubt:
             return self._doubts.arise(mail.at(record), doubt)
@@ -206,19 +235,36 @@ class Delivery:
         self.put(None, envelope, after=max(timedelta(), (mail.record.due_at or self.clock()) - self.clock()))
         return Status.SCHEDULED
 
-    def _claim(self, record: MailRecord, request: MailRequest) -> MailRecord:
-        """The one conditional write that lets one worker go on. Raises Stray, NotOurs, TryLater."""
-        claim = uuid.uuid4().hex
+    def _suppress(self, mail: Mail, held: Suppressed) -> Status:
+        """The gate lets the mail reach nobody, and nothing is left to keep. Raises Stray."""
+        now, message = self.clock(), str(held)
         try:
-            return self.ledger.write(record.claimed(claim=claim, now=self.clock()))
+            self._move(mail, lambda record: record.settled(Status.SUPPRESSED, now=now, code=held.code, message=message))
+        except NotOurs as other:
+            return self._stand_back(mail.at(other.record))
+        log.info("mail_suppressed id=%s code=%s", mail.id, held.code)
+        self._settlement.forget(mail)
+        return Status.SUPPRESSED
+
+    def _claim(self, mail: Mail, passed: Passed) -> MailRecord:
+        """Let this worker go on with the mail, and no other. Raises Stray, NotOurs, TryLater."""
+        now, claim, drafting = self.clock(), uuid.uuid4().hex, passed.mail.large
+        return self._move(
+            mail, lambda record: record.claimed(claim=claim, now=now, drafting=drafting, gate=passed.note)
+        )
+
+    def _move(self, mail: Mail, move: Callable[[MailRecord], MailRecord]) -> MailRecord:
+        """The one conditional write that takes a waiting mail further. Raises Stray, NotOurs, TryLater."""
+        try:
+            return self.ledger.write(move(mail.record))
         except Conflict:
-            kept = self.ledger.read(record.id)
-        if kept is None or kept.digest != request.digest():
-            raise Stray(record.id)
+            kept = self.ledger.read(mail.id)
+        if kept is None or kept.digest != mail.request.digest():
+            raise Stray(mail.id)
         if not kept.status.waiting or (kept.due_at and kept.due_at > self.clock()):
             raise NotOurs(kept)
         try:
-            return self.ledger.write(kept.claimed(claim=claim, now=self.clock()))
+            return self.ledger.write(move(kept))
         except Conflict:
             raise NotOurs(kept) from None
 
@@ -230,6 +276,9 @@ class Delivery:
             return kept.status
         left = AFTER_LEASE
         if kept.status is Status.SENDING and kept.leased_until:
+            if kept.leased_until <= now and kept.drafting:
+                text = "The worker that was uploading this mail's attachments never came back. Nothing was sent."
+                return self._wait(mail, TryLater(text, code="upload_interrupted"))
             if kept.leased_until <= now:
                 text = "The worker that was sending this mail never came back, so nobody knows whether it was sent."
                 return self._doubts.arise(mail, Uncertain(text, code="lease_expired"))

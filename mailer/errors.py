@@ -9,6 +9,7 @@ MailerError
     ├── TryLater       not sent; the same mail may succeed after a wait
     │   ├── Throttled       ... as all others of the same mailbox have to
     │   └── Misconfigured   ... once somebody has mended what the text names
+    ├── Suppressed     not sent, because the staging gate lets it reach nobody
     ├── CannotLook     a doubt stays one, because Sent Items are closed to the app
     ├── GiveUp         not sent, and never will be as it is
     └── Uncertain      Graph was asked and gave no answer that tells
@@ -97,6 +98,10 @@ class Throttled(TryLater):
 
 class Misconfigured(TryLater):
     """Not sent; the same mail succeeds once somebody has mended what the text names."""
+
+
+class Suppressed(Refusal):
+    """Not sent, because the staging gate lets it reach nobody."""
 
 
 class CannotLook(Refusal):

@@ -3,6 +3,7 @@
 https://learn.microsoft.com/graph/api/user-sendmail and https://learn.microsoft.com/graph/errors
 """
 
+import base64
 import json
 from collections.abc import Mapping
 from datetime import timedelta
@@ -11,7 +12,7 @@ from urllib.parse import quote
 
 from mailer.address import Address
 from mailer.errors import CannotLook, GiveUp, Misconfigured, Refusal, Throttled, TryLater, Uncertain
-from mailer.mail import RenderedMail
+from mailer.mail import File, RenderedMail
 
 API = "/v1.0"
 USER_AGENT = "mailer/1"  # fixed, because an organisation may allow REST clients by their User-Agent
@@ -19,7 +20,7 @@ USER_AGENT = "mailer/1"  # fixed, because an organisation may allow REST clients
 
 def send_mail_path(sender: Address) -> str:
     """The path of sendMail for this mailbox."""
-    return f"{_user(sender)}/sendMail"
+    return f"{user_path(sender)}/sendMail"
 
 
 def message_id(mail: RenderedMail) -> str:
@@ -28,9 +29,16 @@ def message_id(mail: RenderedMail) -> str:
 
 
 def send_mail_body(mail: RenderedMail) -> dict[str, Any]:
-    """What sendMail is given; https://learn.microsoft.com/graph/api/resources/message."""
+    """What sendMail is given. Reads the files."""
+    attachments = [attachment(file) for file in mail.files]
+    content = message(mail) | ({"attachments": attachments} if attachments else {})
+    return {"message": content, "saveToSentItems": mail.request.save_to_sent_items}
+
+
+def message(mail: RenderedMail) -> dict[str, Any]:
+    """The message without its files; https://learn.microsoft.com/graph/api/resources/message."""
     request = mail.request
-    message: dict[str, Any] = {
+    content: dict[str, Any] = {
         "subject": mail.content.subject,
         "body": {"contentType": mail.content.content_type, "content": mail.content.body},
         "toRecipients": [_recipient(address) for address in request.to],
@@ -39,16 +47,36 @@ def send_mail_body(mail: RenderedMail) -> dict[str, Any]:
     }
     # Graph refuses an empty list of headers, so nothing that is empty is sent at all.
     if request.cc:
-        message["ccRecipients"] = [_recipient(address) for address in request.cc]
+        content["ccRecipients"] = [_recipient(address) for address in request.cc]
     if request.bcc:
-        message["bccRecipients"] = [_recipient(address) for address in request.bcc]
+        content["bccRecipients"] = [_recipient(address) for address in request.bcc]
     if request.reply_to:
-        message["replyTo"] = [_recipient(address) for address in request.reply_to]
+        content["replyTo"] = [_recipient(address) for address in request.reply_to]
     if request.headers:
-        message["internetMessageHeaders"] = [{"name": name, "value": text} for name, text in request.headers.items()]
+        content["internetMessageHeaders"] = [{"name": name, "value": text} for name, text in request.headers.items()]
+    if request.categories:
+        content["categories"] = list(request.categories)
+    if request.delivery_receipt:
+        content["isDeliveryReceiptRequested"] = True
+    if request.read_receipt:
+        content["isReadReceiptRequested"] = True
     if mail.sender.name:
-        message["from"] = _recipient(mail.sender)
-    return {"message": message, "saveToSentItems": request.save_to_sent_items}
+        content["from"] = _recipient(mail.sender)
+    return content
+
+
+def attachment(file: File) -> dict[str, Any]:
+    """A file inside of a request; https://learn.microsoft.com/graph/api/resources/fileattachment. Reads it."""
+    return file_facts(file) | {
+        "@odata.type": "#microsoft.graph.fileAttachment",
+        "contentBytes": base64.b64encode(file.read(0, file.size)).decode(),
+    }
+
+
+def file_facts(file: File) -> dict[str, Any]:
+    """What Graph is told about a file beside its bytes."""
+    facts: dict[str, Any] = {"name": file.filename, "contentType": file.content_type}
+    return facts | ({"isInline": True, "contentId": file.content_id} if file.content_id else {})
 
 
 def request_headers(mail: RenderedMail, token: str) -> dict[str, str]:
@@ -75,19 +103,27 @@ def check_reply(status: int, headers: Mapping[str, str], body: bytes) -> str:
     request_id = headers.get("request-id", "")
     if status == 202:  # noqa: PLR2004 - the one status that needs no name
         return request_id
-    code = error_code(body)
+    raise refusal(status, headers, body)
+
+
+def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
+    """What a reply means that is no success.
+
+    By code first and status second: permanent faults come as 500 and temporary ones as 403.
+    """
+    code, request_id = error_code(body), headers.get("request-id", "")
     said = " ".join(filter(None, [f"Graph answered {status}", code, request_id and f"(request-id {request_id})"]))
-    raise _refusal(status, code, retry_after(headers), said)
+    return _refusal(status, code, retry_after(headers), said)
 
 
 def sent_items_path(mail: RenderedMail) -> str:
     """Where the copy of this mail in Sent Items is looked for; needs a permission that sending does not."""
     query = quote(f"internetMessageId eq '{message_id(mail)}'", safe="")
-    return f"{_user(mail.sender)}/mailFolders/sentitems/messages?$filter={query}&$select=id"
+    return f"{user_path(mail.sender)}/mailFolders/sentitems/messages?$filter={query}&$select=id"
 
 
-def _user(sender: Address) -> str:
-    """https://learn.microsoft.com/graph/known-issues has the other form for a name that begins with $."""
+def user_path(sender: Address) -> str:
+    """The path of a mailbox, of which https://learn.microsoft.com/graph/known-issues has a second form for a $ name."""
     if sender.address.startswith("$"):
         name = quote(sender.address.replace("'", "''"), safe="@$'")
         return f"{API}/users('{name}')"
@@ -128,7 +164,6 @@ def retry_after(headers: Mapping[str, str]) -> timedelta | None:
 
 
 def _refusal(status: int, code: str, after: timedelta | None, said: str) -> Refusal:
-    """By code first and status second: permanent faults come as 500 and temporary ones as 403."""
     by_status = f"http_{status}"
     name = code or by_status
     for key in (code, by_status):

@@ -17,7 +17,7 @@ TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif
 CHART_HEIGHT = 220  # in CSS pixels
 
 # Text cannot look like a tag: whatever variables put in is escaped. Outlook reads inside of its own comments.
-_COMMENT = re.compile(r"<!--(?!\[if\b).*?-->", re.DOTALL | re.IGNORECASE)
+_COMMENT = re.compile(r"<!--(?!\[if\b)(?:-?>|.*?-->)", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"""<[a-z][^\s/>]*(?:"[^"]*"|'[^']*'|[^'">])*>""", re.IGNORECASE)
 _STYLE = re.compile(r"<style\b[^>]*>(.*?)</style", re.DOTALL | re.IGNORECASE)
 _URL = re.compile(r"""url\(\s*["']?\s*cid:([^"')]+)""", re.IGNORECASE)
@@ -32,6 +32,7 @@ def content_ids(body: str) -> list[str]:
     attributes = _Attributes()
     for tag in _TAG.findall(body):
         if "cid:" in tag.lower():
+            attributes.reset()  # so that no tag is taken for the text of the one before
             attributes.feed(tag)
     return list(dict.fromkeys(unquote(name.strip()) for name in (*attributes.ids, *found)))
 

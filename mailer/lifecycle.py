@@ -3,6 +3,7 @@
     scheduled -> queued -> sending -> sent
                                    -> failed, uncertain, and from both back to queued by a replay
     scheduled, queued -> canceled
+    queued -> suppressed
 
 A claim is the one conditional write that moves a record to `sending`: of any number of workers one succeeds. The
 claim holds for LEASE. When a lease has run out on a mail still `sending`, nobody knows whether Graph was asked.
@@ -31,6 +32,7 @@ class Status(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     CANCELED = "canceled"
+    SUPPRESSED = "suppressed"
     UNCERTAIN = "uncertain"
 
     @property
@@ -57,8 +59,9 @@ class MailRecord:
     """What is kept of a mail: never its content, never an address.
 
     `version` is the ledger's mark of the state that this value was read or written in; None before the first write.
-    What is None is not known here, and a write leaves it as it was. `due_at` is when a waiting mail may be claimed,
-    `resent` how often it was sent again in doubt, `grave` where it lies on the poison queue.
+    What is None is not known here, and a write leaves it as it was. `due_at` is when a waiting mail may be claimed;
+    `drafting` says that the holder of the claim has not come to where the mail may leave. `resent` is how often it was
+    sent again in doubt, `gate` what the gate did to it, `grave` where it lies on the poison queue.
     """
 
     id: str
@@ -71,7 +74,9 @@ class MailRecord:
     attempts: int = 0
     claim: str | None = None
     leased_until: datetime | None = None
+    drafting: bool | None = None
     due_at: datetime | None = None
+    gate: str | None = None
     resent: int | None = None
     grave: str | None = None
     error_code: str = ""
@@ -99,10 +104,15 @@ class MailRecord:
         """The instant that the id carries."""
         return instant_of(self.id)
 
-    def claimed(self, *, claim: str, now: datetime) -> Self:
+    def claimed(self, *, claim: str, now: datetime, drafting: bool = False, gate: str = "") -> Self:
         """The record while the holder of `claim` sends the mail."""
         return replace(
-            self._moved(Status.SENDING, now), claim=claim, leased_until=now + LEASE, attempts=self.attempts + 1
+            self._moved(Status.SENDING, now),
+            claim=claim,
+            leased_until=now + LEASE,
+            attempts=self.attempts + 1,
+            drafting=drafting,
+            gate=gate,
         )
 
     def queued(self, *, now: datetime, due_at: datetime, code: str = "", message: str = "") -> Self:

@@ -53,6 +53,8 @@ def write_request(request: MailRequest) -> bytes:
 
 def fits(request: MailRequest) -> bool:
     """Whether one message can hold the request."""
+    if sum(len(attachment.content or "") for attachment in request.attachments) > MAX_BYTES:
+        return False  # known without writing out megabytes
     return len(write_request(request)) <= MAX_BYTES - ROOM
 
 

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -13,16 +13,28 @@ from pydantic_core import ErrorDetails
 
 from mailer.address import Address, AnAddress
 from mailer.errors import InvalidRequest, Problem
-from mailer.mail import ADVANCE, MAX_RECIPIENTS, MailRequest, Schedule, TemplateUse
+from mailer.mail import (
+    ADVANCE,
+    MAX_HEADERS,
+    MAX_RECIPIENTS,
+    Attachment,
+    Attachments,
+    MailRequest,
+    Schedule,
+    TemplateUse,
+)
 
-_NOT_YET = {"attachments"}
 _MEMBERS = [field.alias or name for name, field in MailRequest.model_fields.items()]
 _ADDRESS_MEMBERS = ("from", "to", "cc", "bcc", "reply_to")
 _PREVIEW = [name for name in TemplateUse.model_fields if name != "id"]
-_PARTS = {name: list(Address.model_fields) for name in _ADDRESS_MEMBERS} | {"template": list(TemplateUse.model_fields)}
+_PARTS = {name: list(Address.model_fields) for name in _ADDRESS_MEMBERS} | {
+    "template": list(TemplateUse.model_fields),
+    "attachments": list(Attachment.model_fields),
+}
 _WORDS = {
     "model_type": "must be an object",
     "dict_type": "must be an object",
+    "tuple_type": "must be a list",
     "string_type": "must be a string",
     "bool_type": "must be true or false",
     "string_unicode": "holds characters that no text can have",
@@ -32,16 +44,22 @@ _WORDS = {
 T = TypeVar("T")
 
 _template = TypeAdapter(TemplateUse)
+_attachments: TypeAdapter[tuple[Attachment, ...]] = TypeAdapter(Attachments)
 _schedule = TypeAdapter(Schedule)
 _address: TypeAdapter[Address] = TypeAdapter(AnAddress)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What a request must also meet: who may send (the first by default), and what a template asks of its use."""
+    """What a request must also meet: who may send (the first by default), which custom headers it may have.
+
+    `content_problems` tells what keeps its content from becoming a mail.
+    """
 
     senders: Sequence[Address]
-    template_problems: Callable[[TemplateUse], Iterable[Problem]]
+    content_problems: Callable[[MailRequest], Iterable[Problem]]
+    headers: Collection[str] = ()
+    max_headers: int = MAX_HEADERS
 
 
 def parse(body: bytes, *, rules: Rules, key: str | None = None) -> MailRequest:
@@ -106,7 +124,8 @@ def read_request(members: dict[str, Any], *, rules: Rules, problems: Iterable[Pr
     problems += _content_problems(members)
     problems += _recipient_problems(members)
     problems += _sender_problems(members, rules)
-    problems += _template_problems(members, rules)
+    problems += _header_problems(members, rules)
+    problems += rules.content_problems(request or _sound_part(members))
     if request is None or problems:
         raise InvalidRequest(problems)
     return request if request.sender else request.model_copy(update={"sender": rules.senders[0]})
@@ -143,10 +162,29 @@ def _sender_problems(members: dict[str, Any], rules: Rules) -> Iterator[Problem]
         yield Problem(code="sender_not_allowed", message=message, target="from")
 
 
-def _template_problems(members: dict[str, Any], rules: Rules) -> Iterator[Problem]:
-    template = _sound(_template, members.get("template"))
-    if template:
-        yield from rules.template_problems(template)
+def _header_problems(members: dict[str, Any], rules: Rules) -> Iterator[Problem]:
+    headers = members.get("headers")
+    names = list(headers) if isinstance(headers, dict) else []
+    known = {name.casefold() for name in rules.headers}
+    for name in names:
+        if name.casefold().startswith("x-") and name.casefold() not in known:
+            message = (
+                f"The header `{name}` is not allowed: add it to the setting MAILER_HEADERS. Each name uses up a quota "
+                "of the mailbox for good, so they never come from a caller alone."
+            )
+            yield Problem(code="header_not_allowed", message=message, target=f"headers.{name}")
+    if rules.max_headers < len(names) <= MAX_HEADERS:
+        message = f"A mail takes {rules.max_headers} headers here: the gate needs one of Graph's {MAX_HEADERS}."
+        yield _validation(message, target="headers")
+
+
+def _sound_part(members: dict[str, Any]) -> MailRequest:
+    """What of a wrong request can be checked further: the part that makes its content, as far as that is right."""
+    return MailRequest.model_construct(
+        template=_sound(_template, members.get("template")),
+        attachments=_sound(_attachments, members.get("attachments")) or (),
+        html=members["html"] if isinstance(members.get("html"), str) else None,
+    )
 
 
 def _sound(kind: TypeAdapter[T], value: object) -> T | None:
@@ -182,8 +220,6 @@ def _size_words(error: ErrorDetails) -> str:
 
 
 def _unknown(target: str, location: tuple[int | str, ...], known: Sequence[str]) -> Problem:
-    if target in _NOT_YET:
-        return Problem(code="not_supported", message=f"`{target}` is not supported yet; leave it out.", target=target)
     known = known if len(location) == 1 else _PARTS[str(location[0])]
     close = difflib.get_close_matches(str(location[-1]), known, n=1)
     hint = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}."

@@ -42,6 +42,10 @@ class Templates:
         """The JSON Schema of a template's variables, if it has one."""
         return self._template(name).schema()
 
+    def content_ids(self, name: str) -> list[str]:
+        """The content ids of the attachments that a template says its callers send along."""
+        return self._template(name).content_ids()
+
     def files(self, name: str) -> Mapping[str, bytes]:
         """A template's own files."""
         return self._template(name).files

@@ -4,11 +4,12 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import requests
 import urllib3.exceptions
 
-from mailer import graph
+from mailer import graph, upload
 from mailer.errors import Misconfigured, TryLater, Uncertain
 from mailer.mail import RenderedMail
 
@@ -28,37 +29,50 @@ class GraphConnection:
         self._last_used = time.monotonic()
 
     def send(self, mail: RenderedMail, token: str, *, renew: Callable[[str], str]) -> str:
-        """Send the mail and return Graph's request-id; raises the Refusal that says how it ended.
+        """Send the mail by one call and return Graph's request-id; raises the Refusal that says how it ended.
 
         A 401 is answered once with the token that `renew` gives for the refused one.
         """
-        body = json.dumps(graph.send_mail_body(mail))
-        reply = self._ask("POST", graph.send_mail_path(mail.sender), mail, token, renew, body)
+        reply = self._calls(mail, token, renew)("POST", graph.send_mail_path(mail.sender), graph.send_mail_body(mail))
         return graph.check_reply(reply.status_code, reply.headers, reply.content)
+
+    def send_large(
+        self, mail: RenderedMail, token: str, *, renew: Callable[[str], str], leaving: Callable[[], None]
+    ) -> str:
+        """The same for a mail that one call cannot carry; `leaving` is called when it is about to leave."""
+        return upload.send_large(mail, ask=self._calls(mail, token, renew), transfer=self._transfer, leaving=leaving)
 
     def is_sent(self, mail: RenderedMail, token: str, *, renew: Callable[[str], str]) -> bool:
         """Whether the mail lies in Sent Items; raises CannotLook without the permission, TryLater."""
         try:
-            reply = self._ask("GET", graph.sent_items_path(mail), mail, token, renew)
+            reply = self._calls(mail, token, renew)("GET", graph.sent_items_path(mail))
         except Uncertain as doubt:  # looking changes nothing
             raise TryLater(str(doubt), code=doubt.code) from doubt
         return graph.read_sent_items(reply.status_code, reply.headers, reply.content)
 
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        mail: RenderedMail,
-        token: str,
-        renew: Callable[[str], str],
-        body: str | None = None,
-    ) -> requests.Response:
-        reply = self._request(method, path, graph.request_headers(mail, token), body)
-        if reply.status_code == requests.codes.unauthorized:
-            reply = self._request(method, path, graph.request_headers(mail, renew(token)), body)
-        return reply
+    def _calls(self, mail: RenderedMail, token: str, renew: Callable[[str], str]) -> upload.Ask:
+        """Authorised calls for one mail, each repeated once with a new token when Graph refuses the one in use."""
 
-    def _request(self, method: str, path: str, headers: Mapping[str, str], body: str | None) -> requests.Response:
+        def ask(method: str, path: str, content: Mapping[str, Any] | None = None) -> requests.Response:
+            nonlocal token
+            body = None if content is None else json.dumps(content).encode()
+            reply = self._request(method, self._url + path, graph.request_headers(mail, token), body)
+            if reply.status_code == requests.codes.unauthorized:
+                token = renew(token)
+                reply = self._request(method, self._url + path, graph.request_headers(mail, token), body)
+            return reply
+
+        return ask
+
+    def _transfer(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> requests.Response:
+        if not url.startswith("https://"):
+            message = "Graph gave an upload URL without https, which is not used."
+            raise TryLater(message, code="unreadable_answer")
+        return self._request(method, url, headers, body)
+
+    def _request(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> requests.Response:
         """Raises TryLater where nothing can have left, Uncertain where the mail may have."""
         idle, self._last_used = time.monotonic() - self._last_used, time.monotonic()
         if idle > IDLE_FOR:
@@ -66,7 +80,7 @@ class GraphConnection:
         try:
             return self._session.request(
                 method,
-                self._url + path,
+                url,
                 data=body,
                 headers=headers,
                 timeout=(CONNECT_WITHIN, ANSWER_WITHIN),

@@ -4,7 +4,7 @@ On the path of every cold start, therefore of the standard library alone.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import timedelta
 from ipaddress import ip_address
@@ -15,6 +15,8 @@ from mailer.errors import ConfigError
 
 STORAGE = "MailerStorage"
 HOST_STORAGE = "AzureWebJobsStorage"
+PACKAGED_TEMPLATES = "packaged"
+LARGEST_MAIL = 150  # MB; the most that an Exchange Online mailbox can be set to
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -62,7 +64,41 @@ def _senders(text: str) -> tuple[str, ...]:
     return senders
 
 
-def _setting(name: str, meaning: str, read: Callable[[str], Any] = str, default: str = "") -> Any:  # noqa: ANN401 - as dataclasses.field
+def _place(text: str) -> str:
+    url = urlsplit(text)
+    if "://" in text and url.scheme != "https" and not is_loopback(text):
+        message = "give a URL that starts with https://"
+        raise ValueError(message)
+    return text.rstrip("/")
+
+
+def _address(text: str) -> str | None:
+    if text and not re.fullmatch(r"[^@\s*<>,]+@[^@\s*<>,]+", text):
+        raise ValueError
+    return text or None
+
+
+def _names(pattern: str) -> Callable[[str], tuple[str, ...]]:
+    def read(text: str) -> tuple[str, ...]:
+        names = tuple(part.strip() for part in text.split(",") if part.strip())
+        for name in names:
+            if not re.fullmatch(pattern, name):
+                message = f"not '{name}'"
+                raise ValueError(message)
+        return names
+
+    return read
+
+
+def _size(text: str) -> int:
+    match = re.fullmatch(r"(\d{1,3})MB", text)
+    if not match or not 1 <= int(match[1]) <= LARGEST_MAIL:
+        raise ValueError
+    return int(match[1]) * 1024 * 1024
+
+
+def _setting(name: str, meaning: str, read: Callable[[str], Any] = str, default: str | None = "") -> Any:  # noqa: ANN401 - as dataclasses.field
+    """One with an empty default is required; None makes it optional."""
     return field(metadata={"name": name, "meaning": meaning, "read": read, "default": default})
 
 
@@ -132,6 +168,39 @@ class Settings:
         _matching(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*"),
         "emails",
     )
+    templates: str = _setting(
+        "MAILER_TEMPLATES",
+        "`packaged` (the folder mailer/templates), another folder, or the https:// URL of a blob container",
+        _place,
+        PACKAGED_TEMPLATES,
+    )
+    headers: tuple[str, ...] = _setting(
+        "MAILER_HEADERS",
+        "the custom headers (x-…) that requests may use, separated by commas; each uses up a quota of the mailbox",
+        _names(r"[xX]-[!#$%&'*+.^_`|~0-9A-Za-z-]+"),
+        None,
+    )
+    max_mail_size: int = _setting(
+        "MAILER_MAX_MAIL_SIZE",
+        f"the largest mail in MB, attachments counted after encoding, such as 35MB; {LARGEST_MAIL}MB at most",
+        _size,
+        "35MB",
+    )
+    gate: str = _setting(
+        "MAILER_GATE",
+        "whom mails may reach: `open`, `redirect`, `allow` or `block`",
+        _matching("open|redirect|allow|block"),
+        "open",
+    )
+    redirect_to: str | None = _setting(
+        "MAILER_REDIRECT_TO", "the one address that gets every mail where MAILER_GATE is `redirect`", _address, None
+    )
+    allowed_recipients: tuple[str, ...] = _setting(
+        "MAILER_ALLOWED_RECIPIENTS",
+        "the domains and addresses, separated by commas, that mails may reach where MAILER_GATE is `allow`",
+        _names(r"([^@\s*<>;]+@)?[\w-]+(\.[\w-]+)+"),
+        None,
+    )
     on_uncertain: str = _setting(
         "MAILER_ON_UNCERTAIN",
         "what to do with a mail that may or may not have left: `hold`, `resend` or `verify`",
@@ -184,15 +253,37 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
                 values[known.name] = _storage(environ)
             elif text := _text(environ, known.metadata["name"]) or known.metadata["default"]:
                 values[known.name] = known.metadata["read"](text)
+            elif known.metadata["default"] is None:
+                values[known.name] = known.metadata["read"]("")
             elif known.name == "key_vault_url" and values.get("auth") == "federated":
                 values[known.name] = ""
             else:
                 problems.append(f"{known.metadata['name']} is missing. It holds {known.metadata['meaning']}.")
         except ValueError as error:
             problems.append(_problem(known, error))
+    problems += _gate_problems(environ)
     if problems:
         raise ConfigError(problems)
     return Settings(**values)
+
+
+def _gate_problems(environ: Mapping[str, str]) -> Iterator[str]:
+    """A gate that somebody meant to close must not stand open, nor closed without saying for whom it opens."""
+    gate, redirect_to, allowed = (
+        environ.get(name, "").strip() for name in ("MAILER_GATE", "MAILER_REDIRECT_TO", "MAILER_ALLOWED_RECIPIENTS")
+    )
+    if gate == "redirect" and not redirect_to:
+        yield "MAILER_REDIRECT_TO is missing, and MAILER_GATE is `redirect`. It holds the address that gets every mail."
+    if gate == "allow" and not allowed:
+        yield (
+            "MAILER_ALLOWED_RECIPIENTS is missing, and MAILER_GATE is `allow`. "
+            "It holds the domains and addresses that mails may reach."
+        )
+    if not gate and (redirect_to or allowed):
+        yield (
+            "MAILER_GATE is missing, although whom mails may reach is set. "
+            "It holds `redirect` or `allow`, or `open` to let every mail through."
+        )
 
 
 def storage_connection(environ: Mapping[str, str]) -> str:

@@ -26,7 +26,7 @@ LONGEST_WAIT = timedelta(hours=1)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mail:
-    """One mail in delivery: what to send, its record as far as it is known, and what its message said of it."""
+    """One mail in delivery: what to send, before the gate; its record as far as it is known; what its message said."""
 
     rendered: RenderedMail
     record: MailRecord
@@ -115,10 +115,14 @@ class Settlement:
         status = self.record(mail.record, Status.SENT)
         log.info("mail_sent id=%s attempt=%d", mail.id, mail.record.attempts)
         self.alarms.over(mail.mailbox)
+        self.forget(mail)
+        return status
+
+    def forget(self, mail: Mail) -> None:
+        """Delete the request of a mail that is done with."""
         if mail.envelope.stored:
             with contextlib.suppress(TryLater):  # the sweep finds what is left
                 self.requests.delete(mail.id)
-        return status
 
     def record(self, record: MailRecord, status: Status, code: str = "", text: str = "") -> Status:
         """Write how the attempt ended. Only a mail known to be sent overrules what another delivery has written."""

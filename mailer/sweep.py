@@ -13,6 +13,7 @@ log = logging.getLogger("mailer.sweep")
 ORPHANED_AFTER = timedelta(days=1)
 
 _NEVER_BACK = "The worker that was sending this mail never came back, so nobody knows whether it was sent."
+_NEVER_LEFT = "The worker that was uploading this mail's attachments never came back. Nothing was sent; send it again."
 _NO_MESSAGE = (
     "The mail has no message on the queue: a worker stopped while it accepted the mail, and nobody got a receipt."
 )
@@ -56,7 +57,9 @@ def sweep(*, ledger: Ledger, requests: Requests, retention: timedelta, now: date
 
 
 def _settle(record: MailRecord, ledger: Ledger, now: datetime) -> bool:
-    if record.status is Status.SENDING:
+    if record.status is Status.SENDING and record.drafting:
+        settled = record.settled(Status.FAILED, now=now, code="upload_interrupted", message=_NEVER_LEFT)
+    elif record.status is Status.SENDING:
         settled = record.settled(Status.UNCERTAIN, now=now, code="lease_expired", message=_NEVER_BACK)
     else:
         settled = record.settled(Status.FAILED, now=now, code="message_missing", message=_NO_MESSAGE)
@@ -70,4 +73,4 @@ def _settle(record: MailRecord, ledger: Ledger, now: datetime) -> bool:
 
 def _is_needless(record: MailRecord | None) -> bool:
     """A replay needs the request of a mail that failed or is uncertain, and a delivery that of one that waits."""
-    return record is None or record.status in {Status.SENT, Status.CANCELED}
+    return record is None or record.status in {Status.SENT, Status.CANCELED, Status.SUPPRESSED}

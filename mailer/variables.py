@@ -125,28 +125,26 @@ class Missing(jinja2.Undefined):
     __slots__ = ()
 
     def note(self) -> str:
-        """Note the fault and give its path: of what misses it, if that is no object or list at all."""
-        findings, parent = _current.get(), self._undefined_obj
-        path, fault = self.path(), MISSING
-        must, kind = ("must be a list", list) if isinstance(self._undefined_name, int) else ("must be an object", dict)
-        if not isinstance(parent, Missing) and parent is not missing and not isinstance(parent, kind):
-            path, fault = findings.paths[id(parent)], must
-        findings.faults.setdefault(path, fault)
+        """Note the fault, and give the path that it was noted for."""
+        path, fault = self.found()
+        _current.get().faults.setdefault(path, fault)
         return path
 
-    def path(self) -> str:
-        """Where it should be. Raises if it is no variable, such as the first entry of an empty list."""
+    def found(self) -> tuple[str, str]:
+        """Its path and fault, or those of what should be the object or list with it. Raises if it is no variable."""
         parent, name = self._undefined_obj, self._undefined_name
         if isinstance(parent, Missing):
-            return join(parent.path(), name or "")
+            path, fault = parent.found()
+            return (path, fault) if fault else (join(path, name or ""), MISSING)
         if name is None or self._undefined_hint or self._undefined_exception is not jinja2.UndefinedError:
-            raise self._undefined_exception(self._undefined_hint)
+            raise self._undefined_exception(self._undefined_hint)  # such as the first entry of an empty list
         if parent is missing:
-            return name
-        if id(parent) not in _current.get().paths:
-            message = f"what the template asks for `{name}` is no variable"
-            raise jinja2.TemplateRuntimeError(message)
-        return join(_current.get().paths[id(parent)], name)
+            return name, MISSING
+        above = _current.get().paths.get(id(parent))
+        if above is None:
+            raise jinja2.TemplateRuntimeError(f"`{name}` is asked of something that is no variable")
+        must, kind = ("must be a list", list) if isinstance(name, int) else ("must be an object", dict)
+        return (join(above, name), MISSING) if isinstance(parent, kind) else (above, must)
 
     @property
     def _undefined_message(self) -> str:

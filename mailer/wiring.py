@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,14 +19,17 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from azure.data.tables import TableClient
+    from azure.storage.blob import ContainerClient
 
     from mailer.alarms import TableAlarms
     from mailer.amend import Amendment
     from mailer.bodies import Bodies
+    from mailer.compose import Composer
     from mailer.deliver import Delivery
+    from mailer.gate import Gate
     from mailer.health import Health
     from mailer.ledger import TableLedger
-    from mailer.mail import MailRequest
+    from mailer.mail import Attachment, File, MailRequest
     from mailer.outbox import Outbox
     from mailer.parse import Rules
     from mailer.render import Templates
@@ -86,7 +90,51 @@ def rules() -> "Rules":
     except ValueError as error:
         message = f"MAILER_SENDERS is wrong ({error}). It holds the mailboxes that may send, separated by commas."
         raise ConfigError([message]) from error
-    return Rules(senders=senders, template_problems=templates().problems)
+    return Rules(
+        senders=senders,
+        content_problems=composer().problems,
+        headers=settings().headers,
+        max_headers=gate().max_headers,
+    )
+
+
+@_once
+def gate() -> "Gate":
+    """Whom mails may reach; raises ConfigError."""
+    from mailer.address import parse_address
+    from mailer.gate import Gate, Mode
+
+    def normal(entry: str) -> str:
+        domain = "@" not in entry
+        return parse_address(f"x@{entry}" if domain else entry).address.removeprefix("x@" if domain else "").casefold()
+
+    try:
+        redirect_to = settings().redirect_to
+        return Gate(
+            mode=Mode(settings().gate),
+            redirect_to=parse_address(redirect_to) if redirect_to else None,
+            allowed=frozenset(map(normal, settings().allowed_recipients)),
+        )
+    except ValueError as error:
+        message = f"MAILER_REDIRECT_TO or MAILER_ALLOWED_RECIPIENTS is wrong: an entry {error}."
+        raise ConfigError([message]) from error
+
+
+@_once
+def composer() -> "Composer":
+    """What makes a mail of a request."""
+    from mailer.compose import Composer
+
+    def open_blob(attachment: "Attachment") -> "File":
+        from mailer.blobs import open_blob
+
+        return open_blob(_container(), attachment)
+
+    return Composer(
+        render=lambda use, known: templates().content(use, known=known),
+        open_blob=open_blob,
+        largest=settings().max_mail_size,
+    )
 
 
 @_once
@@ -133,15 +181,20 @@ def outbox() -> "Outbox":
 
 
 @_once
-def _bodies() -> "Bodies":
+def _container() -> "ContainerClient":
     from azure.storage.blob import ContainerClient
-
-    from mailer.bodies import Bodies
 
     storage, name = settings().storage, settings().container
     if storage.connection_string:
-        return Bodies(ContainerClient.from_connection_string(storage.connection_string, name, **STORAGE_NETWORK))
-    return Bodies(ContainerClient(str(storage.blob_url), name, credential=_identity(storage), **STORAGE_NETWORK))
+        return ContainerClient.from_connection_string(storage.connection_string, name, **STORAGE_NETWORK)
+    return ContainerClient(str(storage.blob_url), name, credential=_identity(storage), **STORAGE_NETWORK)
+
+
+@_once
+def _bodies() -> "Bodies":
+    from mailer.bodies import Bodies
+
+    return Bodies(_container())
 
 
 class _LateBodies:
@@ -199,19 +252,22 @@ def delivery() -> "Delivery":
     """The delivery step with its real parts."""
     from mailer.deliver import Delivery
     from mailer.lifecycle import OnUncertain
-    from mailer.render import render
 
     def on_uncertain(request: "MailRequest") -> OnUncertain:
         chosen = templates().on_uncertain(request.template.id) if request.template else None
         return chosen or OnUncertain(settings().on_uncertain)
 
     return Delivery(
-        rules=rules(),
+        rules=replace(rules(), content_problems=lambda _: ()),  # composing the mail tells them
         ledger=ledger(),
         requests=requests,
-        render=lambda request: render(request, templates=templates()),
+        compose=composer().compose,
+        screen=gate().screen,
         authorize=lambda: graph_tokens().token(),
         send=lambda mail, token: graph().send(mail, token, renew=graph_tokens().token),
+        send_large=lambda mail, token, *, leaving: graph().send_large(
+            mail, token, renew=graph_tokens().token, leaving=leaving
+        ),
         is_sent=lambda mail, token: graph().is_sent(mail, token, renew=graph_tokens().token),
         throttle=throttle(),
         alarms=alarms(),

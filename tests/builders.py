@@ -5,13 +5,14 @@ from datetime import timedelta
 
 from mailer.errors import Problem
 from mailer.lifecycle import MailRecord, Status
-from mailer.mail import Address, Content, MailRequest, RenderedMail
+from mailer.mail import Address, Content, File, MailRequest, RenderedMail
 from mailer.mail_id import mail_id
 from mailer.parse import Rules, read_request
 from tests.fakes import START
 
 SHOP = Address(address="shop@contoso.com", name="Contoso Shop")
 ALERTS = Address(address="alerts@contoso.com")
+HEADERS = ("x-order", "x-shop", "x-a", *(f"x-{number}" for number in range(6)))
 TEMPLATE = "order-confirmation"
 SOME_ID = mail_id(START, b"0123456789")
 
@@ -27,24 +28,38 @@ def as_bytes(content):
     return json.dumps(content).encode()
 
 
-def template_problems(use):
+def content_problems(request):
     """What a set of templates would say that has one template with one variable."""
+    use = request.template
+    if use is None:
+        return
     if use.id != TEMPLATE:
         yield Problem(code="template_not_found", message=f"There is no template `{use.id}`.", target="template.id")
     elif "order" not in use.variables:
         yield Problem(code="template_variable_missing", message="`order` is missing.", target="order")
 
 
-RULES = Rules(senders=(SHOP, ALERTS), template_problems=template_problems)
+RULES = Rules(senders=(SHOP, ALERTS), content_problems=content_problems, headers=HEADERS)
 
 
 def a_request(**changes) -> MailRequest:
     return read_request(members(**changes), rules=RULES)
 
 
-def a_mail(*, id=SOME_ID, content=None, **changes) -> RenderedMail:  # noqa: A002 - the field's own name
+def a_mail(*, id=SOME_ID, content=None, files=(), **changes) -> RenderedMail:  # noqa: A002 - the field's own name
     content = content or Content(subject="Hello", body="Hello, Ada", content_type="text")
-    return RenderedMail(id=id, request=a_request(**changes), content=content)
+    return RenderedMail(id=id, request=a_request(**changes), content=content, files=tuple(files))
+
+
+def composed(request, *, mail) -> RenderedMail:
+    """A mail as composing would make it, had its template one line."""
+    content = Content(subject=request.subject or "", body="b", content_type="text")
+    return RenderedMail(id=mail, request=request, content=content)
+
+
+def a_file(content=b"%PDF", **changes) -> File:
+    known = {"filename": "a.pdf", "content_type": "application/pdf", "size": len(content)}
+    return File(**known | changes, read=lambda offset, length: content[offset : offset + length])
 
 
 def a_record(*, at=START, entropy=b"0123456789", **changes) -> MailRecord:

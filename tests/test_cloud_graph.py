@@ -448,6 +448,8 @@ def test_a_sent_mail_shows_up_after_the_lag(cloud):
 
 
 def test_looking_into_sent_items_needs_a_role_of_its_own(cloud):
+    cloud.control.set(roles=["Mail.Send"])
+
     assert code(cloud.sent_items()) == (403, "ErrorAccessDenied")
 
 

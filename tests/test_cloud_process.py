@@ -3,8 +3,10 @@
 import base64
 import email
 import email.policy
+import hashlib
 import http.client
 import os
+import random
 import socket
 import ssl
 import stat
@@ -22,11 +24,14 @@ import requests
 from mailer.local import programs
 from mailer.local.cloud import seed
 from mailer.local.cloud.control import Control
-from mailer.local.cloud.model import Fault
+from mailer.local.cloud.model import MEGABYTE, Fault
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
+
+
+PIECE = 3 * MEGABYTE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +45,7 @@ class Cloud:
     def url(self):
         return f"https://127.0.0.1:{self.port}"
 
-    def send(self, **message):
+    def authorization(self):
         form = {
             "grant_type": "client_credentials",
             "client_id": seed.CLIENT_ID,
@@ -49,10 +54,35 @@ class Cloud:
         }
         ca = str(self.folder / "ca.pem")
         token = requests.post(f"{self.url}/{seed.TENANT}/oauth2/v2.0/token", data=form, verify=ca, timeout=5).json()
-        headers = {"Authorization": f"Bearer {token['access_token']}"}
-        url = f"{self.url}/v1.0/users/shop@contoso.com/sendMail"
-        message = {"toRecipients": to("ada@example.com")} | message
-        return requests.post(url, json={"message": message}, headers=headers, verify=ca, timeout=5)
+        return {"Authorization": f"Bearer {token['access_token']}"}
+
+    def post(self, path, body=None):
+        """A call of Graph for the shop's mailbox."""
+        url = f"{self.url}/v1.0/users/shop@contoso.com{path}"
+        ca = str(self.folder / "ca.pem")
+        return requests.post(url, json=body, headers=self.authorization(), verify=ca, timeout=5)
+
+    def send(self, **message):
+        return self.post("/sendMail", {"message": {"toRecipients": to("ada@example.com")} | message})
+
+    def upload(self, url, content):
+        """Upload a file in pieces to the URL of its session."""
+        with requests.Session() as session:
+            session.trust_env = False
+            session.verify = str(self.folder / "ca.pem")
+            for start in range(0, len(content), PIECE):
+                piece = content[start : start + PIECE]
+                headers = {
+                    "Content-Type": "application/octet-stream",
+                    "Content-Range": f"bytes {start}-{start + len(piece) - 1}/{len(content)}",
+                }
+                reply = session.put(url, data=piece, headers=headers, timeout=5)
+            assert reply.status_code == 201
+
+    def peak_memory(self):
+        """The most memory that the program ever held, in bytes."""
+        status = Path(f"/proc/{self.program.process.pid}/status").read_text()
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
 @contextmanager
@@ -80,20 +110,22 @@ def deliver(cloud, inbox):
     def deliver(**message):
         identifier = f"<{time.monotonic_ns()}@contoso.com>"
         assert cloud.send(internetMessageId=identifier, **message).status_code == 202
-        row = eventually(lambda: find(identifier))
+        row = eventually(lambda: find(inbox, identifier))
         source = requests.get(f"{inbox.url}/api/email/{row['id']}/source", timeout=5).content
         return row, email.message_from_bytes(source, policy=email.policy.default)
-
-    def find(identifier):
-        rows = requests.get(f"{inbox.url}/api/email", timeout=5).json()
-        return next((row for row in rows if row["headers"]["message-id"] == identifier), None)
 
     return deliver
 
 
+def find(inbox, identifier):
+    """What MailDev says about the mail with this id, if it has it."""
+    rows = requests.get(f"{inbox.url}/api/email", timeout=5).json()
+    return next((row for row in rows if row["headers"]["message-id"] == identifier), None)
+
+
 def eventually(probe):
     """What the probe gives as soon as it gives something."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 15
     while not (found := probe()):
         assert time.monotonic() < deadline, "nothing came"
         time.sleep(0.02)
@@ -177,6 +209,43 @@ def test_files_are_attached_and_inline_images_stay_with_the_html(deliver):
     assert html.get_content_type() == "text/html"
     assert (image["Content-ID"], image.get_content_disposition()) == ("<logo.png>", "inline")
     assert image.get_content() == PIXEL
+
+
+def test_the_receipts_asked_for_stand_in_the_header(deliver):
+    _, mail = deliver(isReadReceiptRequested=True)
+    assert (mail["Disposition-Notification-To"], mail["Return-Receipt-To"]) == ("shop@contoso.com", None)
+
+    _, mail = deliver(isDeliveryReceiptRequested=True)
+    assert (mail["Disposition-Notification-To"], mail["Return-Receipt-To"]) == (None, "shop@contoso.com")
+
+
+def test_a_line_with_a_dot_alone_does_not_end_a_mail(deliver):
+    _, mail = deliver(body={"contentType": "text", "content": "One\n.\n..two"})
+
+    assert mail.get_content().splitlines() == ["One", ".", "..two"]
+
+
+def test_a_file_of_30_megabytes_reaches_maildev_and_is_held_once(tmp_path, inbox):
+    with running(tmp_path, smtp_port=inbox.smtp_port) as cloud:
+        cloud.control.set(roles=["Mail.Send", "Mail.ReadWrite"])
+        content = random.Random(1).randbytes(30 * MEGABYTE)
+        cloud.send(subject="Warm up")
+        before = cloud.peak_memory()
+
+        draft = cloud.post("/messages", {"subject": "Large", "toRecipients": to("ada@example.com")}).json()["id"]
+        item = {"attachmentType": "file", "name": "large.bin", "size": len(content)}
+        session = cloud.post(f"/messages/{draft}/attachments/createUploadSession", {"AttachmentItem": item}).json()
+        cloud.upload(session["uploadUrl"], content)
+        assert cloud.post(f"/messages/{draft}/send").status_code == 202
+
+        (mail,) = cloud.control.mails()[1:]
+        row = eventually(lambda: find(inbox, mail.internet_message_id))
+        (attachment,) = row["attachments"]
+        url = f"{inbox.url}/api/email/{row['id']}/attachment/{attachment['generatedFileName']}"
+        delivered = hashlib.sha256(requests.get(url, timeout=10).content).hexdigest()
+        assert (attachment["filename"], delivered) == ("large.bin", hashlib.sha256(content).hexdigest())
+        assert mail.attachments[0].sha256 == delivered
+        assert cloud.peak_memory() - before < 45 * MEGABYTE
 
 
 def test_a_line_break_in_the_subject_starts_no_new_header(deliver):

@@ -159,7 +159,7 @@ def test_a_client_secret_buys_a_graph_token_with_its_roles(cloud):
     got = claims(token.token)
     assert token.expires_on == pytest.approx(time.time() + 3599, abs=5)
     assert (got["aud"], got["tid"], got["appid"]) == (seed.GRAPH, seed.TENANT, seed.CLIENT_ID)
-    assert (got["roles"], got["idtyp"], got["appidacr"]) == (["Mail.Send"], "app", "1")
+    assert (got["roles"], got["idtyp"], got["appidacr"]) == (["Mail.Send", "Mail.ReadWrite"], "app", "1")
     assert got["iss"] == f"https://sts.windows.net/{seed.TENANT}/"
 
 

@@ -12,12 +12,13 @@ import pytest
 from mailer.accept import accept
 from mailer.deliver import AFTER_LEASE, MENDING_WAIT, Delivery, QueuedMessage, id_of
 from mailer.errors import GiveUp, InvalidRequest, Misconfigured, Problem, TryLater, Uncertain
+from mailer.gate import Gate, Mode
 from mailer.lifecycle import LEASE, OnUncertain, Status
-from mailer.mail import Content
+from mailer.mail import ONE_CALL
 from mailer.message import write_message
 from mailer.settle import LONGEST_WAIT
 from mailer.throttle import Throttle
-from tests.builders import RULES, TEMPLATE, a_request, as_bytes, members
+from tests.builders import RULES, SHOP, TEMPLATE, a_file, a_request, as_bytes, composed, members
 from tests.fakes import START, Alarms, Clock, MemoryLedger, MemoryRequests
 
 BUSY = TryLater("Graph is busy.", code="http_503")
@@ -39,6 +40,7 @@ class Post:
         self.clock = Clock()
         self.queue = []  # of (due, body)
         self.sent = []
+        self.large = []
         self.subjects = []
         self.buried = []
         self.requests = MemoryRequests()
@@ -63,7 +65,9 @@ class Post:
             "throttle": self.throttle,
             "alarms": self.alarms,
             "on_uncertain": lambda _request: self.policy,
-            "render": lambda request: Content(subject=request.subject or "", body="b", content_type="text"),
+            "compose": composed,
+            "screen": Gate(mode=Mode.OPEN).screen,
+            "send_large": raising(AssertionError("this mail is small")),
             "authorize": lambda: "token",
             "send": graph,
             "put": self.put,
@@ -80,6 +84,18 @@ class Post:
     def bury(self, text):
         self.buried.append(text)
         return f"grave-{len(self.buried)} receipt"
+
+    def deliver_large(self, message, *, graph=lambda leaving: leaving(), **parts):
+        """Deliver a mail that one call cannot carry to a Graph that does this with it."""
+
+        def compose(request, *, mail):
+            return replace(composed(request, mail=mail), files=(a_file(b"x" * ONE_CALL),))
+
+        def send_large(mail, _token, *, leaving):
+            graph(leaving)
+            self.large.append(mail.id)
+
+        return self.deliver(message, compose=compose, send_large=send_large, **parts)
 
     def deliver(self, message, **parts):
         return self.delivery(**parts).deliver(message)
@@ -319,7 +335,7 @@ def test_a_mail_whose_template_broke_after_acceptance_is_failed_under_its_id(pos
     message = post.by_http()
     gone = InvalidRequest([Problem(code="template_not_found", message="There is no such template.")])
 
-    assert post.deliver(message, render=raising(gone)) is Status.FAILED
+    assert post.deliver(message, compose=raising(gone)) is Status.FAILED
     assert (post.record.error_code, post.sent) == ("template_not_found", [])
 
 
@@ -365,11 +381,125 @@ def test_another_mail_cannot_take_the_place_of_a_queued_one(post):
     assert post.subjects == ["The true mail"]
 
 
+# Mails that one call cannot carry
+
+
+def test_a_large_mail_goes_another_way(post, message):
+    assert post.deliver_large(message) is Status.SENT
+
+    assert (post.sent, len(post.large)) == ([], 1)
+
+
+def test_a_crash_while_files_are_uploaded_is_no_doubt(post, message):
+    with pytest.raises(Crash):
+        post.deliver_large(message, graph=raising(Crash()))
+    assert post.record.status is Status.SENDING
+
+    post.clock.advance(seconds=LEASE.total_seconds() + 1)
+    assert post.deliver_large(message) is Status.QUEUED
+    assert post.record.error_code == "upload_interrupted"
+
+    assert post.deliver_large(post.take()) is Status.SENT
+    assert (len(post.large), post.record.attempts) == (1, 2)
+
+
+def test_a_crash_from_where_the_mail_may_leave_is_a_doubt(post, message):
+    def crash(leaving):
+        leaving()
+        raise Crash
+
+    with pytest.raises(Crash):
+        post.deliver_large(message, graph=crash)
+    post.clock.advance(seconds=LEASE.total_seconds() + 1)
+
+    assert post.deliver_large(message) is Status.UNCERTAIN
+    assert post.record.error_code == "lease_expired"
+
+
+def test_an_upload_that_outlives_its_claim_does_not_leave(post, message):
+    def slow(leaving):
+        post.clock.advance(seconds=LEASE.total_seconds() + 1)
+        assert post.deliver_large(message) is Status.QUEUED, "another worker takes the mail for interrupted"
+        leaving()
+        raise AssertionError("the mail has left")
+
+    assert post.deliver_large(message, graph=slow) is Status.QUEUED
+
+    assert post.large == []
+    assert post.deliver_large(post.take()) is Status.SENT
+    assert len(post.large) == 1
+
+
+def test_a_large_mail_does_not_leave_when_its_record_cannot_be_written(post, message):
+    class Failing(MemoryLedger):
+        def write(self, record):
+            if record.drafting is False:
+                raise DOWN
+            return post.ledger.write(record)
+
+    assert post.deliver_large(message, ledger=Failing()) is Status.QUEUED
+
+    assert post.large == []
+
+
+# The gate
+
+
+def test_a_mail_that_the_gate_holds_back_is_suppressed_and_done_with(post, message):
+    status = post.deliver(message, screen=Gate(mode=Mode.BLOCK).screen)
+
+    assert status is Status.SUPPRESSED
+    assert (post.record.status, post.record.error_code) == (Status.SUPPRESSED, "gate_blocked")
+    assert (post.sent, post.queue, post.buried) == ([], [], [])
+
+
+def test_a_suppressed_mail_stays_so_when_its_message_comes_again(post, message):
+    post.deliver(message, screen=Gate(mode=Mode.BLOCK).screen)
+
+    assert post.deliver(message) is Status.SUPPRESSED
+    assert post.sent == []
+
+
+def test_a_suppressed_mail_leaves_no_request_behind(post):
+    big = post.by_http(text="x" * 100_000)
+    assert post.requests.kept
+
+    assert post.deliver(big, screen=Gate(mode=Mode.BLOCK).screen) is Status.SUPPRESSED
+    assert post.requests.kept == {}
+
+
+def test_the_record_says_what_the_gate_did(post, message):
+    gate = Gate(mode=Mode.REDIRECT, redirect_to=SHOP)
+
+    assert post.deliver(message, screen=gate.screen) is Status.SENT
+
+    assert post.record.gate == "redirected to MAILER_REDIRECT_TO in place of 1 recipient"
+
+
+def test_a_mail_redirected_in_vain_is_kept_as_it_was_asked_for(post, message):
+    """A replay, perhaps after the gate was opened, goes to whom the mail was written to."""
+    gate = Gate(mode=Mode.REDIRECT, redirect_to=SHOP)
+
+    post.deliver(message, screen=gate.screen, send=raising(REFUSED))
+
+    (kept,) = post.requests.kept.values()
+    assert json.loads(kept)["to"] == [{"address": "ada@example.com"}]
+
+
+def test_the_gate_does_not_touch_a_mail_that_may_have_left(post, message):
+    """A closed gate says nothing of a mail that was sent while it stood open."""
+    with pytest.raises(Crash):
+        post.deliver(message, send=raising(Crash()))
+    post.clock.advance(seconds=LEASE.total_seconds() + 1)
+
+    assert post.deliver(message, screen=Gate(mode=Mode.BLOCK).screen) is Status.UNCERTAIN
+
+
 # Crashes at each step, then the same message again
 
 
 STEPS = {
-    "rendering": {"render": raising(Crash())},
+    "composing": {"compose": raising(Crash())},
     "authorizing": {"authorize": raising(Crash())},
 }
 

@@ -163,6 +163,7 @@ def test_a_mail_by_http_is_accepted_sent_and_shown(worker, queues, cloud):
         "status",
         "attempts",
         "resent",
+        "gate",
         "error",
         "template",
         "recipients",
@@ -225,7 +226,14 @@ def test_the_key_may_come_as_a_header(worker):
     ("changes", "status", "code", "target"),
     [
         ({"to": "nobody"}, 400, "validation_error", "to"),
-        ({"attachments": []}, 400, "not_supported", "attachments"),
+        ({"headers": {"x-new": "7"}}, 422, "header_not_allowed", "headers.x-new"),
+        ({"attachments": [{"filename": "a", "blob": "a"}]}, 422, "attachment_not_found", "attachments[0].blob"),
+        (
+            {"attachments": [{"filename": "a", "content": "QUFB" * 9_200_000}]},
+            413,
+            "attachment_too_large",
+            "attachments",
+        ),
         ({"from_": "eve@example.com"}, 422, "sender_not_allowed", "from"),
         ({"subject": None, "text": None, "template": {"id": "x"}}, 422, "template_not_found", "template.id"),
         ({"text": "x" * 4_000_000}, 413, "request_too_large", None),
@@ -515,3 +523,75 @@ def test_health_names_what_does_not_work(worker, cloud):
     parts = content(health)["parts"]
     assert parts["table"] == {"status": "ok"}
     assert "Key Vault Secrets User" in parts["graph_token"]["problems"][0]
+
+
+def test_a_redirected_mail_goes_to_the_tester_and_its_record_says_so(environ, queues, cloud, monkeypatch):
+    assert environ
+    monkeypatch.setenv("MAILER_GATE", "redirect")
+    monkeypatch.setenv("MAILER_REDIRECT_TO", "tester@contoso.com")
+    worker = Worker()
+
+    receipt = content(worker.post(members(cc="grace@example.com")))
+    worker.deliver(queues.main.receive_message().content)
+
+    (mail,) = cloud.control.mails()
+    assert [one.address for one in mail.to + mail.cc + mail.bcc] == ["tester@contoso.com"]
+    assert content(worker.get(receipt["id"]))["gate"] == "redirected to MAILER_REDIRECT_TO in place of 2 recipients"
+
+
+def test_a_blocked_mail_is_suppressed_with_the_reason(environ, queues, cloud, monkeypatch):
+    assert environ
+    monkeypatch.setenv("MAILER_GATE", "block")
+    worker = Worker()
+
+    receipt = content(worker.post())
+    worker.deliver(queues.main.receive_message().content)
+
+    record = content(worker.get(receipt["id"]))
+    assert (record["status"], record["error"]["code"]) == ("suppressed", "gate_blocked")
+    assert cloud.control.mails() == []
+
+
+def test_a_wrong_gate_lets_nothing_through_and_is_named(environ, cloud, monkeypatch):
+    assert environ
+    monkeypatch.setenv("MAILER_GATE", "closed")
+    worker = Worker()
+
+    refused = error(worker.post(), 503)
+
+    assert refused["code"] == "configuration_error"
+    assert "MAILER_GATE is wrong" in refused["message"]
+    assert "deliver_email" not in worker.triggers, "mails wait on the queue"
+    assert cloud.control.mails() == []
+
+
+def test_an_address_of_the_gate_that_is_none_is_named(environ, monkeypatch):
+    assert environ
+    monkeypatch.setenv("MAILER_GATE", "allow")
+    monkeypatch.setenv("MAILER_ALLOWED_RECIPIENTS", "con_toso.com")
+
+    refused = error(Worker().post(), 503)
+
+    assert "MAILER_ALLOWED_RECIPIENTS" in refused["message"]
+
+
+def test_a_mail_with_a_large_file_goes_through_a_draft(worker, queues, cloud):
+    attachment = {"filename": "scan.pdf", "content": "QUFB" * 1_400_000}
+
+    receipt = content(worker.post(members(attachments=[attachment])))
+    worker.deliver(queues.main.receive_message().content)
+
+    assert content(worker.get(receipt["id"]))["status"] == "sent"
+    assert [file.size for file in cloud.control.mails()[0].attachments] == [4_200_000]
+    assert cloud.control.drafts() == []
+
+
+def test_a_gate_that_redirects_leaves_four_headers_to_the_caller(environ, monkeypatch):
+    names = [f"x-{number}" for number in range(5)]
+    settings = {"MAILER_GATE": "redirect", "MAILER_REDIRECT_TO": "t@contoso.com", "MAILER_HEADERS": ",".join(names)}
+    for setting, text in (environ | settings).items():
+        monkeypatch.setenv(setting, text)
+
+    refused = error(Worker().post(members(headers=dict.fromkeys(names, "7"))), 400)
+
+    assert refused["target"] == "headers"

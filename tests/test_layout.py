@@ -22,12 +22,15 @@ MAY_IMPORT = {
     "parse": ({"errors", "address", "mail"}, TYPES),
     "message": ({"errors", "mail", "parse"}, TYPES),
     "graph": ({"errors", "address", "mail"}, set()),
+    "draft": ({"errors", "graph", "mail"}, set()),
+    "gate": ({"address", "errors", "mail"}, set()),
     "variables": (set(), {"jinja2"}),
     "page": (set(), set()),
     "characters": (set(), set()),
     "faults": ({"errors"}, {"jinja2"}),
     "formats": (set(), {"babel"}),
     "schema": ({"variables"}, {"jsonschema_rs"}),
+    "chart": (set(), {"PIL"}),
     "styles": (set(), {"css_inline"}),
     "images": ({"chart", "mail", "page", "variables"}, {"jinja2", "markupsafe"}),
     "sandbox": ({"formats", "images", "page", "variables"}, {"jinja2"}),
@@ -61,7 +64,7 @@ MAY_IMPORT = {
     # steps; what they need of the world is handed to them
     "accept": ({"errors", "lifecycle", "mail", "mail_id", "message"}, set()),
     "deliver": (
-        {"accept", "doubt", "errors", "lifecycle", "mail", "mail_id", "message", "parse", "settle"},
+        {"accept", "doubt", "errors", "gate", "lifecycle", "mail", "mail_id", "message", "parse", "settle"},
         set(),
     ),
     "settle": ({"accept", "errors", "lifecycle", "mail", "message"}, set()),
@@ -70,12 +73,14 @@ MAY_IMPORT = {
     "prefer": ({"accept", "deliver", "errors", "lifecycle", "mail", "message"}, set()),
     "sweep": ({"lifecycle"}, set()),
     "throttle": ({"errors"}, set()),
-    "versions": ({"errors", "good_versions", "sources", "template"}, set()),
     "render": (
         {"errors", "good_versions", "lifecycle", "mail", "sources", "template", "versions"},
         {"jinja2"},
     ),
-    "send": ({"errors", "graph", "mail"}, {"requests", "urllib3"}),
+    "compose": ({"errors", "mail"}, set()),
+    "upload": ({"draft", "errors", "graph", "mail"}, set()),
+    "send": ({"errors", "graph", "mail", "upload"}, {"requests", "urllib3"}),
+    "versions": ({"errors", "good_versions", "sources", "template"}, set()),
     "preview": ({"contract", "mail", "parse", "plain_text", "render", "trace"}, set()),
     "check": (
         {
@@ -100,7 +105,8 @@ MAY_IMPORT = {
     "tables": ({"errors"}, {"azure.core", "azure.data.tables"}),
     "ledger": ({"lifecycle", "tables"}, {"azure.core", "azure.data.tables"}),
     "alarms": ({"errors", "tables"}, {"azure.core", "azure.data.tables"}),
-    "bodies": ({"errors"}, {"azure.core", "azure.storage.blob"}),
+    "blobs": ({"errors", "mail"}, {"azure.core", "azure.storage.blob"}),
+    "bodies": ({"blobs"}, {"azure.core", "azure.storage.blob"}),
     "outbox": ({"errors", "mail", "message"}, {"azure.core", "azure.storage.queue"}),
     "vault": (
         {"errors", "network", "settings", "tokens"},
@@ -115,7 +121,10 @@ MAY_IMPORT = {
             "throttle",
             "mail",
             "lifecycle",
+            "blobs",
             "bodies",
+            "compose",
+            "gate",
             "amend",
             "alarms",
             "credentials",
@@ -139,7 +148,19 @@ MAY_IMPORT = {
     "__main__": ({"amend", "check", "errors", "lifecycle", "render", "settings", "wiring"}, set()),
 }
 
-WITHOUT_IO = ["errors", "mail_id", "address", "mail", "lifecycle", "parse", "message", "graph", "settings"]
+WITHOUT_IO = [
+    "draft",
+    "gate",
+    "errors",
+    "mail_id",
+    "address",
+    "mail",
+    "lifecycle",
+    "parse",
+    "message",
+    "graph",
+    "settings",
+]
 WITHOUT_IO += [
     "characters",
     "faults",

@@ -166,7 +166,70 @@ WRONG = {
         members(to=["a@example.com"] * 300, cc=["a@example.com"] * 200, bcc="a@example.com"),
         {("validation_error", "to")},
     ),
-    "attachments": (members(attachments=[]), {("not_supported", "attachments")}),
+    "no list of attachments": (members(attachments="a"), {("validation_error", "attachments")}),
+    "attachment without content": (
+        members(attachments=[{"filename": "a.pdf"}]),
+        {("validation_error", "attachments[0]")},
+    ),
+    "attachment with two contents": (
+        members(attachments=[{"filename": "a.pdf", "content": "YQ==", "blob": "a.pdf"}]),
+        {("validation_error", "attachments[0]")},
+    ),
+    "path out of the container": (
+        members(attachments=[{"filename": "a.pdf", "blob": "a/../../b"}]),
+        {("validation_error", "attachments[0].blob")},
+    ),
+    "blob of mailer's own": (
+        members(attachments=[{"filename": "a.pdf", "blob": "requests/a.json"}]),
+        {("validation_error", "attachments[0].blob")},
+    ),
+    "blob by its URL": (
+        members(attachments=[{"filename": "a.pdf", "blob": "https://contoso.blob.core.windows.net/emails/a.pdf"}]),
+        {("validation_error", "attachments[0].blob")},
+    ),
+    "filename with a path": (
+        members(attachments=[{"filename": "../a.pdf", "content": "YQ=="}]),
+        {("validation_error", "attachments[0].filename")},
+    ),
+    "filename of two lines": (
+        members(attachments=[{"filename": "a\r\nb: c", "content": "YQ=="}]),
+        {("validation_error", "attachments[0].filename")},
+    ),
+    "content that is not base64": (
+        members(attachments=[{"filename": "a.pdf", "content": "data:application/pdf;base64,YQ=="}]),
+        {("validation_error", "attachments[0].content")},
+    ),
+    "content type of two lines": (
+        members(attachments=[{"filename": "a.pdf", "content": "YQ==", "content_type": "a/b\r\nc: d"}]),
+        {("validation_error", "attachments[0].content_type")},
+    ),
+    "content id in brackets": (
+        members(attachments=[{"filename": "a.png", "content": "YQ==", "content_id": "<a>"}]),
+        {("validation_error", "attachments[0].content_id")},
+    ),
+    "one content id for two images": (
+        members(attachments=[{"filename": "a.png", "content": "YQ==", "content_id": "a"}] * 2),
+        {("validation_error", "attachments")},
+    ),
+    "header that no setting names": (members(headers={"x-new": "7"}), {("header_not_allowed", "headers.x-new")}),
+    "header of Exchange's own": (
+        members(headers={"x-ms-exchange-organization-scl": "-1"}),
+        {
+            ("validation_error", "headers.x-ms-exchange-organization-scl"),
+            ("header_not_allowed", "headers.x-ms-exchange-organization-scl"),
+        },
+    ),
+    "header to unsubscribe": (
+        members(headers={"List-Unsubscribe": "<https://example.com>"}),
+        {("validation_error", "headers.List-Unsubscribe")},
+    ),
+    "header twice": (members(headers={"x-a": "1", "X-A": "2"}), {("validation_error", "headers")}),
+    "receipt that is no boolean": (members(read_receipt="true"), {("validation_error", "read_receipt")}),
+    "category that is no text": (members(categories=[7]), {("validation_error", "categories[0]")}),
+    "attachment with an unknown member": (
+        members(attachments=[{"filename": "a.pdf", "contents": "YQ=="}]),
+        {("validation_error", "attachments[0].contents")},
+    ),
     "an instant without an offset": (
         members(scheduled_at="2026-12-01T08:00:00"),
         {("validation_error", "scheduled_at")},
@@ -216,7 +279,7 @@ def test_every_problem_is_named_at_once():
         "headers": {"Subject": "x"},
         "importance": "urgent",
         "template": {"id": TEMPLATE},
-        "attachments": [],
+        "attachments": [{"filename": "a.pdf"}],
         "idempotency_key": "",
     }
 
@@ -230,7 +293,7 @@ def test_every_problem_is_named_at_once():
         ("validation_error", "headers.Subject"),
         ("validation_error", "importance"),
         ("template_variable_missing", "order"),
-        ("not_supported", "attachments"),
+        ("validation_error", "attachments[0]"),
         ("validation_error", "idempotency_key"),
     }
 

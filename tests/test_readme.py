@@ -86,7 +86,10 @@ def test_the_settings_table_is_that_of_the_code():
     defaults = {"MailerStorage": "`AzureWebJobsStorage`"}
     for known in fields(Settings):
         setting = known.metadata
-        defaults.setdefault(setting["name"], f"`{setting['default']}`" if setting["default"] else "required")
+        shown = (
+            "none" if setting["default"] is None else f"`{setting['default']}`" if setting["default"] else "required"
+        )
+        defaults.setdefault(setting["name"], shown)
 
     assert rows == [(f.metadata["name"], defaults[f.metadata["name"]], f.metadata["meaning"]) for f in fields(Settings)]
 

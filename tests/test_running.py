@@ -1,5 +1,7 @@
 """The whole of mailer as a user starts it: real processes, real HTTP, real queue, real inbox."""
 
+import base64
+import contextlib
 import email
 import os
 import signal
@@ -9,6 +11,8 @@ import time
 
 import pytest
 import requests
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob import ContainerClient
 
 from mailer.local import demo
 from mailer.local.programs import ROOT, CannotStart, answers
@@ -69,6 +73,53 @@ def test_bcc_headers_importance_and_reply_to_reach_the_inbox(stack):
     assert raw["x-order"] == "7"
     assert raw["Reply-To"] == "desk@example.com"
     assert raw["Importance"] == "high"
+
+
+def test_a_file_in_the_request_arrives_whole(stack):
+    content = os.urandom(1024) * 5_000
+
+    mail = posted(stack, attachments=[{"filename": "scan.bin", "content": base64.b64encode(content).decode()}])
+
+    assert file_of(stack, mail, "scan.bin") == content
+
+
+def test_a_file_in_a_blob_arrives_whole(stack):
+    content = os.urandom(1024) * 25_000
+    with ContainerClient.from_connection_string(stack.storage, stack.settings()["MAILER_CONTAINER"]) as container:
+        with contextlib.suppress(ResourceExistsError):
+            container.create_container()
+        container.upload_blob("scans/25 MB.bin", content, overwrite=True)
+
+    mail = posted(stack, attachments=[{"filename": "scan.bin", "blob": "scans/25 MB.bin"}])
+
+    assert file_of(stack, mail, "scan.bin") == content
+
+
+def test_an_image_is_shown_in_the_mail(stack):
+    image = {"filename": "dot.gif", "content": "R0lGODlhAQABAAAAACwAAAAAAQABAAAC", "content_id": "dot"}
+
+    mail = posted(stack, text=None, html='<p>Look: <img src="cid:dot" alt="a dot"></p>', attachments=[image])
+
+    (attachment,) = mail["attachments"]
+    assert (attachment["contentId"], attachment["contentDisposition"]) == ("dot", "inline")
+
+
+def posted(stack, **changes):
+    """A mail with these changes, as it lies in the inbox."""
+    request = {"to": "ada@example.com", "subject": "Your scan", "text": "Here it is."} | changes
+    request = {name: value for name, value in request.items() if value is not None}
+    accepted = requests.post(f"{stack.url}/emails", json=request, timeout=60)
+    assert accepted.status_code == 202, accepted.text
+    demo.follow(stack, demo.Sent(door="HTTP", id=accepted.json()["id"], request=request))
+    return caught(stack, accepted.json()["id"])
+
+
+def file_of(stack, mail, name):
+    (attachment,) = [one for one in mail["attachments"] if one["filename"] == name]
+    reply = requests.get(
+        f"{stack.inbox}/api/email/{mail['id']}/attachment/{attachment['generatedFileName']}", timeout=60
+    )
+    return reply.content
 
 
 def caught(stack, mail_id):

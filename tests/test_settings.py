@@ -37,6 +37,49 @@ def problems(content):
     return refusal.value.problems
 
 
+def test_the_gate_is_open_unless_somebody_says_otherwise():
+    assert read_settings(MINIMAL).gate == "open"
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"MAILER_GATE": "redirect"}, "MAILER_REDIRECT_TO"),
+        ({"MAILER_GATE": "redirect", "MAILER_REDIRECT_TO": " "}, "MAILER_REDIRECT_TO"),
+        ({"MAILER_GATE": "allow"}, "MAILER_ALLOWED_RECIPIENTS"),
+        ({"MAILER_GATE": "allow", "MAILER_REDIRECT_TO": "a@contoso.com"}, "MAILER_ALLOWED_RECIPIENTS"),
+        ({"MAILER_REDIRECT_TO": "a@contoso.com"}, "MAILER_GATE"),
+        ({"MAILER_ALLOWED_RECIPIENTS": "contoso.com"}, "MAILER_GATE"),
+    ],
+)
+def test_a_gate_that_is_half_set_stops_the_app(changes, named):
+    (problem,) = problems(environ(**changes))
+
+    assert problem.startswith(f"{named} is missing")
+
+
+def test_a_gate_opened_on_purpose_may_keep_its_other_settings():
+    settings = read_settings(environ(MAILER_GATE="open", MAILER_REDIRECT_TO="a@contoso.com"))
+
+    assert (settings.gate, settings.redirect_to) == ("open", "a@contoso.com")
+
+
+def test_lists_are_separated_by_commas():
+    content = environ(
+        MAILER_GATE="allow", MAILER_ALLOWED_RECIPIENTS="contoso.com, ada@example.com,", MAILER_HEADERS="x-order,X-Shop"
+    )
+
+    settings = read_settings(content)
+
+    assert settings.allowed_recipients == ("contoso.com", "ada@example.com")
+    assert settings.headers == ("x-order", "X-Shop")
+
+
+def test_the_largest_mail_is_counted_in_mebibytes():
+    """As Exchange counts them."""
+    assert read_settings(environ(MAILER_MAX_MAIL_SIZE="2MB")).max_mail_size == 2 * 1024 * 1024
+
+
 def test_few_settings_are_required():
     settings = read_settings(MINIMAL)
 
@@ -69,6 +112,12 @@ WRONG = {
     "MAILER_SENDERS": ["shop", "shop@contoso.com, nobody", ","],
     "MAILER_QUEUE": ["Emails", "e", "a--b", "-ab", "x" * 57],
     "MAILER_TABLE": ["e-mails", "1emails", "ab"],
+    "MAILER_TEMPLATES": ["http://contoso.blob.core.windows.net/templates", "ftp://localhost.example.com"],
+    "MAILER_HEADERS": ["order", "x-a b", "x-a;x-b", "x-a: b"],
+    "MAILER_MAX_MAIL_SIZE": ["35", "0MB", "151MB", "1GB", "35 MB"],
+    "MAILER_GATE": ["closed", "Redirect", "redirect,allow", "off"],
+    "MAILER_REDIRECT_TO": ["tester", "a@b, c@d", "*@contoso.com"],
+    "MAILER_ALLOWED_RECIPIENTS": ["contoso", "*", "*.contoso.com", "a@b@c.com", "contoso.com;example.com"],
     "MAILER_MAX_AGE": ["48", "two days", "-1h", "1w", "9999999999d"],
     "MAILER_IDEMPOTENCY_WINDOW": ["24", "", "9999999999d"][::2],
     "MAILER_AUTHORITY_HOST": ["login.microsoftonline.com", "http://localhost"],
@@ -79,7 +128,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in WRONG.items() for text in texts])
 def test_a_wrong_setting_is_named_with_what_it_should_hold(name, text):
-    (problem,) = problems(environ(**{name: text}))
+    (problem,) = problems(environ(**{"MAILER_GATE": "open", name: text}))
 
     assert problem.startswith(f"{name} is wrong")
     assert "It holds" in problem

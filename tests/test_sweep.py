@@ -54,6 +54,16 @@ def test_nothing_is_done_where_nothing_is_to_do(store):
     assert store.sweep() == NOTHING
 
 
+def test_an_upload_that_nobody_came_back_for_has_failed(store):
+    record = store.record(entropy=b"0123456789")
+    store.ledger.write(record.claimed(claim="c", now=START, drafting=True))
+
+    store.sweep(START + LEASE + timedelta(hours=2))
+
+    kept = store.ledger.read(record.id)
+    assert (kept.status, kept.error_code) == (Status.FAILED, "upload_interrupted")
+
+
 def test_a_claim_that_nobody_came_back_for_is_uncertain(store):
     record = store.record(entropy=b"0123456789")
     store.ledger.write(record.claimed(claim="c", now=START))

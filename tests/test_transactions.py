@@ -12,12 +12,12 @@ from azure.storage.queue import QueueClient
 from mailer.accept import accept
 from mailer.deliver import Delivery, QueuedMessage
 from mailer.errors import TryLater
+from mailer.gate import Gate, Mode
 from mailer.ledger import TableLedger
 from mailer.lifecycle import OnUncertain, Status
-from mailer.mail import Content
 from mailer.outbox import Outbox
 from mailer.throttle import Throttle
-from tests.builders import RULES, a_request, as_bytes, members
+from tests.builders import RULES, a_request, as_bytes, composed, members
 from tests.fakes import START, Alarms, Clock, MemoryRequests
 
 HOSTS_DELETE = 1
@@ -73,7 +73,9 @@ class Post:
             throttle=Throttle(4),
             alarms=Alarms(),
             on_uncertain=lambda _: OnUncertain.HOLD,
-            render=lambda _: Content(subject="s", body="b", content_type="text"),
+            compose=composed,
+            screen=Gate(mode=Mode.OPEN).screen,
+            send_large=lambda *_, **__: None,
             authorize=lambda: "token",
             send=send,
             put=self.outbox.put,

@@ -8,7 +8,7 @@ from tests.chaos.books import Account, Books, bring_together
 from tests.chaos.producers import Outcome
 
 FINAL = ("sent", "failed", "uncertain", "canceled", "suppressed")
-KEPT = {"failed", "uncertain"}  # on the poison queue, for a person
+KEPT = {"failed", "uncertain"}  # on the poison queue and in a blob, for a person
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,11 @@ def audit(outcomes: Iterable[Outcome], books: Books, *, policy: str) -> Audit:
     broken = {
         "lost": [one for one in accepted if _is_lost(one)],
         "doubled": [one for one in doubled if one not in admitted],
-        "not kept": [one for one in accepted if one.status in KEPT and not one.graves],
+        "not kept": [one for one in accepted if one.status in KEPT and not one.is_kept],
         "failed, but sent": [one for one in accounts if one.status == "failed" and one.sent],
+        "canceled, but sent": [one for one in accounts if one.was_canceled and one.sent],
+        "sent without its file": [one for one in accounts if one.was_sent_without_its_file],
+        "draft left behind": [one for one in accounts if one.drafts and one.status != "uncertain"],
         "malformed, but sent": [one for one in accounts if not one.mail.proper and one.sent],
         "wrongly answered": [one for one in accounts if one.ended("wrong")],
     }

@@ -5,14 +5,16 @@ import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableClient
+from azure.storage.blob import ContainerClient
 from azure.storage.queue import QueueClient
 
-from mailer.local.cloud.model import AcceptedMail
-from tests.chaos.mails import HEADER, TAG, Mail
+from mailer.local.cloud.model import AcceptedMail, Draft
+from tests.chaos.mails import FILE, HEADER, TAG, Mail
 from tests.chaos.producers import Outcome
 
 Row = Mapping[str, Any]
@@ -47,17 +49,21 @@ class Books:
 
     rows: list[Row]
     graves: list[Grave]
+    requests: set[str]
     sent: list[AcceptedMail]
+    drafts: list[Draft]
 
     @classmethod
-    def read(cls, storage: str, sent: list[AcceptedMail]) -> Self:
+    def read(cls, storage: str, *, sent: list[AcceptedMail], drafts: list[Draft]) -> Self:
         """Read everything, once a run: it takes the poison queue's messages out of sight."""
         with QueueClient.from_connection_string(storage, "emails-poison") as poison:
             try:
                 messages = list(poison.receive_messages(messages_per_page=32, visibility_timeout=600))
             except ResourceNotFoundError:
                 messages = []
-        return cls(rows=records(storage), graves=[Grave.of(str(one.content)) for one in messages], sent=sent)
+        graves = [Grave.of(str(one.content)) for one in messages]
+        requests = stored_requests(storage)
+        return cls(rows=records(storage), graves=graves, requests=requests, sent=sent, drafts=drafts)
 
 
 def records(storage: str) -> list[Row]:
@@ -67,6 +73,15 @@ def records(storage: str) -> list[Row]:
             return [dict(row) for row in table.list_entities() if "status" in row and "id" in row]
         except ResourceNotFoundError:
             return []
+
+
+def stored_requests(storage: str) -> set[str]:
+    """The ids of the mails whose requests lie in blobs, where a replay finds them."""
+    with ContainerClient.from_connection_string(storage, "emails") as container:
+        try:
+            return {Path(name).stem for name in container.list_blob_names(name_starts_with="requests/")}
+        except ResourceNotFoundError:
+            return set()
 
 
 def number_of(row: Row) -> str | None:
@@ -83,11 +98,27 @@ class Account:
     outcomes: list[Outcome] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     graves: list[Grave] = field(default_factory=list)
+    can_be_replayed: bool = False
     sent: list[AcceptedMail] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
 
     @property
     def was_accepted(self) -> bool:
         return self.ended("accepted")
+
+    @property
+    def was_canceled(self) -> bool:
+        """By its record, or by the answer to its producer."""
+        return self.status == "canceled" or any(outcome.canceled for outcome in self.outcomes)
+
+    @property
+    def was_sent_without_its_file(self) -> bool:
+        return self.mail.has_file and any([file.size for file in mail.attachments] != [len(FILE)] for mail in self.sent)
+
+    @property
+    def is_kept(self) -> bool:
+        """For a person: what it says and why it did not go; a proper one can also be sent again."""
+        return bool(self.graves) and (self.can_be_replayed or not self.mail.proper)
 
     def ended(self, state: str) -> bool:
         """Whether a producer of it came to this end."""
@@ -106,13 +137,17 @@ class Account:
     def history(self) -> str:
         """The mail's story, as each part tells it."""
         lines = [f"{self.mail.number} by {self.mail.door}, key {self.mail.key}, copies {self.mail.copies}"]
-        lines += [f"producer: {one.state} {one.id or ''} {one.said}" for one in self.outcomes]
+        lines += [
+            f"producer: {one.state} {one.id or ''} {one.said}{' canceled' * one.canceled}" for one in self.outcomes
+        ]
         for row in self.rows:
             times = ", ".join(f"{name[:-3]} {row[name]:%H:%M:%S.%f}" for name in row if name.endswith("_at"))
             about = f"attempts {row.get('attempts')}, {row.get('error_code') or 'no error'}"
             lines.append(f"record {row['id']}: {row['status']}, {about}; {times}")
         lines += [f"accepted by Graph {one.accepted_at:%H:%M:%S.%f}: {one.internet_message_id}" for one in self.sent]
+        lines += [f"draft of {one.created_at:%H:%M:%S.%f} in the mailbox" for one in self.drafts]
         lines += [f"kept on the poison queue: {dict(one.reason)}" for one in self.graves]
+        lines += ["its request lies in a blob"] * self.can_be_replayed
         return "\n    ".join(lines)
 
 
@@ -124,7 +159,10 @@ def bring_together(outcomes: Iterable[Outcome], books: Books) -> tuple[list[Acco
     for row in books.rows:
         if account := accounts.get(number_of(row) or ""):
             account.rows.append(row)
+            account.can_be_replayed |= row["id"] in books.requests
     _add_graves(accounts, books)
+    for draft in books.drafts:
+        accounts[draft.headers[HEADER]].drafts.append(draft)
     strangers = []
     for mail in books.sent:
         if account := accounts.get(mail.headers.get(HEADER, "")):
@@ -135,13 +173,14 @@ def bring_together(outcomes: Iterable[Outcome], books: Books) -> tuple[list[Acco
 
 
 def _add_graves(accounts: Mapping[str, Account], books: Books) -> None:
-    """A malformed mail has no tags in its record; the message that is kept names both."""
+    """A large mail is buried by its id alone; the record of a malformed one has no tags, and its grave names both."""
     by_mark = {account.mail.mark: account for account in accounts.values()}
-    by_id = {row["id"]: row for row in books.rows}
+    by_id = {row["id"]: account for account in accounts.values() for row in account.rows}
+    rows = {row["id"]: row for row in books.rows}
     for grave in books.graves:
-        row = by_id.get(grave.reason.get("id"))
-        for mark in grave.marks() & by_mark.keys():
-            account = by_mark[mark]
+        mail = grave.reason.get("id", "")
+        named = [by_mark[mark] for mark in grave.marks() & by_mark.keys()]
+        for account in named or filter(None, [by_id.get(mail)]):
             account.graves.append(grave)
-            if row and row not in account.rows:
-                account.rows.append(row)
+            if mail in rows and rows[mail] not in account.rows:
+                account.rows.append(rows[mail])

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from mailer.local.cloud.model import Fault
+from tests.chaos.mails import Kind
 from tests.chaos.stage import Stage
 from tests.chaos.storage import STEPS, Step
 
@@ -20,23 +21,31 @@ Struck = Callable[[], bool]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Episode:
-    """One thing that goes wrong; `begin` switches it on, and off when its context ends."""
+    """One thing that goes wrong; `begin` switches it on, and off when its context ends.
+
+    `kind` is that of the mails which it strikes, if not any.
+    """
 
     name: str
     begin: Callable[[Stage, random.Random], AbstractContextManager[Struck]]
+    kind: Kind | None = None
 
 
 THROTTLED = Fault(
     call="sendMail", outcome="answer", status=429, code="ApplicationThrottled", headers={"Retry-After": "1.5"}
 )
+IN_DOUBT = Fault(call="sendMail", when="after", outcome="answer", status=504, probability=0.5)
 
 
 def kills() -> list[Episode]:
     """SIGKILL at each named step, during the call, and at random."""
     return [
-        *(Episode(name=f"SIGKILL {step.name}", begin=_kill_at(step)) for step in STEPS),
-        Episode(name="SIGKILL during the call, which Graph has not accepted", begin=_kill_during_the_call("before")),
-        Episode(name="SIGKILL during the call, which Graph has accepted", begin=_kill_during_the_call("after")),
+        *(Episode(name=f"SIGKILL {step.name}", begin=_kill_at(step), kind=step.kind) for step in STEPS),
+        Episode(name="SIGKILL during the call, which Graph has not accepted", begin=_kill_during("sendMail", "before")),
+        Episode(name="SIGKILL during the call, which Graph has accepted", begin=_kill_during("sendMail", "after")),
+        Episode(name="SIGKILL during an upload", begin=_kill_during("uploadRange", "before"), kind="file"),
+        Episode(name="SIGKILL before a draft is sent", begin=_kill_during("send", "before"), kind="file"),
+        Episode(name="SIGKILL after a draft is sent", begin=_kill_during("send", "after"), kind="file"),
         Episode(name="SIGKILL at random", begin=_kill_at_random),
     ]
 
@@ -45,9 +54,21 @@ def faults(times: int) -> list[Episode]:
     """Everything that the cloud and the storage may do, each this often."""
 
     def graph(name: str, **fault: object) -> Episode:
-        return Episode(name=f"Graph: {name}", begin=_faulty(Fault(call="sendMail", times=times, **fault)))
+        one = Fault.model_validate({"call": "sendMail", "times": times} | fault)
+        return Episode(name=f"Graph: {name}", begin=_faulty(one))
+
+    def draft(name: str, **fault: object) -> Episode:
+        one = Fault.model_validate(fault)
+        return Episode(name=f"Graph: {name}", begin=_faulty(one.model_copy(update={"times": times})), kind="file")
 
     return [
+        draft("a draft whose answer is lost", call="createDraft", when="after", outcome="reset"),
+        draft("a draft is refused", call="createDraft", outcome="answer", status=503),
+        draft("no upload session", call="createUploadSession", outcome="answer", status=500),
+        draft("a piece whose answer is lost", call="uploadRange", when="after", outcome="reset"),
+        draft("a broken piece", call="uploadRange", outcome="reset"),
+        draft("504 after a draft was sent", call="send", when="after", outcome="answer", status=504),
+        draft("a draft is not found at once", call="send", outcome="answer", status=404, code="ErrorItemNotFound"),
         Episode(name="Graph: 429", begin=_faulty(THROTTLED.model_copy(update={"times": times}))),
         *(graph(f"{status}", outcome="answer", status=status, code=code) for status, code in REFUSALS.items()),
         *(graph(f"{status} from a gateway", outcome="answer", status=status, body="<html>") for status in (502, 504)),
@@ -73,28 +94,25 @@ REFUSALS = {500: "ErrorInternalServerError", 502: "BadGateway", 503: "ServiceUna
 def _kill_at(step: Step) -> Callable[[Stage, random.Random], AbstractContextManager[Struck]]:
     @contextlib.contextmanager
     def begin(stage: Stage, _: random.Random) -> Iterator[Struck]:
-        # Some steps are taken only by a mail that has to wait, or that is buried.
-        helper = None
-        if "waits" in step.name:
-            helper = stage.control.fault(THROTTLED)
-        elif "buried" in step.name:
-            helper = stage.control.fault(Fault(call="sendMail", times=1, outcome="answer", status=500))
+        # Only a mail that was turned away waits, or one in doubt that is to be sent again or looked up.
+        helpers = [THROTTLED.model_copy(update={"probability": 0.5}), IN_DOUBT] if "waits" in step.name else []
+        numbers = [stage.control.fault(helper) for helper in helpers]
         struck = stage.mischief.arm(step)
         try:
             yield struck.is_set
         finally:
             stage.mischief.disarm()
-            if helper:
-                stage.control.remove_fault(helper)
+            for number in numbers:
+                stage.control.remove_fault(number)
             stage.revive_host()
 
     return begin
 
 
-def _kill_during_the_call(when: str) -> Callable[[Stage, random.Random], AbstractContextManager[Struck]]:
+def _kill_during(call: str, when: str) -> Callable[[Stage, random.Random], AbstractContextManager[Struck]]:
     @contextlib.contextmanager
     def begin(stage: Stage, _: random.Random) -> Iterator[Struck]:
-        number = stage.control.fault(Fault.model_validate({"call": "sendMail", "when": when, "outcome": "hang"}))
+        number = stage.control.fault(Fault.model_validate({"call": call, "when": when, "outcome": "hang"}))
 
         def struck() -> bool:
             if not stage.control.hits(number):

@@ -4,7 +4,6 @@ import base64
 import json
 import random
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,13 +12,31 @@ from mailer.render import PACKAGED
 TEMPLATE = "order-confirmation"
 HEADER = "x-chaos"
 TAG = "chaos"
+DUE = "the instant at which it is due"
+LARGE = 80_000  # characters; no message of the queue holds them
+FILE = b"0123456789" * 400_000  # no single call to Graph holds it
 
 Door = Literal["HTTP", "queue"]
+Kind = Literal["keyed", "keyless", "twice", "malformed", "large", "file", "later", "canceled"]
+SHARES: dict[Kind, int] = {
+    "keyed": 50,
+    "keyless": 16,
+    "twice": 12,
+    "malformed": 8,
+    "large": 5,
+    "file": 4,
+    "later": 5,
+    "canceled": 4,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mail:
-    """One mail as its producer has it. `copies` are handed in at the same time, as one mail with one key."""
+    """One mail as its producer has it. `copies` are handed in at the same time, as one mail with one key.
+
+    One that is to be sent `later`, so many seconds after it is handed in, has DUE in its body. `cancel`: its producer
+    changes its mind as soon as it has a receipt.
+    """
 
     number: str
     door: Door
@@ -27,6 +44,9 @@ class Mail:
     key: str | None = None
     copies: int = 1
     proper: bool = True
+    later: float | None = None
+    cancel: bool = False
+    has_file: bool = False
 
     @property
     def mark(self) -> str:
@@ -38,25 +58,51 @@ def mark(number: str) -> str:
     return f"chaos-{number}"
 
 
-def mails(dice: random.Random) -> Iterator[Mail]:
-    """As many as are wanted, the same for the same dice."""
-    number = 0
-    while True:
-        number += 1
-        yield _mail(f"{number:05}", dice)
+class Feed:
+    """As many mails as are wanted, the same for the same dice and the same wishes."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self._dice = dice
+        self.given = 0
+
+    def next(self, kind: Kind | None = None) -> Mail:
+        """One more, of this kind or of any."""
+        self.given += 1
+        (drawn,) = self._dice.choices(list(SHARES), list(SHARES.values()))
+        return _mail(f"{self.given:05}", kind or drawn, self._dice)
 
 
-def _mail(number: str, dice: random.Random) -> Mail:
+def _mail(number: str, kind: Kind, dice: random.Random) -> Mail:
     door: Door = dice.choice(("HTTP", "queue"))
-    kind = dice.choices(("keyed", "keyless", "twice", "malformed"), (60, 20, 12, 8))[0]
     if kind == "malformed":
         return Mail(number=number, door=door, body=_malformed(number, dice), proper=False)
+    if kind in {"large", "file", "canceled"}:
+        door = "HTTP"
     key = None if kind == "keyless" else f"chaos/{number}"
     members = _request(number, dice) | ({"idempotency_key": key} if key else {})
+    delays = {"later": dice.uniform(1, 6), "canceled": 8.0}
+    later = delays.get(kind)
+    if later:
+        members["scheduled_at"] = DUE
+    if kind == "file":
+        members["attachments"] = [{"filename": "file.bin", "content": base64.b64encode(FILE).decode()}]
+    if kind == "large":
+        members = {name: value for name, value in members.items() if name != "template"}
+        members |= {"subject": mark(number), "text": "x" * LARGE}
     body = json.dumps(members)
-    if door == "queue" and dice.random() < 0.3:
+    if door == "queue" and not later and dice.random() < 0.3:
         body = base64.b64encode(body.encode()).decode()
-    return Mail(number=number, door=door, body=body, key=key, copies=dice.choice((2, 3)) if kind == "twice" else 1)
+    copies = dice.choice((2, 3)) if kind == "twice" else 1
+    return Mail(
+        number=number,
+        door=door,
+        body=body,
+        key=key,
+        copies=copies,
+        later=later,
+        cancel=kind == "canceled",
+        has_file=kind == "file",
+    )
 
 
 def _request(number: str, dice: random.Random) -> dict[str, Any]:

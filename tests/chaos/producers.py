@@ -2,14 +2,15 @@
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import requests
 from azure.core.exceptions import AzureError
 from azure.storage.queue import QueueClient
 
-from tests.chaos.mails import Mail
+from tests.chaos.mails import DUE, Mail
 
 AT_ONCE = 8
 PATIENCE = 90.0  # seconds after which a client gives up
@@ -28,6 +29,7 @@ class Outcome:
     state: Literal["accepted", "unanswered", "refused", "wrong"]
     said: str = ""
     id: str | None = None
+    canceled: bool = False
 
 
 class Producers:
@@ -42,6 +44,9 @@ class Producers:
     def hand_in(self, mail: Mail) -> None:
         """Start to hand the mail in, as often as it has copies."""
         door = self._post if mail.door == "HTTP" else self._put
+        if mail.later:
+            due = datetime.now(UTC) + timedelta(seconds=mail.later)
+            mail = replace(mail, body=mail.body.replace(DUE, due.isoformat()))
         self._sent += [self._pool.submit(door, mail) for _ in range(mail.copies)]
 
     def outcomes(self) -> list[Outcome]:
@@ -69,12 +74,28 @@ class Producers:
             else:
                 said = f"{reply.status_code} {reply.text[:300]}"
                 if reply.status_code == requests.codes.accepted:
-                    return Outcome(mail=mail, state="accepted", id=reply.json()["id"])
+                    given = reply.json()["id"]
+                    canceled = mail.cancel and self._cancel(given)
+                    return Outcome(mail=mail, state="accepted", id=given, canceled=canceled)
                 if reply.status_code != requests.codes.unavailable:
                     right = not mail.proper and reply.status_code in {400, 422}
                     return Outcome(mail=mail, state="refused" if right else "wrong", said=said)
             time.sleep(PAUSE)
         return Outcome(mail=mail, state="unanswered", said=said)
+
+    def _cancel(self, given: str) -> bool:
+        """Whether mailer has confirmed that the mail is not sent; a 409 says that it comes too late."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                reply = requests.post(f"{self._url}/{given}/cancel", timeout=ANSWER_WITHIN)
+            except requests.RequestException:
+                time.sleep(PAUSE)
+                continue
+            if reply.status_code != requests.codes.unavailable:
+                return reply.ok
+            time.sleep(PAUSE)
+        return False
 
     def _put(self, mail: Mail) -> Outcome:
         deadline = time.monotonic() + PATIENCE

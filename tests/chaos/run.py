@@ -12,7 +12,7 @@ from tests.chaos import episodes
 from tests.chaos.audit import FINAL, Audit, audit
 from tests.chaos.books import Books, number_of, records
 from tests.chaos.episodes import Episode
-from tests.chaos.mails import mails
+from tests.chaos.mails import Feed
 from tests.chaos.producers import Outcome, Producers
 from tests.chaos.stage import Stage
 
@@ -43,33 +43,30 @@ def run(plan: Plan) -> Audit:
     dice = random.Random(plan.seed)
     rounds = max(1, plan.mails // MAILS_A_ROUND)
     played = list(itertools.chain.from_iterable(_round(dice, 1 if rounds == 1 else 3) for _ in range(rounds)))
-    feed = mails(random.Random(dice.random()))
+    feed = Feed(random.Random(dice.random()))
     began = time.monotonic()
     with Stage(plan.folder, policy=plan.policy) as stage:
         producers = Producers(stage.url, stage.storage_for_producers)
-        handed_in = 0
         for number, episode in enumerate(played, 1):
-            share = plan.mails * number // len(played) - handed_in
             say(f"{time.monotonic() - began:6.1f} s  {episode.name}")
             with episode.begin(stage, dice) as struck:
-                for mail in itertools.islice(feed, max(1, share)):
-                    producers.hand_in(mail)
-                    handed_in += 1
+                producers.hand_in(feed.next(episode.kind))
+                while feed.given < plan.mails * number // len(played):
+                    producers.hand_in(feed.next())
                     time.sleep(PACE)
                 deadline = time.monotonic() + STRIKES_WITHIN
                 while not struck():
                     if time.monotonic() > deadline:
                         message = f"“{episode.name}” did not happen within {STRIKES_WITHIN:.0f} s (seed {plan.seed})."
                         raise NeverStruck(message)
-                    producers.hand_in(next(feed))
-                    handed_in += 1
+                    producers.hand_in(feed.next(episode.kind))
                     time.sleep(TRICKLE)
         say(f"{time.monotonic() - began:6.1f} s  calm")
         stage.control.clear_faults()
         stage.revive_host()
         outcomes = producers.outcomes()
         moving = _until_nothing_moves(stage, outcomes)
-        found = audit(outcomes, Books.read(stage.storage, stage.control.mails()), policy=plan.policy)
+        found = audit(outcomes, _books(stage), policy=plan.policy)
         say(f"{time.monotonic() - began:6.1f} s  {stage.kills} kills; {moving}\n")
         return found
 
@@ -100,6 +97,10 @@ def _until_nothing_moves(stage: Stage, outcomes: list[Outcome]) -> str:
                 return f"{len(unsettled)} records do not move any more"
             time.sleep(0.5)
     return f"still moving after {CALM_WITHIN:.0f} s"
+
+
+def _books(stage: Stage) -> Books:
+    return Books.read(stage.storage, sent=stage.control.mails(), drafts=stage.control.drafts())
 
 
 def say(line: str) -> None:

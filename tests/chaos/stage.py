@@ -14,7 +14,10 @@ from mailer.local import programs
 from mailer.local.cloud.control import Control
 from mailer.local.stack import Ports, Stack
 from tests.chaos import app
-from tests.chaos.storage import Gate, Mischief, StorageProxy
+from tests.chaos.mails import HEADER
+from tests.chaos.storage import Gate, Mischief, Service, StorageProxy
+
+SERVICES: tuple[Service, ...] = ("blob", "queue", "table")
 
 # A port of the range that outgoing connections take may be taken while its program is down.
 LISTENING = range(20_000, 32_000)
@@ -25,9 +28,8 @@ class Stage:
     """All programs up inside a `with`, and down after it; raises programs.CannotStart."""
 
     def __init__(self, folder: Path, *, policy: str) -> None:
-        blob, queue, table, smtp, inbox, cloud, host, self._hosts_queue, self._hosts_table, self._producers = (
-            free_ports(10)
-        )
+        blob, queue, table, smtp, inbox, cloud, host, *proxies = free_ports(11)
+        *self._hosts, self._producers = proxies  # blob, queue and table as the host knows them; the producers' queue
         ports = Ports(blob=blob, queue=queue, table=table, smtp=smtp, inbox=inbox, cloud=cloud, host=host)
         stack = Stack(folder, ports=ports, host=False)  # what it starts is started here, but not its mailbox
         self.ports = ports
@@ -35,9 +37,10 @@ class Stage:
         self.url = stack.url
         self._azurite, self._cloud = stack.azurite, stack.cloud
         settings = stack.settings() | {
-            "AzureWebJobsStorage": self._through(self._hosts_queue, self._hosts_table),
+            "AzureWebJobsStorage": self._through(*self._hosts),
             "MAILER_ON_UNCERTAIN": policy,
             "MAILER_MAX_AGE": "10m",
+            "MAILER_HEADERS": HEADER,
         }
         self.host = programs.host(folder, port=host, env={**os.environ, **settings}, root=app.write(folder / "app"))
         self.host.command += ["--message-lease", str(app.MESSAGE_LEASE)]
@@ -49,13 +52,12 @@ class Stage:
 
     @property
     def storage_for_producers(self) -> str:
-        return self._through(self._producers, self.ports.table)
+        return self._through(self.ports.blob, self._producers, self.ports.table)
 
-    def _through(self, queue: int, table: int) -> str:
-        ports = {f":{self.ports.queue}/": f":{queue}/", f":{self.ports.table}/": f":{table}/"}
+    def _through(self, blob: int, queue: int, table: int) -> str:
         text = self.storage
-        for direct, by_proxy in ports.items():
-            text = text.replace(direct, by_proxy)
+        for direct, by_proxy in ((self.ports.blob, blob), (self.ports.queue, queue), (self.ports.table, table)):
+            text = text.replace(f":{direct}/", f":{by_proxy}/")
         return text
 
     def __enter__(self) -> Self:
@@ -65,16 +67,15 @@ class Stage:
                 program.launch()
             for program in (self._azurite, self._cloud):
                 program.wait_until_ready()
-            queue, table, mischief = self.ports.queue, self.ports.table, self.mischief
-            for proxy in (
-                StorageProxy("queue", port=self._hosts_queue, upstream=queue, gate=self._gate, mischief=mischief),
-                StorageProxy("table", port=self._hosts_table, upstream=table, gate=self._gate, mischief=mischief),
-                StorageProxy("queue", port=self._producers, upstream=queue, gate=self._gate),
-            ):
-                up.enter_context(proxy)
+            for service, port in zip(SERVICES, self._hosts, strict=True):
+                upstream = getattr(self.ports, service)
+                way = StorageProxy(service, port=port, upstream=upstream, gate=self._gate, mischief=self.mischief)
+                up.enter_context(way)
+            way = StorageProxy("queue", port=self._producers, upstream=self.ports.queue, gate=self._gate)
+            up.enter_context(way)
             self.control = Control(f"https://localhost:{self.ports.cloud}", self._cloud.log.parent / "ca.pem")
             up.callback(self.control.close)
-            self.control.set(roles=("Mail.Send", "Mail.Read"), token_lifetime=SHORT_LIVED)
+            self.control.set(roles=("Mail.Send", "Mail.ReadWrite"), token_lifetime=SHORT_LIVED)
             with QueueClient.from_connection_string(self.storage, "emails") as emails:
                 emails.create_queue()  # as the README's deployment has it
             up.callback(self.host.stop)

@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self
 
+from tests.chaos.mails import Kind
+
 ANSWER_WITHIN = 30.0  # seconds for Azurite
+Service = Literal["blob", "queue", "table"]
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding"}
 
 
@@ -21,7 +24,7 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding"}
 class Request:
     """What the host asks of its storage."""
 
-    service: Literal["queue", "table"]
+    service: Service
     method: str
     path: str
     body: bytes
@@ -42,6 +45,10 @@ class Request:
     def _sends_to(self, queue: str) -> bool:
         return (self.service, self.method) == ("queue", "POST") and f"/{queue}/messages?" in f"{self.path}?"
 
+    def stores_request(self) -> bool:
+        """A request into a blob: a large one, one that waits for its day, one that is kept for a replay."""
+        return (self.service, self.method) == ("blob", "PUT") and "/requests/" in self.path
+
     def deletes_message(self) -> bool:
         return (self.service, self.method) == ("queue", "DELETE") and "/emails/messages/" in self.path
 
@@ -53,11 +60,15 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """One moment in the life of a mail: just before this request reaches the storage, or just after it did."""
+    """One moment in the life of a mail: just before this request reaches the storage, or just after it did.
+
+    `kind` is that of the mails which come to it, where few do.
+    """
 
     name: str
     when: Literal["before", "after"]
     is_here: Callable[[Request], bool]
+    kind: Kind | None = None
 
 
 STEPS = (
@@ -84,7 +95,18 @@ STEPS = (
         when="after",
         is_here=lambda request: request.queues_mail(later=True),
     ),
-    Step(name="after a mail was buried, before its record", when="after", is_here=Request.buries_mail),
+    Step(
+        name="after a mail was buried, before its record", when="after", is_here=Request.buries_mail, kind="malformed"
+    ),
+    Step(
+        name="after a request was stored, before all else", when="after", is_here=Request.stores_request, kind="large"
+    ),
+    Step(
+        name="after a cancel is recorded, before the answer",
+        when="after",
+        is_here=lambda request: request.records("canceled"),
+        kind="canceled",
+    ),
 )
 
 
@@ -172,7 +194,7 @@ class StorageProxy(ThreadingHTTPServer):
 
     def __init__(
         self,
-        service: Literal["queue", "table"],
+        service: Service,
         *,
         port: int,
         upstream: int,
@@ -219,7 +241,11 @@ class _Relay(BaseHTTPRequestHandler):
         """Azurite keeps no log here either."""
 
     def _relay(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # killed while it wrote
+            self.close_connection = True
+            return
         request = Request(service=self.server.service, method=self.command, path=self.path, body=body)
         mischief = self.server.mischief
         with self.server.gate.passing() as may:
@@ -239,10 +265,10 @@ class _Relay(BaseHTTPRequestHandler):
                 return
         self.send_response_only(reply.status, reply.reason)
         for name, value in reply.getheaders():
-            if name.lower() not in HOP_BY_HOP | {"content-length"}:
+            if name.lower() not in HOP_BY_HOP:
                 self.send_header(name, value)
-        if reply.status != http.client.NO_CONTENT:
-            self.send_header("Content-Length", str(len(content)))
+        if "Content-Length" not in reply.headers and reply.status != http.client.NO_CONTENT:
+            self.send_header("Content-Length", str(len(content)))  # it came in chunks
         self.end_headers()
         self.wfile.write(content)
 

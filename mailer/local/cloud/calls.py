@@ -39,15 +39,18 @@ class Cut(Response):
 Refuse = Callable[[Request, Refusal], Response]
 
 
-def endpoint(cloud: Cloud, call: Call, carry_out: CarryOut, refuse: Refuse) -> Endpoint:
-    """`carry_out` with all that a service has around it; `refuse` puts its errors into the service's words."""
+def endpoint(cloud: Cloud, call: Call, carry_out: CarryOut, refuse: Refuse, *, limited: bool = True) -> Endpoint:
+    """`carry_out` with all that a service has around it; `refuse` puts its errors into the service's words.
+
+    Not `limited`: the call does not count among the mailbox's requests.
+    """
 
     async def answer(request: Request) -> Response:
         cloud.traffic.calls[call] += 1
         user = request.path_params.get("user")
         box = cloud.mailbox(user) if user else None
         mailbox = box.address if box else user
-        flight = cloud.traffic.flight(mailbox) if mailbox else nullcontext(False)
+        flight = cloud.traffic.flight(mailbox) if mailbox and limited else nullcontext(False)
         with flight as too_many:
             try:
                 # Read first: a client that is answered or cut while it still writes would report another error.

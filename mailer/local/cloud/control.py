@@ -11,6 +11,7 @@ from mailer.local.cloud import seed
 from mailer.local.cloud.model import (
     AcceptedMail,
     ClientSecret,
+    Draft,
     Fault,
     FederatedCredential,
     Mailbox,
@@ -112,6 +113,10 @@ class Control:
     def mails(self) -> list[AcceptedMail]:
         """The accepted mails, in order."""
         return TypeAdapter(list[AcceptedMail]).validate_python(self._call("GET", "/mails"))
+
+    def drafts(self) -> list[Draft]:
+        """The drafts that are neither sent nor deleted, oldest first."""
+        return TypeAdapter(list[Draft]).validate_python(self._call("GET", "/drafts"))
 
     def traffic(self) -> Traffic:
         return Traffic.model_validate(self._call("GET", "/requests"))

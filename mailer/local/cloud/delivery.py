@@ -1,18 +1,42 @@
 """Hands accepted mails to the mail catcher by SMTP, in order, behind the caller's back."""
 
+import base64
 import queue
+import re
+import secrets
 import smtplib
 import threading
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
 
-from mailer.local.cloud.model import AcceptedMail, Attachment, Recipient
-from mailer.plain_text import plain_text
+from mailer.local.cloud.mime import as_mime
+from mailer.local.cloud.model import AcceptedMail, Content
 
-WITHIN = 5.0  # seconds for one answer of the mail catcher
+WITHIN = 30.0  # seconds for one answer of the mail catcher, which reads a whole mail first
+PIECE = 57 * 4096  # bytes; base64 writes 57 in a line
+READY = 354  # SMTP for: send the mail
+MARK = 48  # bytes; one line of base64
 IDLE = 0.5  # seconds without a mail after which the connection is closed, so that MailDev can stop at once
+
+
+class Connection(smtplib.SMTP):
+    """Sends a mail in which marks stand for the files, and the files piece by piece, so that none is held twice."""
+
+    files: dict[bytes, Content]
+
+    def data(self, msg: bytes) -> tuple[int, bytes]:  # type: ignore[override] # all that send_message gives it
+        """The mail itself, which smtplib hands over as bytes with CRLF."""
+        code, answer = self.docmd("DATA")
+        if code != READY:
+            raise smtplib.SMTPDataError(code, answer)
+        text = re.sub(rb"(?m)^\.", b"..", msg)
+        begin = 0
+        for position, mark in sorted((text.index(mark), mark) for mark in self.files):
+            self.send(text[begin:position])
+            content = memoryview(self.files[mark])
+            for start in range(0, len(content), PIECE):
+                self.send(base64.encodebytes(content[start : start + PIECE]).replace(b"\n", b"\r\n"))
+            begin = position + len(mark) + len(b"\r\n")
+        self.send(text[begin:] + b".\r\n")
+        return self.getreply()
 
 
 class Courier:
@@ -23,86 +47,47 @@ class Courier:
 
     def __init__(self, smtp_port: int) -> None:
         self._port = smtp_port
-        self._mails: queue.SimpleQueue[tuple[AcceptedMail, list[bytes]]] = queue.SimpleQueue()
-        self._smtp: smtplib.SMTP | None = None
+        self._mails: queue.SimpleQueue[tuple[AcceptedMail, list[Content]]] = queue.SimpleQueue()
+        self._smtp: Connection | None = None
         threading.Thread(target=self._deliver_all, name="courier", daemon=True).start()
 
-    def hand_over(self, mail: AcceptedMail, contents: list[bytes]) -> None:
+    def hand_over(self, mail: AcceptedMail, contents: list[Content]) -> None:
         """Take a mail for delivery; `contents` are the bytes of its attachments."""
         self._mails.put((mail, contents))
 
     def _deliver_all(self) -> None:
         while True:
-            try:
-                mail, contents = self._mails.get(timeout=IDLE if self._smtp else None)
-            except queue.Empty:
-                self._hang_up()
-                continue
-            try:
-                self._deliver(mail, contents)
-            except Exception as error:  # noqa: BLE001 - whatever one mail does, the next ones must go out
-                print(
-                    f"{mail.internet_message_id} was accepted, but MailDev on port {self._port} did not get it: "
-                    f"{type(error).__name__}: {error}. Is it running? The mail is not tried again.",
-                    flush=True,
-                )
-                self._hang_up()
+            self._deliver_next()
 
-    def _deliver(self, mail: AcceptedMail, contents: list[bytes]) -> None:
+    def _deliver_next(self) -> None:
+        try:
+            mail, contents = self._mails.get(timeout=IDLE if self._smtp else None)
+        except queue.Empty:
+            self._hang_up()
+            return
+        try:
+            self._deliver(mail, contents)
+        except Exception as error:  # noqa: BLE001 - whatever one mail does, the next ones must go out
+            print(
+                f"{mail.internet_message_id} was accepted, but MailDev on port {self._port} did not get it: "
+                f"{type(error).__name__}: {error}. Is it running? The mail is not tried again.",
+                flush=True,
+            )
+            self._hang_up()
+
+    def _deliver(self, mail: AcceptedMail, contents: list[Content]) -> None:
         envelope = [one.address for one in (*mail.to, *mail.cc, *mail.bcc)]
         if self._smtp is None:
             # A name of our own: looking ours up can take seconds.
-            self._smtp = smtplib.SMTP("127.0.0.1", self._port, local_hostname="localhost", timeout=WITHIN)
-        self._smtp.send_message(as_mime(mail, contents), mail.sender.address, envelope)
+            self._smtp = Connection("127.0.0.1", self._port, local_hostname="localhost", timeout=WITHIN)
+        marks = [secrets.token_bytes(MARK) for _ in contents]
+        self._smtp.files = {base64.encodebytes(mark).strip(): file for mark, file in zip(marks, contents, strict=True)}
+        try:
+            self._smtp.send_message(as_mime(mail, marks), mail.sender.address, envelope)
+        finally:
+            self._smtp.files = {}
 
     def _hang_up(self) -> None:
         if self._smtp is not None:
             self._smtp.close()
         self._smtp = None
-
-
-def as_mime(mail: AcceptedMail, contents: list[bytes]) -> EmailMessage:
-    """The mail as it goes over the wire, without its bcc recipients; HTML gets a text part, as from Exchange."""
-    message = EmailMessage(policy=SMTP)
-    message["From"] = addresses((mail.sender,))
-    for name, recipients in (("To", mail.to), ("Cc", mail.cc), ("Reply-To", mail.reply_to)):
-        if recipients:
-            message[name] = addresses(recipients)
-    message["Subject"] = mail.subject
-    message["Date"] = format_datetime(mail.accepted_at)
-    message["Message-ID"] = mail.internet_message_id
-    if mail.importance != "normal":
-        message["Importance"] = mail.importance
-        message["X-Priority"] = {"high": "1", "low": "5"}[mail.importance]
-    for name, value in mail.headers.items():
-        message[name] = value
-    files = list(zip(mail.attachments, contents, strict=True))
-    inline = [file for file in files if mail.content_type == "html" and file[0].is_inline and file[0].content_id]
-    if mail.content_type == "text":
-        message.set_content(mail.body)
-    else:
-        message.set_content(plain_text(mail.body))
-        message.add_alternative(mail.body, subtype="html")
-        html = list(message.iter_parts())[-1]
-        for attachment, content in inline:
-            main, sub = media_type(attachment)
-            html.add_related(
-                content, main, sub, cid=f"<{attachment.content_id}>", filename=attachment.name, disposition="inline"
-            )
-    for attachment, content in files:
-        if (attachment, content) not in inline:
-            main, sub = media_type(attachment)
-            message.add_attachment(content, main, sub, filename=attachment.name)
-    return message
-
-
-def addresses(recipients: tuple[Recipient, ...]) -> tuple[Address, ...]:
-    """The recipients as the email package writes them into a header."""
-    return tuple(Address(display_name=one.name, addr_spec=one.address) for one in recipients)
-
-
-def media_type(attachment: Attachment) -> tuple[str, str]:
-    """The attachment's main type and subtype."""
-    main, _, sub = attachment.content_type.partition(";")[0].strip().partition("/")
-    # Parts that hold other parts cannot be made from bytes.
-    return (main, sub) if sub and main not in ("multipart", "message") else ("application", "octet-stream")

@@ -41,6 +41,13 @@ def check_parameters(action: str, body: Any) -> dict[str, Any]:  # noqa: ANN401 
     return parameters
 
 
+def check_entity(type_name: str, body: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever the caller sent
+    """The body of a request that creates an entity, if it is one of this type. Raises TypeMismatch."""
+    check(body, f"{type_name}!", type_name)
+    entity: dict[str, Any] = body
+    return entity
+
+
 def check(value: Any, type_name: str, path: str) -> None:  # noqa: ANN401
     """Raise TypeMismatch unless the value is of this type: `X`, `X!` (never null) or `[X]` (a list)."""
     if type_name.startswith("["):

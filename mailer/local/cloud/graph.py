@@ -1,12 +1,13 @@
-"""Microsoft Graph: sendMail and looking into Sent Items.
+"""Microsoft Graph: what all its mail calls have in common, from the token to the error envelope.
 
-https://learn.microsoft.com/graph/api/user-sendmail
 https://learn.microsoft.com/graph/errors
 """
 
 import json
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -14,39 +15,24 @@ from starlette.responses import JSONResponse, Response
 
 from mailer.local.cloud import seed
 from mailer.local.cloud.calls import Refusal
-from mailer.local.cloud.edm import TypeMismatch, check_parameters
-from mailer.local.cloud.message import take_message
-from mailer.local.cloud.model import Mailbox
+from mailer.local.cloud.edm import TypeMismatch, check_entity, check_parameters
+from mailer.local.cloud.model import MEGABYTE, Mailbox
 from mailer.local.cloud.state import Cloud
 from mailer.local.cloud.tokens import InvalidToken
 
-LARGEST_REQUEST = 4 * 1024 * 1024  # bytes
+LARGEST_REQUEST = 4 * MEGABYTE
 CHALLENGE = (
     'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", '
     'client_id="00000003-0000-0000-c000-000000000000"'
 )
 
 
-async def send_mail(cloud: Cloud, request: Request) -> Response:
-    """Accept a mail: 202 with an empty body. Delivery comes later, and its failure is told to nobody."""
-    body = await request.body()
+async def enter(cloud: Cloud, request: Request, *, need: set[str]) -> Mailbox:
+    """The mailbox that the path names, if the caller may use it with one of the roles it needs."""
     roles = authorize(cloud, request)
-    if len(body) > LARGEST_REQUEST:
+    if len(await request.body()) > LARGEST_REQUEST:
         raise Refusal(413, "BadRequest", "The maximum request length supported is 4MB.")
-    mailbox = open_mailbox(cloud, request, roles, need={"Mail.Send"})
-    parameters = read_json(request, body)
-    message = parameters.get("Message")
-    if message is None:
-        raise Refusal(400, "BadRequest", "The parameter 'Message' is required.")
-    mail, contents = take_message(
-        message,
-        mailbox,
-        save_to_sent_items=parameters.get("SaveToSentItems") is not False,
-        client_request_id=request.headers.get("client-request-id"),
-    )
-    cloud.mails.append(mail)
-    cloud.courier.hand_over(mail, contents)
-    return Response(status_code=202, headers=correlation(request))
+    return open_mailbox(cloud, request, roles, need=need)
 
 
 def authorize(cloud: Cloud, request: Request) -> frozenset[str]:
@@ -77,8 +63,21 @@ def open_mailbox(cloud: Cloud, request: Request, roles: frozenset[str], *, need:
     return mailbox
 
 
-def read_json(request: Request, body: bytes) -> dict[str, Any]:
-    """The parameters of sendMail, of the types that Graph declares."""
+async def read_parameters(request: Request, action: str, *, required: str) -> dict[str, Any]:
+    """The parameters of an action, of the types that Graph declares."""
+    parameters = await read_json(request, partial(check_parameters, action))
+    if required not in parameters:
+        raise Refusal(400, "BadRequest", f"The parameter '{required}' is required.")
+    return parameters
+
+
+async def read_entity(request: Request, type_name: str) -> dict[str, Any]:
+    """The entity of a type that Graph declares, which the request is to create."""
+    return await read_json(request, partial(check_entity, type_name))
+
+
+async def read_json(request: Request, check: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    """The body of a request, which must be JSON that passes the check."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "text/plain":
         raise Refusal(501, "NotImplemented", "The local cloud does not know mails in MIME format; send JSON.")
@@ -88,7 +87,7 @@ def read_json(request: Request, body: bytes) -> dict[str, Any]:
     if media_type != "application/json":
         raise Refusal(415, "UnsupportedMediaType", f"The content type {media_type} is not supported.")
     try:
-        return check_parameters("sendMail", json.loads(body))
+        return check(json.loads(await request.body()))
     except TypeMismatch as mismatch:
         raise Refusal(400, mismatch.code, str(mismatch)) from None
     except ValueError:

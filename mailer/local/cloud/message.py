@@ -1,56 +1,47 @@
-"""What Exchange makes of a message that Graph could read: a mail that it accepts, or a refusal."""
+"""What Exchange makes of a message that Graph could read: a draft, or a mail to be submitted, or a refusal."""
 
-import base64
-import hashlib
 import re
 import uuid
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
+from mailer.local.cloud.attachments import one_line, take_file
 from mailer.local.cloud.calls import Refusal
-from mailer.local.cloud.model import AcceptedMail, Attachment, Mailbox, Recipient
+from mailer.local.cloud.model import Content, Mailbox, Message, Recipient
 
 ATOM = r"[^\s@<>(),;:\"\\\[\].]+"
 ADDRESS = re.compile(rf"{ATOM}(\.{ATOM})*@{ATOM}(\.{ATOM})+")
 HEADER_NAME = re.compile(r"[!-9;-~]+")
-MOST_RECIPIENTS = 500
 MOST_HEADERS = 5
 
 
-def take_message(
-    message: dict[str, Any], mailbox: Mailbox, *, save_to_sent_items: bool, client_request_id: str | None
-) -> tuple[AcceptedMail, list[bytes]]:
-    """The accepted mail and the contents of its attachments; raises Refusal."""
+def take_message(message: dict[str, Any], mailbox: Mailbox) -> tuple[Message, list[Content]]:
+    """The message and the contents of its attachments; raises Refusal."""
     sender = sender_of(message, mailbox)
     to, cc, bcc = (recipients(message, f"{kind}Recipients") for kind in ("to", "cc", "bcc"))
     reply_to = recipients(message, "replyTo")
-    check_number(to + cc + bcc)
     headers = headers_of(message)
-    files = list(files_of(message))
+    files = [take_file(entry) for entry in message.get("attachments", ())]
     body: dict[str, Any] = message.get("body") or {}
-    content_type = (body.get("contentType") or "text").lower()
-    importance = (message.get("importance") or "normal").lower()
-    mail = AcceptedMail(
+    taken = Message(
         mailbox=mailbox.address,
         sender=sender,
         internet_message_id=one_line(message.get("internetMessageId") or "")
         or f"<{uuid.uuid4().hex.upper()}@local.prod.outlook.com>",
-        client_request_id=client_request_id,
         subject=one_line(message.get("subject") or ""),
         to=to,
         cc=cc,
         bcc=bcc,
         reply_to=reply_to,
         headers=headers,
-        content_type=content_type,
+        content_type=(body.get("contentType") or "text").lower(),
         body=body.get("content") or "",
-        importance=importance,
+        importance=(message.get("importance") or "normal").lower(),
+        categories=tuple(message.get("categories", ())),
+        is_delivery_receipt_requested=message.get("isDeliveryReceiptRequested") or False,
+        is_read_receipt_requested=message.get("isReadReceiptRequested") or False,
         attachments=tuple(attachment for attachment, _ in files),
-        save_to_sent_items=save_to_sent_items,
-        accepted_at=datetime.now(UTC),
     )
-    return mail, [content for _, content in files]
+    return taken, [content for _, content in files]
 
 
 def sender_of(message: dict[str, Any], mailbox: Mailbox) -> Recipient:
@@ -93,17 +84,6 @@ def recipient(entry: dict[str, Any]) -> Recipient:
     return Recipient(address=address, name=one_line(email.get("name") or ""))
 
 
-def check_number(everyone: tuple[Recipient, ...]) -> None:
-    """Refuse a mail to nobody, and one to more than a mailbox may write to at once."""
-    if not everyone:
-        text = "At least one recipient is not valid., A message can't be sent because it contains no recipients."
-        raise Refusal(400, "ErrorInvalidRecipients", text)
-    if len(everyone) > MOST_RECIPIENTS:
-        # No source names the code for certain; this is the one that a relay assumes.
-        text = f"The message has {len(everyone)} recipients; the mailbox allows {MOST_RECIPIENTS}."
-        raise Refusal(400, "ErrorRecipientLimitExceeded", text)
-
-
 def headers_of(message: dict[str, Any]) -> dict[str, str]:
     """The custom headers. Present but empty is refused, as by the service (microsoftgraph/msgraph-sdk-dotnet#2208)."""
     if "internetMessageHeaders" not in message:
@@ -120,30 +100,3 @@ def headers_of(message: dict[str, Any]) -> dict[str, str]:
             text = f"The internet message header name '{name}' should start with 'x-' or 'X-'."
             raise Refusal(400, "InvalidInternetMessageHeader", text)
     return {entry["name"]: one_line(entry.get("value") or "") for entry in entries}
-
-
-def files_of(message: dict[str, Any]) -> Iterator[tuple[Attachment, bytes]]:
-    """The file attachments with their contents."""
-    for number, entry in enumerate(message.get("attachments", ())):
-        if not entry["@odata.type"].endswith("fileAttachment"):
-            text = f"The local cloud knows file attachments only, not {entry['@odata.type']}."
-            raise Refusal(501, "NotImplemented", text)
-        for name in ("name", "contentBytes"):
-            if not entry.get(name):
-                text = f"Required property is missing., Attachment {number} has no {name}."
-                raise Refusal(400, "ErrorRequiredPropertyMissing", text)
-        content = base64.b64decode(entry["contentBytes"])
-        attachment = Attachment(
-            name=one_line(entry["name"]),
-            content_type=one_line(entry.get("contentType") or "application/octet-stream"),
-            size=len(content),
-            sha256=hashlib.sha256(content).hexdigest(),
-            is_inline=entry.get("isInline", False),
-            content_id=entry.get("contentId") and one_line(entry["contentId"]),
-        )
-        yield attachment, content
-
-
-def one_line(text: str) -> str:
-    """Line breaks cannot stand in a header; Exchange turns them into blanks."""
-    return " ".join(text.splitlines())

@@ -6,8 +6,27 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from mailer.local.cloud import seed
 
-Call = Literal["identity", "discovery", "keys", "token", "secret", "sendMail", "sentitems"]
+Call = Literal[
+    "identity",
+    "discovery",
+    "keys",
+    "token",
+    "secret",
+    "sendMail",
+    "sentitems",
+    "drafts",
+    "createDraft",
+    "addAttachment",
+    "createUploadSession",
+    "uploadRange",
+    "sessionStatus",
+    "cancelUpload",
+    "send",
+    "deleteDraft",
+]
 
+Content = bytes | bytearray
+MEGABYTE = 1024 * 1024
 
 Lower = Annotated[str, StringConstraints(to_lower=True)]
 
@@ -79,6 +98,7 @@ class Mailbox(Value):
     send_as: tuple[Lower, ...] = Field(default=(), description="other mailboxes that this one may send as")
     rest_enabled: bool = True
     in_scope: bool = True
+    largest_mail: int = Field(default=150 * MEGABYTE, ge=0, description="bytes of body and files, the files in base64")
 
 
 class Settings(Value):
@@ -88,6 +108,9 @@ class Settings(Value):
     exchange_roles: tuple[str, ...] = Field(default=(), description="granted in Exchange (RBAC): not in the token")
     vault_granted: bool = Field(default=True, description="the managed identity may read secrets")
     sent_items_lag: float = Field(default=0, ge=0)
+    upload_lifetime: float = Field(default=3600, ge=0)
+    upload_pascal_case: bool = Field(default=False, description="NextExpectedRanges in place of nextExpectedRanges")
+    upload_open_ranges: bool = Field(default=False, description='"2097152-" in place of "2097152"')
     token_lifetime: int = Field(default=3599, ge=1)
     identity_lifetime: int = Field(default=86400, ge=1)
 
@@ -106,13 +129,12 @@ class Attachment(Value):
     content_id: str | None
 
 
-class AcceptedMail(Value):
-    """A mail that sendMail answered, or would have answered, with 202."""
+class Message(Value):
+    """What a draft and a sent mail have in common."""
 
     mailbox: str
     sender: Recipient
     internet_message_id: str
-    client_request_id: str | None
     subject: str
     to: tuple[Recipient, ...]
     cc: tuple[Recipient, ...]
@@ -122,14 +144,34 @@ class AcceptedMail(Value):
     content_type: str = Field(description="text or html")
     body: str
     importance: str
+    categories: tuple[str, ...]
+    is_delivery_receipt_requested: bool
+    is_read_receipt_requested: bool
     attachments: tuple[Attachment, ...]
+
+
+class Draft(Message):
+    """A message that waits in Drafts for more attachments, or to be sent."""
+
+    id: str
+    created_at: AwareDatetime
+
+
+class AcceptedMail(Message):
+    """A mail that sendMail or send answered, or would have answered, with 202."""
+
+    client_request_id: str | None
     save_to_sent_items: bool
     accepted_at: AwareDatetime
 
 
 class Traffic(Value):
-    """Since the start or the last reset: requests per call; the most in flight and the number throttled per mailbox."""
+    """Since the start or the last reset: requests per call; the most in flight and the number throttled per mailbox.
+
+    `violations` tells what no client may do even if it gets away with it: an Authorization header on an upload URL.
+    """
 
     calls: dict[str, int]
     most_in_flight: dict[str, int]
     throttled: dict[str, int]
+    violations: tuple[str, ...]

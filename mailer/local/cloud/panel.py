@@ -18,6 +18,7 @@ from mailer.local.cloud import seed
 from mailer.local.cloud.model import (
     AcceptedMail,
     ClientSecret,
+    Draft,
     Fault,
     FederatedCredential,
     Mailbox,
@@ -90,6 +91,7 @@ class Panel:
             route("/mailboxes", "PUT", self.put_mailbox),
             route("/mailboxes/{address}", "DELETE", self.remove_mailbox),
             route("/mails", "GET", self.list_mails),
+            route("/drafts", "GET", self.list_drafts),
             route("/requests", "GET", self.report_requests),
         ]
 
@@ -180,6 +182,9 @@ class Panel:
 
     async def list_mails(self, _request: Request) -> list[AcceptedMail]:
         return self.cloud.mails
+
+    async def list_drafts(self, _request: Request) -> list[Draft]:
+        return [draft.message for draft in self.cloud.drafts.values()]
 
     async def report_requests(self, _request: Request) -> Traffic:
         return self.cloud.traffic.report()

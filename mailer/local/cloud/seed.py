@@ -15,7 +15,7 @@ IDENTITY_HEADER = "local"
 
 SECRET_NAME = "mailer-client-secret"  # noqa: S105 - a name, not a secret
 MAILBOXES = ("shop@contoso.com", "alerts@contoso.com")
-ROLES = ("Mail.Send",)
+ROLES = ("Mail.Send", "Mail.ReadWrite")
 
 GRAPH = "https://graph.microsoft.com"
 VAULT = "https://vault.azure.net"

@@ -2,7 +2,9 @@
 
 import secrets
 import uuid
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -12,7 +14,10 @@ from mailer.local.cloud.delivery import Courier
 from mailer.local.cloud.faults import Faults
 from mailer.local.cloud.model import (
     AcceptedMail,
+    Attachment,
     ClientSecret,
+    Content,
+    Draft,
     FederatedCredential,
     Mailbox,
     SecretVersion,
@@ -22,6 +27,29 @@ from mailer.local.cloud.tokens import Signer
 from mailer.local.cloud.traffic import TrafficCounter
 
 YEAR = timedelta(days=365)
+
+
+@dataclass(kw_only=True)
+class UploadSession:
+    """A file on its way to a draft; `item` is Graph's AttachmentItem."""
+
+    item: dict[str, Any]
+    token: str
+    expires: datetime
+    content: bytearray = field(default_factory=bytearray)
+
+
+@dataclass(kw_only=True)
+class StoredDraft:
+    """A draft with the contents of its attachments, in their order, and the files that are still to come."""
+
+    message: Draft
+    contents: list[Content]
+    uploads: dict[str, UploadSession] = field(default_factory=dict)
+
+    def attach(self, attachment: Attachment, content: Content) -> None:
+        self.message = self.message.model_copy(update={"attachments": (*self.message.attachments, attachment)})
+        self.contents.append(content)
 
 
 class Cloud:
@@ -41,6 +69,7 @@ class Cloud:
         self.traffic = TrafficCounter()
         self.settings = Settings()
         self.mails: list[AcceptedMail] = []
+        self.drafts: dict[str, StoredDraft] = {}
         self.client_secrets = [self._first_secret]
         self.certificates: dict[str, x509.Certificate] = {}
         self.federated_credentials: tuple[FederatedCredential, ...] = (FederatedCredential(),)

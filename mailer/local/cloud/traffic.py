@@ -14,6 +14,7 @@ class TrafficCounter:
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
+        self.violations: list[str] = []
         self._now: Counter[str] = Counter()
         self._most: Counter[str] = Counter()
         self._throttled: Counter[str] = Counter()
@@ -34,4 +35,9 @@ class TrafficCounter:
             self._now[mailbox] -= 1
 
     def report(self) -> Traffic:
-        return Traffic(calls=self.calls, most_in_flight=self._most, throttled=+self._throttled)
+        return Traffic(
+            calls=self.calls,
+            most_in_flight=self._most,
+            throttled=+self._throttled,
+            violations=tuple(self.violations),
+        )
