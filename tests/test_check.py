@@ -171,6 +171,12 @@ def test_one_fault_of_a_layout_is_told_once_however_many_templates_use_it(told):
     assert fault.startswith("_shared/layout.html:2: cid:sing.png")
 
 
+def test_a_folder_with_a_sample_alone_lacks_the_rest(told):
+    places = [fault.split(":")[0] for fault in told({"t/sample.json": "{}", "t/template.json": "{}"}, base={})]
+
+    assert places == ["t/body.html", "t/subject.txt"]
+
+
 @pytest.mark.parametrize("base", [{}, {"readme.txt": "x"}, {"_shared/layout.html": "x"}])
 def test_a_folder_without_templates_is_a_fault(told, base):
     (fault,) = told({}, base=base)
