@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from mailer.check import check
+from mailer.filenames import part_for, parts
 from mailer.local.programs import ROOT
 from mailer.render import PACKAGED
 
@@ -182,6 +183,15 @@ def test_a_folder_without_templates_is_a_fault(told, base):
     (fault,) = told({}, base=base)
 
     assert "there is no template here" in fault
+
+
+@pytest.mark.parametrize(
+    ("tag", "file"), [("fr-ca", "body.fr-CA.txt"), ("fr-be", "body.fr.html"), ("de", "body.html"), ("", "body.html")]
+)
+def test_a_language_without_a_file_of_its_own_takes_a_wider_one(tag, file):
+    known = parts(["body.html", "body.txt", "body.fr.html", "body.fr-CA.txt", "subject.de.txt"])
+
+    assert part_for(tag, "body", known).file == file
 
 
 # The command

@@ -185,6 +185,7 @@ def test_what_is_no_variable_is_not_asked_for(text):
         ("{% if a.b is defined %}{{ a.b }}{{ a.c }}{% endif %}", "a:object? a.b:text? a.c:text"),
         ("{{ a.x }}{% if a.b is defined %}{{ a.b }}{% endif %}", "a.x:text a.b:text?"),
         ("{% for x in a %}{% if x.n is defined %}{{ x.n }}{% endif %}{{ x.m }}{% endfor %}", "a[].n:text? a[].m:text"),
+        ("{% for x in a %}{% if x.n is defined %}{{ x.n }}{% endif %}{% endfor %}", "a[].n:text?"),
         ("{% for x in a | default([]) %}{{ x.n }}{% endfor %}", "a:list? a[].n:text"),
         ("{{ a.get('b') }}", "a:object? a.b:text?"),
     ],
