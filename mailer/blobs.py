@@ -14,8 +14,8 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob import ContainerClient
 
+from mailer.attachment import Attachment, File
 from mailer.errors import InvalidRequest, Problem, TryLater
-from mailer.mail import Attachment, File
 
 T = TypeVar("T")
 

@@ -4,8 +4,9 @@ import base64
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from mailer.attachment import Attachment, File
 from mailer.errors import InvalidRequest, Problem
-from mailer.mail import ONE_CALL, Attachment, Content, File, MailRequest, RenderedMail, TemplateUse
+from mailer.mail import ONE_CALL, Content, MailRequest, RenderedMail, TemplateUse
 
 LARGEST_IMAGE = 3 * 1024 * 1024  # bytes; above, Graph takes a file by an upload session, which does not keep it inline
 

@@ -6,7 +6,6 @@ to wait goes back as a new message with a delay: a function never sleeps.
 
 import hashlib
 import logging
-import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from mailer.accept import Put, check_limits
+from mailer.claim import NotOurs, Stray, claim, suppress
 from mailer.doubt import Doubts
 from mailer.errors import (
     GiveUp,
@@ -28,15 +28,16 @@ from mailer.errors import (
 )
 from mailer.gate import Passed
 from mailer.lifecycle import Conflict, KeyOwner, Ledger, MailRecord, OnUncertain, Status
-from mailer.mail import Envelope, MailRequest, RenderedMail
+from mailer.mail import Content, Envelope, MailRequest, RenderedMail
 from mailer.mail_id import mail_id
-from mailer.message import ENVELOPE, read_message, write_request
+from mailer.message import read_message, write_request
 from mailer.parse import Rules, read_object, read_request
 from mailer.settle import Alarms, Mail, Requests, Settlement, backoff
 
 log = logging.getLogger("mailer.deliver")
 
 MENDING_WAIT = timedelta(minutes=15)  # how often to look whether somebody has mended the configuration
+UNSAID = Content(subject="", body="", content_type="text")
 AFTER_LEASE = timedelta(seconds=5)
 
 
@@ -47,24 +48,6 @@ class QueuedMessage:
     body: bytes
     id: str
     inserted_at: datetime | None
-
-
-class Stray(Exception):
-    """A message that names a mail which is not there, or another one than it holds."""
-
-    def __init__(self, mail: str) -> None:
-        super().__init__(
-            f"The message names the mail {mail}, and the records have none like it: its acceptance was taken back, "
-            f"its record is past its retention, or a producer made `{ENVELOPE}` up."
-        )
-
-
-class NotOurs(Exception):
-    """Another delivery has this mail, or had it, or its time has not come."""
-
-    def __init__(self, record: MailRecord) -> None:
-        self.record = record
-        super().__init__(record.id)
 
 
 class Compose(Protocol):
@@ -149,7 +132,10 @@ class Delivery:
                 envelope = Envelope(id=record.id)
             elif not record.version:
                 record = _anew(request, record)
-            rendered = self.compose(request, mail=record.id)
+            if envelope.check:  # it was composed when it was sent, and what it was made of may be gone
+                rendered = RenderedMail(id=record.id, request=request, content=UNSAID)
+            else:
+                rendered = self.compose(request, mail=record.id)
         except (InvalidRequest, KeyReused) as refused:
             return self._settlement.fail(record, members, message.body, refused.code, str(refused))
         except NotOurs as over:
@@ -204,7 +190,7 @@ class Delivery:
             passed = self.screen(mail.rendered)
             with self.throttle.place(mail.mailbox):
                 token = self.authorize()
-                record = self._claim(mail, passed)
+                record = claim(mail, passed, ledger=self.ledger, now=self.clock())
                 if passed.mail.large:
                     self.send_large(passed.mail, token, leaving=leaving)
                 else:
@@ -237,36 +223,13 @@ class Delivery:
 
     def _suppress(self, mail: Mail, held: Suppressed) -> Status:
         """The gate lets the mail reach nobody, and nothing is left to keep. Raises Stray."""
-        now, message = self.clock(), str(held)
         try:
-            self._move(mail, lambda record: record.settled(Status.SUPPRESSED, now=now, code=held.code, message=message))
+            record = suppress(mail, held, ledger=self.ledger, now=self.clock())
         except NotOurs as other:
             return self._stand_back(mail.at(other.record))
         log.info("mail_suppressed id=%s code=%s", mail.id, held.code)
         self._settlement.forget(mail)
-        return Status.SUPPRESSED
-
-    def _claim(self, mail: Mail, passed: Passed) -> MailRecord:
-        """Let this worker go on with the mail, and no other. Raises Stray, NotOurs, TryLater."""
-        now, claim, drafting = self.clock(), uuid.uuid4().hex, passed.mail.large
-        return self._move(
-            mail, lambda record: record.claimed(claim=claim, now=now, drafting=drafting, gate=passed.note)
-        )
-
-    def _move(self, mail: Mail, move: Callable[[MailRecord], MailRecord]) -> MailRecord:
-        """The one conditional write that takes a waiting mail further. Raises Stray, NotOurs, TryLater."""
-        try:
-            return self.ledger.write(move(mail.record))
-        except Conflict:
-            kept = self.ledger.read(mail.id)
-        if kept is None or kept.digest != mail.request.digest():
-            raise Stray(mail.id)
-        if not kept.status.waiting or (kept.due_at and kept.due_at > self.clock()):
-            raise NotOurs(kept)
-        try:
-            return self.ledger.write(move(kept))
-        except Conflict:
-            raise NotOurs(kept) from None
+        return record.status
 
     def _stand_back(self, mail: Mail) -> Status:
         """What is left to do for a mail that is not ours now: nothing, look again later, or admit the doubt."""

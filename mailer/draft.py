@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from mailer import graph
+from mailer.attachment import File
 from mailer.errors import Misconfigured, Refusal, TryLater, Uncertain
-from mailer.mail import File, RenderedMail
+from mailer.mail import RenderedMail
 
 SMALL_FILE = 2_900_000  # bytes; in base64 they fit into the 4 MB of a request
 RANGE = 3_276_800  # bytes of one piece; Graph takes less than 4 MB

@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import quote
 
 from mailer.address import Address
+from mailer.attachment import File
 from mailer.errors import CannotLook, GiveUp, Misconfigured, Refusal, Throttled, TryLater, Uncertain
-from mailer.mail import File, RenderedMail
+from mailer.mail import RenderedMail
 
 API = "/v1.0"
 USER_AGENT = "mailer/1"  # fixed, because an organisation may allow REST clients by their User-Agent

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import jinja2
 from markupsafe import Markup
 
-from mailer.mail import File
+from mailer.attachment import File
 from mailer.page import current_page
 from mailer.variables import note_fault
 

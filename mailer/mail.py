@@ -1,26 +1,22 @@
 """The values that travel: what a caller asks for, what goes to Graph, what a caller gets back."""
 
-import binascii
 import hashlib
 import json
-import mimetypes
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from mailer.address import Address, AnAddress, Line, Value
+from mailer.attachment import Attachments, File
 from mailer.mail_id import is_mail_id
 
 MAX_RECIPIENTS = 500  # Exchange Online's default for to, cc and bcc together
 ADVANCE = timedelta(days=366)  # how far ahead a mail may be scheduled
 MAX_HEADERS = 5  # Graph: InvalidInternetMessageHeaderCollection above
-MAX_ATTACHMENTS = 250  # Exchange Online's limit
 ONE_CALL = 4_000_000  # bytes; https://learn.microsoft.com/graph/api/user-sendmail takes no more
-OWN_FOLDERS = ("requests/", "good-templates/")  # of mailer's container: what lies there belongs to no caller
 
 
 def _instant(value: object) -> datetime:
@@ -59,48 +55,6 @@ def _distinct(headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
-def _base64(text: str) -> str:
-    text = "".join(text.split())  # MIME breaks it into lines
-    try:
-        binascii.a2b_base64(text, strict_mode=True)
-    except ValueError:
-        message = "must be the file's bytes in base64, without `data:` or anything else before them"
-        raise ValueError(message) from None
-    return text
-
-
-def _filename(name: str) -> str:
-    if re.search(r"[/\\]", name) or not name.strip(" ."):
-        message = "must be the name of a file, without a path"
-        raise ValueError(message)
-    return name
-
-
-def _blob_path(path: str) -> str:
-    segments = path.split("/")
-    if re.search(r"[\\?#%]|:/", path) or not all(segment.strip(".") for segment in segments) or len(path) > 1024:  # noqa: PLR2004 - a blob's name has no more
-        message = "must be the path of a blob in mailer's container, such as invoices/7.pdf; no other place is read"
-        raise ValueError(message)
-    if path.startswith(OWN_FOLDERS):
-        message = f"must not begin with {' or '.join(OWN_FOLDERS)}: mailer keeps its own there"
-        raise ValueError(message)
-    return path
-
-
-def _content_type(text: str) -> str:
-    if not re.fullmatch(r"[0-9a-z!#$&^_.+-]+/[0-9a-z!#$&^_.+-]+(;.*)?", text, re.IGNORECASE):
-        message = "must be a media type such as application/pdf"
-        raise ValueError(message)
-    return text
-
-
-def _content_id(text: str) -> str:
-    if not re.fullmatch(r"[0-9A-Za-z._@+-]{1,128}", text):
-        message = "must be up to 128 letters, digits and any of . _ @ + - (the HTML then shows `cid:` and this)"
-        raise ValueError(message)
-    return text
-
-
 def _language_tag(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z]{2,3}(-[0-9A-Za-z]{2,8})*", text):
         message = "must be a language tag such as fr or fr-CA"
@@ -126,43 +80,10 @@ class TemplateUse(Value):
     locale: Annotated[str, AfterValidator(_language_tag)] | None = None
 
 
-class Attachment(Value):
-    """A file to send: its bytes in base64, or the path of a blob in mailer's container."""
-
-    filename: Annotated[Line, Field(min_length=1, max_length=255), AfterValidator(_filename)]
-    content: Annotated[str, Field(min_length=1), AfterValidator(_base64)] | None = None
-    blob: Annotated[Line, Field(min_length=1), AfterValidator(_blob_path)] | None = None
-    content_type: Annotated[Line, AfterValidator(_content_type)] | None = None
-    content_id: Annotated[str, AfterValidator(_content_id)] | None = None
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.content is None) == (self.blob is None):
-            message = "needs `content` or `blob`, one of them"
-            raise ValueError(message)
-        return self
-
-    @property
-    def media_type(self) -> str:
-        """As given, else as the file's name says."""
-        return self.content_type or mimetypes.guess_type(self.filename)[0] or "application/octet-stream"
-
-
 class Schedule(Value):
     """Another instant for a scheduled mail."""
 
     scheduled_at: Instant
-
-
-def _distinct_ids(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
-    ids = [attachment.content_id for attachment in attachments if attachment.content_id]
-    if len(set(ids)) < len(ids):
-        message = "must have a `content_id` of its own for each image"
-        raise ValueError(message)
-    return attachments
-
-
-Attachments = Annotated[tuple[Attachment, ...], Field(strict=False), AfterValidator(_distinct_ids)]
 
 
 class MailRequest(Value):
@@ -177,7 +98,7 @@ class MailRequest(Value):
     subject: Annotated[Line, Field(min_length=1)] | None = None
     html: Annotated[str, Field(min_length=1)] | None = None
     text: Annotated[str, Field(min_length=1)] | None = None
-    attachments: Annotated[Attachments, Field(max_length=MAX_ATTACHMENTS)] = ()
+    attachments: Attachments = ()
     headers: Headers = Field(default_factory=dict)
     importance: Literal["low", "normal", "high"] = "normal"
     categories: Annotated[tuple[Annotated[Line, Field(min_length=1, max_length=255)], ...], Field(strict=False)] = ()
@@ -227,25 +148,6 @@ class Envelope(Value):
     not_before: Seconds | None = None
     since: Seconds | None = None
     check: Annotated[int, Field(ge=0, le=100)] = 0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class File:
-    """A file that goes with a mail; with a content id it is an image that the HTML shows as `cid:` and that id.
-
-    `size` is in bytes, before encoding; `read` gives the bytes from an offset on, as many as are asked for.
-    """
-
-    filename: str
-    content_type: str
-    size: int
-    read: Callable[[int, int], bytes]
-    content_id: str | None = None
-
-    @property
-    def encoded(self) -> int:
-        """Its bytes in base64, which is what mailboxes and Graph count."""
-        return -(-self.size // 3) * 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,17 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from mailer.address import Address, AnAddress
+from mailer.attachment import Attachment, Attachments
 from mailer.errors import InvalidRequest, Problem
-from mailer.mail import (
-    ADVANCE,
-    MAX_HEADERS,
-    MAX_RECIPIENTS,
-    Attachment,
-    Attachments,
-    MailRequest,
-    Schedule,
-    TemplateUse,
-)
+from mailer.mail import ADVANCE, MAX_HEADERS, MAX_RECIPIENTS, MailRequest, Schedule, TemplateUse
 
 _MEMBERS = [field.alias or name for name, field in MailRequest.model_fields.items()]
 _ADDRESS_MEMBERS = ("from", "to", "cc", "bcc", "reply_to")

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from mailer import draft, graph
+from mailer.attachment import File
 from mailer.errors import GiveUp, Refusal, TryLater, Uncertain
-from mailer.mail import File, RenderedMail
+from mailer.mail import RenderedMail
 
 log = logging.getLogger("mailer.upload")
 

@@ -10,10 +10,11 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mailer.errors import ConfigError
-from mailer.settings import Settings, Storage, read_settings
+from mailer.settings import PACKAGED_TEMPLATES, Settings, Storage, read_settings
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
 
     from mailer.alarms import TableAlarms
     from mailer.amend import Amendment
+    from mailer.attachment import Attachment, File
     from mailer.bodies import Bodies
     from mailer.compose import Composer
     from mailer.deliver import Delivery
     from mailer.gate import Gate
     from mailer.health import Health
     from mailer.ledger import TableLedger
-    from mailer.mail import Attachment, File, MailRequest
+    from mailer.mail import MailRequest
     from mailer.outbox import Outbox
     from mailer.parse import Rules
     from mailer.render import Templates
@@ -73,10 +75,26 @@ def settings() -> Settings:
 
 @_once
 def templates() -> "Templates":
-    """The packaged templates."""
+    """The templates, from where MAILER_TEMPLATES says; raises ConfigError."""
     from mailer.render import Templates
 
-    return Templates()
+    place = settings().templates
+    if place == PACKAGED_TEMPLATES:
+        return Templates()
+    if "://" in place:
+        from mailer.bodies import Bodies
+        from mailer.good_versions import FOLDER, GoodVersions
+        from mailer.template_blobs import BlobContainer
+
+        keep = GoodVersions(Bodies(_container(), folder=FOLDER))
+        return Templates(BlobContainer(_container_at(place)), keep=keep)
+    from mailer.sources import Folder
+
+    folder = Path(__file__).parents[1] / place
+    if not folder.is_dir():
+        message = f"MAILER_TEMPLATES is wrong: there is no folder {place}. It holds a folder or a container's URL."
+        raise ConfigError([message])
+    return Templates(Folder(folder))
 
 
 @_once
@@ -188,6 +206,20 @@ def _container() -> "ContainerClient":
     if storage.connection_string:
         return ContainerClient.from_connection_string(storage.connection_string, name, **STORAGE_NETWORK)
     return ContainerClient(str(storage.blob_url), name, credential=_identity(storage), **STORAGE_NETWORK)
+
+
+def _container_at(url: str) -> "ContainerClient":
+    """One of mailer's own account is read as that is, any other with the app's identity."""
+    from azure.storage.blob import ContainerClient
+
+    storage = settings().storage
+    if storage.connection_string:
+        own = ContainerClient.from_connection_string(
+            storage.connection_string, url.rpartition("/")[2], **STORAGE_NETWORK
+        )
+        if own.url == url:
+            return own
+    return ContainerClient.from_container_url(url, credential=_identity(storage), **STORAGE_NETWORK)
 
 
 @_once
@@ -320,6 +352,7 @@ def health() -> "Health":
             "table": lambda: ledger().ping(),
             "queue": lambda: outbox().ping(),
             "graph_token": lambda: graph_tokens().check(),
+            "templates": lambda: templates().warnings(),
             "sending": check_sending,
         }
     )

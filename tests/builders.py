@@ -3,9 +3,10 @@
 import json
 from datetime import timedelta
 
+from mailer.attachment import File
 from mailer.errors import Problem
 from mailer.lifecycle import MailRecord, Status
-from mailer.mail import Address, Content, File, MailRequest, RenderedMail
+from mailer.mail import Address, Content, MailRequest, RenderedMail
 from mailer.mail_id import mail_id
 from mailer.parse import Rules, read_request
 from tests.fakes import START

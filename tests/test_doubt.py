@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from mailer.doubt import LOOKS
-from mailer.errors import CannotLook, TryLater
+from mailer.errors import CannotLook, InvalidRequest, Problem, TryLater
 from mailer.lifecycle import LEASE, OnUncertain, Status
 from tests.test_deliver import NO_ANSWER, Crash, Post, raising
 
@@ -123,3 +123,11 @@ def test_two_looks_at_one_mail_send_it_again_once(verifying):
     verifying.run()
 
     assert (len(verifying.sent), verifying.record.resent, verifying.record.status) == (2, 1, Status.SENT)
+
+
+def test_a_mail_is_looked_up_although_its_file_is_gone_meanwhile(verifying):
+    gone = InvalidRequest([Problem(code="attachment_not_found", message="There is no such blob.")])
+    verifying.deliver(verifying.by_http(), send=raising(NO_ANSWER))
+    verifying.sent_items.append(verifying.record.id)
+
+    assert verifying.run(compose=raising(gone)) is Status.SENT

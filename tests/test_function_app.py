@@ -14,6 +14,7 @@ from uuid import uuid4
 import azure.functions as func
 import pytest
 from azure.functions.queue import QueueMessage
+from azure.storage.blob import ContainerClient
 from azure.storage.queue import QueueClient
 
 from mailer import wiring
@@ -595,3 +596,58 @@ def test_a_gate_that_redirects_leaves_four_headers_to_the_caller(environ, monkey
     refused = error(Worker().post(members(headers=dict.fromkeys(names, "7"))), 400)
 
     assert refused["target"] == "headers"
+
+
+def in_plain_words(environ, storage, monkeypatch, **files):
+    """The app with its templates in a container of the same account."""
+    container = ContainerClient.from_connection_string(storage.connection_string, f"t{uuid4().hex}")
+    container.create_container()
+    monkeypatch.setenv("MAILER_TEMPLATES", container.url)
+    for name, text in files.items():
+        container.upload_blob(f"note/{name.replace('_', '.')}", text)
+    assert environ
+    return container, Worker()
+
+
+NOTE = members(subject=None, text=None, template={"id": "note", "variables": {"name": "Ada"}})
+
+
+def test_templates_may_lie_in_a_container(environ, storage, queues, cloud, monkeypatch):
+    container, worker = in_plain_words(
+        environ, storage, monkeypatch, subject_txt="For {{ name }}", body_txt="Hello", sample_json='{"name": "Ada"}'
+    )
+    with container:
+        accepted = worker.post(NOTE)
+        worker.deliver(queues.main.receive_message().content)
+
+    assert accepted.status_code == 202
+    assert cloud.control.mails()[0].subject == "For Ada"
+
+
+def test_a_broken_template_goes_on_in_its_last_good_version_and_health_tells(environ, storage, cloud, monkeypatch):
+    """Also for a worker that starts only after it was broken."""
+    assert cloud
+    container, worker = in_plain_words(
+        environ, storage, monkeypatch, subject_txt="For {{ name }}", body_txt="Hello", sample_json='{"name": "Ada"}'
+    )
+    with container:
+        assert worker.post(NOTE).status_code == 202
+        container.upload_blob("note/subject.txt", "For {{ name", overwrite=True)
+
+        late = Worker()
+        accepted, health = late.post(NOTE), content(late.health())
+
+    assert accepted.status_code == 202
+    assert health["parts"]["templates"]["status"] == "warning"
+    assert "note/subject.txt" in health["parts"]["templates"]["problems"][0]
+    assert health["status"] == "ok"
+
+
+def test_a_folder_of_templates_that_is_not_there_is_named(environ, monkeypatch):
+    assert environ
+    monkeypatch.setenv("MAILER_TEMPLATES", "nowhere")
+
+    worker = Worker()
+
+    assert "MAILER_TEMPLATES is wrong" in error(worker.post(NOTE), 503)["message"]
+    assert content(worker.health())["parts"]["templates"]["status"] == "failing"

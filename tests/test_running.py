@@ -41,7 +41,9 @@ def test_the_health_page_finds_everything_in_order(stack):
     assert reply.status_code == 200
     assert reply.json() == {
         "status": "ok",
-        "parts": {part: {"status": "ok"} for part in ("settings", "table", "queue", "graph_token", "sending")},
+        "parts": {
+            part: {"status": "ok"} for part in ("settings", "table", "queue", "graph_token", "templates", "sending")
+        },
     }
 
 
