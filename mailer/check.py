@@ -3,13 +3,13 @@
 import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from mailer.contract import declared
+from mailer.contract import declared, part_paths, undeclared, unused
 from mailer.errors import InvalidRequest, Problem
 from mailer.filenames import name_faults, part_for, parts
 from mailer.images import is_image
@@ -18,7 +18,7 @@ from mailer.render import Templates
 from mailer.schema import Schema
 from mailer.sources import Folder
 from mailer.trace import Trace
-from mailer.uses import ENTRY, Use
+from mailer.uses import ENTRY
 from mailer.versions import SHARED
 
 _OPTIONS = ["on_uncertain", "locale"]  # what template.json may hold
@@ -89,8 +89,8 @@ class _Check:
         files = {file for language in languages for file in language.trace.files}
         self._check_images(file for file in files if file.endswith(".html"))
         for language in languages:
-            undeclared = self._check_undeclared(language, {*declarations})
-            self._check_rendering(language, undeclared)
+            strangers = self._check_undeclared(language, {*declarations})
+            self._check_rendering(language, strangers)
         # What a broken file would use, nobody can tell.
         is_sure = not any(language.trace.faults for language in languages)
         own = {file.removeprefix(f"{self.name}/") for file in files}
@@ -137,7 +137,7 @@ class _Check:
         for option in {*(options or {})} - {*_OPTIONS}:
             close = difflib.get_close_matches(option, _OPTIONS, n=1) or _OPTIONS
             self._say("template.json", f"`{option}` is unknown: did you mean {' or '.join(close)}?")
-        if options is not None:
+        if options and any(one.kind != "sample" for one in self._parts):
             try:
                 self._templates.on_uncertain(self.name)
             except InvalidRequest as invalid:
@@ -160,8 +160,8 @@ class _Check:
         """The paths that are used and nowhere declared."""
         if language.sample is None:
             return set()
-        known |= {*_paths(language.sample)}
-        found = {use.path: use.places[0] for use in _unknown(language.trace.variables, known)}
+        known |= {*part_paths(language.sample)}
+        found = {use.path: use.places[0] for use in undeclared(language.trace.variables, known)}
         for path, place in found.items():
             text = (
                 f"`{path}` is neither in {language.sample_file} nor in schema.json: add it there, or mend its name here"
@@ -169,24 +169,24 @@ class _Check:
             self._say(place.file, text, place.line)
         return {*found}
 
-    def _check_rendering(self, language: _Language, undeclared: set[str]) -> None:
+    def _check_rendering(self, language: _Language, strangers: set[str]) -> None:
         use = TemplateUse(id=self.name, variables=language.sample or {}, locale=language.tag or None)
         try:
             content = self._templates.content(use)
         except InvalidRequest as invalid:
             problems = [problem for problem in invalid.problems if problem.code != "template_failed"]
             if language.sample is not None:
-                self._check_sample(language, problems, undeclared)
+                self._check_sample(language, problems, strangers)
             is_told = self._hopeless or invalid.problems[0].message.startswith(tuple(self._dead))
             if not problems and not is_told:
                 self._say_problems(invalid.problems)
         else:
             self.shown |= {str(image.content_id) for image in content.images}
 
-    def _check_sample(self, language: _Language, problems: Iterable[Problem], undeclared: set[str]) -> None:
+    def _check_sample(self, language: _Language, problems: Iterable[Problem], strangers: set[str]) -> None:
         for problem in problems:
             path = problem.target or ""
-            if re.sub(r"\[\d+\]", ENTRY, path) not in undeclared:
+            if re.sub(r"\[\d+\]", ENTRY, path) not in strangers:
                 is_missing = problem.code == "template_variable_missing"
                 text = f"`{path}` is missing: add it, since the template or its schema needs it"
                 self._say(language.sample_file, text if is_missing else problem.message)
@@ -200,18 +200,20 @@ class _Check:
 
     def _check_unused(self, languages: Iterable[_Language], declarations: Mapping[str, str]) -> None:
         all_uses = [language.trace.variables for language in languages]
-        for path in _unused(declarations, all_uses):
+        for path in unused(declarations, all_uses):
             self._say("schema.json", f"`{path}` is used nowhere: delete it, or use it")
         for file in {language.sample_file for language in languages}:
             users = [language for language in languages if language.sample_file == file]
-            for path in _unused(_paths(users[0].sample or {}), [language.trace.variables for language in users]):
+            for path in unused(part_paths(users[0].sample or {}), [language.trace.variables for language in users]):
                 self._say(file, f"`{path}` is used nowhere: delete it, or use it")
 
     def _check_images(self, files: Iterable[str]) -> None:
         images = {file for file in (*self._files, *self._templates.shared()) if is_image(file)}
         for file in files:
             folder, _, own = file.rpartition("/")
-            text = (self._templates.shared() if folder == SHARED else self._files)[own].decode(errors="replace")
+            text = (
+                (self._templates.shared() if folder == SHARED else self._files).get(own, b"").decode(errors="replace")
+            )
             text = _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), text)
             for number, line in enumerate(text.split("\n"), 1):
                 for name in map(unquote, _CID.findall(line)):
@@ -225,37 +227,3 @@ class _Check:
         for file in self._files:
             if is_image(file) and file not in self.shown:
                 self._say(file, f"no body shows it: refer to it as cid:{file}, or delete it")
-
-
-def _paths(value: object, path: str = "") -> dict[str, str]:
-    """The path of each part of JSON with that of what it is a part of, which goes first."""
-    below: Iterator[tuple[str, object]] = iter(())
-    if isinstance(value, dict):
-        below = ((f"{path}.{name}" if path else name, part) for name, part in value.items())
-    elif isinstance(value, list):
-        below = ((f"{path}{ENTRY}", part) for part in value)
-    found: dict[str, str] = {}
-    for step, part in below:
-        found |= {step: path} | _paths(part, step)
-    return found
-
-
-def _unknown(use: Use, known: set[str]) -> Iterator[Use]:
-    for part in use.parts.values():
-        if part.places and part.path not in known:
-            yield part
-        else:
-            yield from _unknown(part, known)
-
-
-def _unused(paths: Mapping[str, str], uses: Iterable[Use]) -> Iterator[str]:
-    """Those paths that are not used at all; of one that is not, its parts need no mention."""
-    used: dict[str, bool] = {}  # whether all of it is used at once
-    for use in (use for root in uses for use in root.all()):
-        used[use.path] = used.get(use.path, False) or use.whole
-    settled = set()
-    for path, parent in paths.items():
-        if parent in settled or used.get(path) is not False:
-            settled.add(path)
-            if parent not in settled and path not in used and not path.endswith(ENTRY):
-                yield path

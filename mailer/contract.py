@@ -1,6 +1,6 @@
 """What a template asks of its variables: those that its source uses and those that its schema declares. No I/O."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,41 @@ def contract(uses: Use, schema: Mapping[str, Any] | None = None) -> list[Variabl
 def declared(schema: Mapping[str, Any]) -> dict[str, Declared]:
     """What a JSON Schema declares, by path."""
     return dict(_declarations(schema, schema, "", ()))
+
+
+def part_paths(value: object, path: str = "") -> dict[str, str]:
+    """The path of each part of JSON with that of what it is a part of, which goes first."""
+    below: Iterator[tuple[str, object]] = iter(())
+    if isinstance(value, dict):
+        below = ((f"{path}.{name}" if path else name, part) for name, part in value.items())
+    elif isinstance(value, list):
+        below = ((f"{path}{ENTRY}", part) for part in value)
+    found: dict[str, str] = {}
+    for step, part in below:
+        found |= {step: path} | part_paths(part, step)
+    return found
+
+
+def undeclared(use: Use, known: Collection[str]) -> Iterator[Use]:
+    """What is used below a part but is not known; of what is not, its own parts need no mention."""
+    for part in use.parts.values():
+        if part.places and part.path not in known:
+            yield part
+        else:
+            yield from undeclared(part, known)
+
+
+def unused(paths: Mapping[str, str], uses: Iterable[Use]) -> Iterator[str]:
+    """Those paths that are not used at all; of one that is not, its own parts need no mention."""
+    used: dict[str, bool] = {}  # whether all of it is used at once
+    for use in (use for root in uses for use in root.all()):
+        used[use.path] = used.get(use.path, False) or use.whole
+    settled = set()
+    for path, parent in paths.items():
+        if parent in settled or used.get(path) is not False:
+            settled.add(path)
+            if parent not in settled and path not in used and not path.endswith(ENTRY):
+                yield path
 
 
 def _variable(path: str, use: Use | None, said: Declared | None) -> Variable:

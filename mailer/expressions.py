@@ -77,8 +77,7 @@ class Expressions:
     def _computed(self, node: nodes.Expr, frame: Frame) -> Value:
         """An expression that is a value of its own, such as a sum."""
         for part in node.iter_child_nodes():
-            if isinstance(part, nodes.Expr):
-                self.use(part, Kind.ANYTHING, frame)
+            self.use(part.value if isinstance(part, nodes.Keyword) else part, Kind.ANYTHING, frame)
         return ()
 
     def _arithmetic(self, node: nodes.BinExpr, frame: Frame) -> Value:

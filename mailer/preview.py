@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailer.contract import contract
+from mailer.filenames import parts
 from mailer.mail import Content
 from mailer.parse import parse_preview
 from mailer.plain_text import plain_text
@@ -39,9 +40,9 @@ def described(name: str, templates: Templates) -> dict[str, Any]:
 def traced(name: str, templates: Templates) -> Trace:
     """What the files of a template in all its languages do with variables. Raises InvalidRequest."""
     trace = Trace(templates.environment(name))
-    for file in templates.files(name):
-        if re.match(r"(subject|body)\.", file):
-            trace.follow(f"{name}/{file}")
+    for part in parts(templates.files(name)):
+        if part.kind != "sample":
+            trace.follow(f"{name}/{part.file}")
     return trace
 
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from mailer.check import check
+from mailer.filenames import part_for, parts
 from mailer.local.programs import ROOT
 from mailer.render import PACKAGED
 
@@ -171,11 +172,26 @@ def test_one_fault_of_a_layout_is_told_once_however_many_templates_use_it(told):
     assert fault.startswith("_shared/layout.html:2: cid:sing.png")
 
 
+def test_a_folder_with_a_sample_alone_lacks_the_rest(told):
+    places = [fault.split(":")[0] for fault in told({"t/sample.json": "{}", "t/template.json": "{}"}, base={})]
+
+    assert places == ["t/body.html", "t/subject.txt"]
+
+
 @pytest.mark.parametrize("base", [{}, {"readme.txt": "x"}, {"_shared/layout.html": "x"}])
 def test_a_folder_without_templates_is_a_fault(told, base):
     (fault,) = told({}, base=base)
 
     assert "there is no template here" in fault
+
+
+@pytest.mark.parametrize(
+    ("tag", "file"), [("fr-ca", "body.fr-CA.txt"), ("fr-be", "body.fr.html"), ("de", "body.html"), ("", "body.html")]
+)
+def test_a_language_without_a_file_of_its_own_takes_a_wider_one(tag, file):
+    known = parts(["body.html", "body.txt", "body.fr.html", "body.fr-CA.txt", "subject.de.txt"])
+
+    assert part_for(tag, "body", known).file == file
 
 
 # The command

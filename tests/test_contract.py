@@ -1,10 +1,19 @@
 """What a template asks of its variables, told from its source and its schema."""
 
+import re
+
+import hypothesis
+import hypothesis.strategies as st
 import jinja2
 import pytest
+from hypothesis import settings
 
 from mailer.contract import Variable, contract
+from mailer.errors import InvalidRequest
+from mailer.mail import TemplateUse
+from mailer.template import Template
 from mailer.trace import Trace
+from mailer.uses import Kind
 
 
 def an_environment(files):
@@ -176,6 +185,7 @@ def test_what_is_no_variable_is_not_asked_for(text):
         ("{% if a.b is defined %}{{ a.b }}{{ a.c }}{% endif %}", "a:object? a.b:text? a.c:text"),
         ("{{ a.x }}{% if a.b is defined %}{{ a.b }}{% endif %}", "a.x:text a.b:text?"),
         ("{% for x in a %}{% if x.n is defined %}{{ x.n }}{% endif %}{{ x.m }}{% endfor %}", "a[].n:text? a[].m:text"),
+        ("{% for x in a %}{% if x.n is defined %}{{ x.n }}{% endif %}{% endfor %}", "a[].n:text?"),
         ("{% for x in a | default([]) %}{{ x.n }}{% endfor %}", "a:list? a[].n:text"),
         ("{{ a.get('b') }}", "a:object? a.b:text?"),
     ],
@@ -318,3 +328,83 @@ def test_parts_that_a_schema_puts_together_are_all_there():
     assert [(one.path, one.type, one.optional) for one in contract(traced("").variables, schema)] == [
         ("b", "number", False)
     ]
+
+
+# The contract and the engine agree
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+PATHS = st.builds(".".join, st.lists(NAMES, min_size=1, max_size=3))
+EXPRESSIONS = st.one_of(
+    PATHS,
+    st.builds("{} | upper".format, PATHS),
+    st.builds("{} | default('x')".format, PATHS),
+    st.builds("{} | default({})".format, PATHS, PATHS),
+    st.builds("({0} if {0} is defined else {1})".format, PATHS, PATHS),
+    st.builds("({} if {} else {})".format, PATHS, PATHS, PATHS),
+    st.builds("({} or {})".format, PATHS, PATHS),
+    st.builds("({} is defined and {})".format, PATHS, PATHS),
+    st.builds("{} | map(attribute='{}') | join".format, PATHS, NAMES),
+    st.builds("({} | first).{}".format, PATHS, NAMES),
+    st.builds("{} ~ {}".format, PATHS, PATHS),
+    st.builds("m({})".format, PATHS),
+)
+TESTS = st.one_of(
+    EXPRESSIONS,
+    st.builds("{} is defined".format, PATHS),
+    st.builds("{} is not defined".format, PATHS),
+    st.builds("{} is defined and {}".format, PATHS, PATHS),
+    st.builds("{} is not defined or {} == 1".format, PATHS, PATHS),
+    st.builds("not {} is defined".format, PATHS),
+)
+
+
+def statements(inner):
+    return st.one_of(
+        st.builds("{}{}".format, inner, inner),
+        st.builds("{{% if {} %}}{}{{% else %}}{}{{% endif %}}".format, TESTS, inner, inner),
+        st.builds("{{% if {} %}}{}{{% elif {} %}}{}{{% endif %}}".format, TESTS, inner, TESTS, inner),
+        st.builds("{{% for x in {} %}}{}{{{{ x.{} }}}}{{% endfor %}}".format, PATHS, inner, NAMES),
+        st.builds("{{% for {} in {} %}}{}{{% else %}}{}{{% endfor %}}".format, NAMES, PATHS, inner, inner),
+        st.builds("{{% set {} = {} %}}{}".format, NAMES, EXPRESSIONS, inner),
+        st.builds("{{% with {} = {} %}}{}{{% endwith %}}".format, NAMES, EXPRESSIONS, inner),
+    )
+
+
+BODIES = st.recursive(st.builds("{{{{ {} }}}}".format, EXPRESSIONS), statements, max_leaves=5)
+MACRO = "{% macro m(x) %}{{ x.a }}{% if x.b is defined %}{{ x.b }}{% endif %}{% endmacro %}"
+
+
+def missed(template, variables):
+    """The paths that the engine misses, entries of lists without their numbers."""
+    problems = []
+    try:
+        template.content(TemplateUse(id="t", variables=variables))
+    except InvalidRequest as invalid:
+        problems = invalid.problems
+    return {
+        re.sub(r"\[\d+\]", "[]", problem.target) for problem in problems if problem.code == "template_variable_missing"
+    }
+
+
+def given(use, *, generous):
+    """A value that has all that is required of a part, and what is optional too where it is generous."""
+    if use.kind is Kind.LIST:
+        return [given(use.part("[]"), generous=generous)]
+    if use.kind is Kind.OBJECT or use.parent is None:
+        parts = {name: part for name, part in use.parts.items() if part.used and name != "[]"}
+        return {name: given(part, generous=generous) for name, part in parts.items() if generous or part.required}
+    return "x"
+
+
+@settings(max_examples=150, deadline=None)
+@hypothesis.given(BODIES)
+def test_what_has_all_that_the_contract_requires_misses_nothing(body):
+    template = Template("t", {"subject.txt": b"s", "body.html": (MACRO + body).encode()}, {})
+    trace = Trace(template.environment())
+    trace.follow("t/body.html")
+    required = {one.path for one in contract(trace.variables) if not one.optional}
+
+    assert missed(template, {}) <= required
+    for generous in (True, False):
+        assert missed(template, given(trace.variables, generous=generous)) == set()

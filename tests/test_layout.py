@@ -83,7 +83,7 @@ MAY_IMPORT = {
     "upload": ({"attachment", "draft", "errors", "graph", "mail"}, set()),
     "send": ({"errors", "graph", "mail", "upload"}, {"requests", "urllib3"}),
     "versions": ({"errors", "good_versions", "sources", "template"}, set()),
-    "preview": ({"contract", "mail", "parse", "plain_text", "render", "trace"}, set()),
+    "preview": ({"contract", "filenames", "mail", "parse", "plain_text", "render", "trace"}, set()),
     "check": (
         {
             "contract",
