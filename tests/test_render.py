@@ -282,10 +282,11 @@ def test_a_packaged_template_names_all_that_it_misses():
     assert [problem.target for problem in problems] == [
         "order.number",
         "customer.name",
+        "order.total",
+        "order.currency",
         "order.lines[0].quantity",
         "order.lines[0].name",
         "order.lines[0].price",
-        "order.total",
     ]
 
 
@@ -307,7 +308,7 @@ def test_a_mail_without_a_template_says_what_the_request_says(folder, changes, c
 
 
 def test_a_mail_with_a_template_says_what_the_template_says():
-    variables = {"customer": {"name": "Ada"}, "order": {"number": 7, "total": 1, "lines": []}}
+    variables = {"customer": {"name": "Ada"}, "order": {"number": 7, "currency": "EUR", "total": 1, "lines": []}}
     use = TemplateUse(id="order-confirmation", variables=variables)
     request = a_request().model_copy(update={"template": use})
 
