@@ -15,36 +15,35 @@ from mailer.errors import TryLater
 
 T = TypeVar("T")
 
-_FOLDER = "requests/"
-
 
 class Bodies:
     """The requests in one container, which is made when it is first missed. Every call may raise TryLater."""
 
-    def __init__(self, container: ContainerClient) -> None:
+    def __init__(self, container: ContainerClient, *, folder: str = "requests/") -> None:
         self._container = container
+        self._folder = folder
 
     def put(self, mail: str, body: bytes) -> None:
         """Keep the request of this mail, in place of one that was kept before."""
-        self._ask(lambda: self._container.upload_blob(_name(mail), body, overwrite=True))
+        self._ask(lambda: self._container.upload_blob(self._name(mail), body, overwrite=True))
 
     def get(self, mail: str) -> bytes | None:
         """The request of this mail, or None."""
         try:
-            return self._ask(lambda: self._container.download_blob(_name(mail)).readall())
+            return self._ask(lambda: self._container.download_blob(self._name(mail)).readall())
         except ResourceNotFoundError:
             return None
 
     def delete(self, mail: str) -> None:
         """Forget the request of this mail."""
         with contextlib.suppress(ResourceNotFoundError):
-            self._ask(lambda: self._container.delete_blob(_name(mail)))
+            self._ask(lambda: self._container.delete_blob(self._name(mail)))
 
     def before(self, instant: datetime) -> Iterator[str]:
         """The mails whose request was last written before this instant."""
-        for blob in self._ask(lambda: list(self._container.list_blobs(name_starts_with=_FOLDER))):
+        for blob in self._ask(lambda: list(self._container.list_blobs(name_starts_with=self._folder))):
             if blob.last_modified < instant:
-                yield blob.name.removeprefix(_FOLDER).removesuffix(".json")
+                yield blob.name.removeprefix(self._folder).removesuffix(".json")
 
     def _ask(self, call: Callable[[], T]) -> T:
         """One call, again if only the container was missing; translates what the SDK raises."""
@@ -64,6 +63,5 @@ class Bodies:
             message = f"Blob Storage does not answer as it should ({type(error).__name__}, status {status})."
             raise TryLater(message, code="storage_unavailable") from error
 
-
-def _name(mail: str) -> str:
-    return f"{_FOLDER}{mail}.json"
+    def _name(self, mail: str) -> str:
+        return f"{self._folder}{mail}.json"

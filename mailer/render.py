@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 
@@ -12,21 +12,23 @@ from mailer.lifecycle import OnUncertain
 from mailer.mail import Content, MailRequest, TemplateUse
 from mailer.sources import Folder, Source
 from mailer.template import Template
+from mailer.versions import Versions
+
+if TYPE_CHECKING:
+    from mailer.good_versions import GoodVersions
 
 PACKAGED = Path(__file__).parent / "templates"
-SHARED = "_shared"
 
 
 class Templates:
-    """The templates of a source; thread-safe, one for a worker. Every call may raise InvalidRequest."""
+    """The templates of a source; thread-safe, one for a worker. Every call may raise InvalidRequest, TryLater."""
 
-    def __init__(self, source: Source | None = None) -> None:
-        self._source = source or Folder(PACKAGED)
-        self._known: dict[str, Template] = {}
+    def __init__(self, source: Source | None = None, *, keep: "GoodVersions | None" = None) -> None:
+        self._versions = Versions(source or Folder(PACKAGED), keep=keep)
 
     def names(self) -> list[str]:
         """The ids of all templates."""
-        return sorted(name for name in self._source.folders() if self._files(name))
+        return self._versions.names()
 
     def locales(self, name: str) -> list[str]:
         """The languages of a template, the default one first."""
@@ -40,13 +42,17 @@ class Templates:
         """The JSON Schema of a template's variables, if it has one."""
         return self._template(name).schema()
 
+    def content_ids(self, name: str) -> list[str]:
+        """The content ids of the attachments that a template says its callers send along."""
+        return self._template(name).content_ids()
+
     def files(self, name: str) -> Mapping[str, bytes]:
         """A template's own files."""
         return self._template(name).files
 
     def shared(self) -> Mapping[str, bytes]:
         """The layouts, partials and images of all templates."""
-        return self._source.files(SHARED)
+        return self._versions.shared()
 
     def environment(self, name: str) -> jinja2.Environment:
         """What a template is compiled in; it knows its files and the shared ones."""
@@ -70,25 +76,17 @@ class Templates:
 
     def warnings(self) -> list[str]:
         """What somebody should mend although mails go on."""
-        return []
+        return self._versions.warnings()
 
     def _template(self, name: str) -> Template:
-        files, shared = self._files(name), self.shared()
-        if not files:
+        template = self._versions.get(name)
+        if template is None:
             names = self.names()
             close = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(names)}."
             message = f"There is no template `{name}`; {hint}"
             raise InvalidRequest([Problem(code="template_not_found", message=message, target="template.id")])
-        known = self._known.get(name)
-        if known is None or known.files is not files or known.shared is not shared:
-            known = self._known[name] = Template(name, files, shared)
-        return known
-
-    def _files(self, name: str) -> Mapping[str, bytes]:
-        """None where the folder is no template's."""
-        files = {} if name.startswith(("_", ".")) else self._source.files(name)
-        return files if any(file.startswith(("subject.", "body.")) for file in files) else {}
+        return template
 
 
 def render(request: MailRequest, *, templates: Templates) -> Content:

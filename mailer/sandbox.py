@@ -16,7 +16,7 @@ from jinja2 import nodes
 
 from mailer.images import bar_chart
 from mailer.page import current_page
-from mailer.variables import Missing, note_fault, note_path
+from mailer.variables import Missing, note_fault, note_path, noting_places
 
 FILTERS = ("number", "percent", "money", "date", "time", "datetime")
 MAX_STEPS = 1_000_000  # of all loops of one file together, and as long as a repeated text or list may become
@@ -80,9 +80,10 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
     def call_binop(self, context: jinja2.runtime.Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401
         """Tell a text of the caller's where a number must be, and do nothing that runs away."""
         operands = (left, right)
-        missing = [operand for operand in operands if isinstance(operand, Missing)]
-        texts = [operand for operand in operands if isinstance(operand, str)] if operator not in {"+", "%"} else []
-        if sum(note_fault(operand, _NUMBER) for operand in (*missing, *texts)):
+        wrong: list[Any] = [operand for operand in operands if isinstance(operand, Missing)]
+        if operator not in {"+", "%"}:  # which texts have, too
+            wrong += [operand for operand in operands if isinstance(operand, str)]
+        if sum(note_fault(operand, _NUMBER) for operand in wrong):
             return 0
         if operator in {"*", "**"}:
             _check_growth(operator, left, right)
@@ -143,6 +144,8 @@ def _steps(value: Any) -> Any:  # noqa: ANN401 - whatever a template loops over
         page.steps += len(value)
         if page.steps > MAX_STEPS:
             raise jinja2.TemplateRuntimeError(f"its loops go over {MAX_STEPS:,} steps")
+    if isinstance(value, list) and any(part is None or isinstance(part, bool) for part in value):
+        return noting_places(value)
     return value
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jsonschema_rs
+from jsonschema_rs import ValidationErrorKind as Kind
 
 from mailer.variables import MISSING, join
 
@@ -42,16 +43,16 @@ class Schema:
 
 def _faults(path: str, error: jsonschema_rs.ValidationError) -> Iterator[tuple[str, str]]:
     kind = error.kind
-    if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
+    if isinstance(kind, Kind.Required):
         yield join(path, kind.property), MISSING
-    elif isinstance(kind, jsonschema_rs.ValidationErrorKind.Type):
+    elif isinstance(kind, Kind.Type):
         yield path, f"must be {' or '.join(_TYPES[name] for name in kind.types)}"
-    elif isinstance(
-        kind,
-        jsonschema_rs.ValidationErrorKind.AdditionalProperties
-        | jsonschema_rs.ValidationErrorKind.UnevaluatedProperties,
-    ):
+    elif isinstance(kind, Kind.Format):
+        yield path, f"must be of the format `{kind.format}`"
+    elif isinstance(kind, Kind.AdditionalProperties | Kind.UnevaluatedProperties):
         for name in kind.unexpected:
             yield join(path, name), "is none of the template's variables"
+    elif isinstance(kind, Kind.PropertyNames):  # whose own message quotes the name
+        yield path, "has a part whose name does not fit the template's schema.json"
     else:
         yield path, f"must fit the template's schema.json: {error.message}"

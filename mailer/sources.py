@@ -1,5 +1,6 @@
-"""Where templates come from: a folder. Touches its files and nothing else."""
+"""Where templates come from: a folder of this machine. Touches its files and nothing else."""
 
+import contextlib
 import os
 import threading
 from collections.abc import Collection, Mapping
@@ -7,39 +8,69 @@ from pathlib import Path
 from typing import Protocol
 
 Files = Mapping[str, bytes]
+"""What a folder holds, by the names of the files."""
+
+_NONE: Files = {}
 
 
 class Source(Protocol):
-    """Folders of files. What `files` gives stays the same object for as long as nothing in the folder changes."""
+    """Folders of files: one for each template, and `_shared`. Every call may raise TryLater."""
 
-    def folders(self) -> Collection[str]: ...
+    as_is: bool
+    """Whether a new version is taken at once, or only once it has proved good."""
 
-    def files(self, folder: str) -> Files: ...
+    def folders(self) -> Mapping[str, Collection[str]]:
+        """The names of the files in each folder."""
+
+    def files(self, folder: str) -> Files:
+        """The files of a folder, the same object for as long as none of them changes; none where there is no folder."""
+
+    def warnings(self) -> list[str]:
+        """What somebody should mend although mails go on."""
 
 
 class Folder:
     """Templates in a folder of this machine. A file is read again when its time or its size has changed."""
+
+    as_is = True  # whoever edits a file here wants to see what comes of it
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: dict[str, tuple[dict[str, tuple[int, int]], Files]] = {}
         self._reading = threading.Lock()
 
-    def folders(self) -> Collection[str]:
-        """The names of all folders."""
+    def folders(self) -> Mapping[str, Collection[str]]:
+        """The names of the files in each folder."""
         with os.scandir(self._path) as entries:
-            return {entry.name for entry in entries if entry.is_dir()}
+            names = [entry.name for entry in entries if entry.is_dir()]
+        return {name: self._stamps(name).keys() for name in names}
 
     def files(self, folder: str) -> Files:
-        """The files of a folder by their names; none where there is no such folder."""
-        if folder not in self.folders():  # and so no path
-            return {}
+        """The files of a folder by their names."""
+        with os.scandir(self._path) as entries:
+            if not any(entry.name == folder and entry.is_dir() for entry in entries):  # and so no path
+                return _NONE
         with self._reading:
-            with os.scandir(self._path / folder) as entries:
-                found = {entry.name: entry.stat() for entry in entries if entry.is_file()}
-            stamps = {name: (stat.st_mtime_ns, stat.st_size) for name, stat in sorted(found.items())}
+            stamps = self._stamps(folder)
             known = self._known.get(folder)
             if known is None or known[0] != stamps:
-                files = {name: (self._path / folder / name).read_bytes() for name in stamps}
+                files = {}
+                for name in stamps:
+                    with contextlib.suppress(FileNotFoundError):
+                        files[name] = (self._path / folder / name).read_bytes()
                 known = self._known[folder] = stamps, files
             return known[1]
+
+    def warnings(self) -> list[str]:
+        """None: a fault shows where it is used."""
+        return []
+
+    def _stamps(self, folder: str) -> dict[str, tuple[int, int]]:
+        """When each file was written and how long it is. An editor's own files come and go meanwhile."""
+        stamps = {}
+        with os.scandir(self._path / folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    if entry.is_file():
+                        stamps[entry.name] = entry.stat().st_mtime_ns, entry.stat().st_size
+        return stamps

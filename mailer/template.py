@@ -7,20 +7,21 @@ beside it, as `body.fr.html`. `sample.json`, `schema.json`, `template.json` and 
 import functools
 import json
 import re
-import traceback
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 
+from mailer.characters import body_text, one_line
 from mailer.errors import InvalidRequest, Problem
+from mailer.faults import failed, failed_file, says, wrong_variable
 from mailer.images import content_ids, image, is_image
 from mailer.lifecycle import OnUncertain
-from mailer.mail import Content, File, TemplateUse
+from mailer.mail import Content, TemplateUse
 from mailer.page import Page, rendering
 from mailer.sandbox import environment
 from mailer.styles import inline_css
-from mailer.variables import MISSING, noting_faults
+from mailer.variables import noting_faults
 
 if TYPE_CHECKING:
     from mailer.schema import Schema
@@ -29,10 +30,6 @@ MAX_BODY = 3_900_000  # bytes: Graph takes requests up to 4 MB
 
 _TAG = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*", re.IGNORECASE)
 _PART = re.compile(rf"(?:(subject)|body)(?:\.({_TAG.pattern}))?\.(?(1)txt|(?:html|txt))", re.IGNORECASE)
-# No text has these: controls, and halves of a character. In a subject nor do the marks that turn the order of letters,
-# which can make one address look like another; https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_IN_SUBJECT = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Template:
@@ -49,7 +46,7 @@ class Template:
 
     def environment(self, *, html: bool = True) -> jinja2.Environment:
         """What its files are compiled in."""
-        return self._html if html else self._text
+        return self._for_html if html else self._for_text
 
     def locales(self) -> list[str]:
         """The languages that it has, the default one first."""
@@ -72,102 +69,87 @@ class Template:
         """The JSON Schema of its variables, if it has one."""
         return self._json("schema.json")
 
+    def content_ids(self) -> list[str]:
+        """Those of the attachments that it says its callers send along."""
+        return list(self._options["content_ids"])
+
+    def fault(self) -> str | None:
+        """What is wrong with this version, tried in each of its languages with the sample for it."""
+        try:
+            for locale in self.locales():
+                sample = self.sample(locale)
+                self.content(TemplateUse(id=self.name, variables=sample, locale=locale), known=self.content_ids())
+        except InvalidRequest as invalid:
+            return str(invalid)
+        return None
+
     def content(self, use: TemplateUse, *, known: Collection[str] = ()) -> Content:
         """What the mail says; `known` are the content ids of the caller's own attachments."""
         subject_file, body_file = self._part("subject", use.locale), self._part("body", use.locale)
-        is_html = body_file.endswith(".html")
+        is_html = body_file.lower().endswith(".html")
+        failures: list[InvalidRequest] = []
+
+        def text(file: str, page: Page, *, html: bool = False) -> str:
+            try:
+                with rendering(page):
+                    return self.environment(html=html).get_template(f"{self.name}/{file}").render(variables)
+            except Exception as error:  # noqa: BLE001 - whatever its author does with the caller's variables
+                failures.append(failed_file(f"{self.name}/{file}", error, self._sources))
+                return ""
+
         # One pass over both files, so that all that is wrong is named at once.
-        failures: list[Problem] = []
         with noting_faults(use.variables) as findings:
             variables = {"locale": self._tag(body_file), **findings.variables}
-
-            def text(file: str, compiled: jinja2.Environment) -> tuple[str, Page]:
-                page = Page(locale=self._format_locale(file, use.locale))
-                try:
-                    with rendering(page):
-                        return compiled.get_template(f"{self.name}/{file}").render(variables), page
-                except Exception as error:  # noqa: BLE001 - whatever its author does with the caller's variables
-                    failures.append(self._failure(file, error))
-                    return "", page
-
-            subject, _ = text(subject_file, self._text)
-            body, page = text(body_file, self._html if is_html else self._text)
-        # What is wrong with the variables explains why rendering failed.
-        if problems := list(self._wrong_variables(use, findings.faults)) or failures:
-            raise InvalidRequest(problems)
+            page = Page(locale=self._format_locale(body_file, use.locale))
+            subject = text(subject_file, Page(locale=self._format_locale(subject_file, use.locale)))
+            body = text(body_file, page, html=is_html)
+        if faults := self._faults(use.variables, findings.faults):  # which explain any failure
+            raise InvalidRequest(wrong_variable(self.name, path, fault) for path, fault in faults.items())
+        if failures:
+            raise failures[0]
         return self._mail(subject, body, page, is_html=is_html, known=known)
 
+    def _faults(self, variables: Mapping[str, Any], found: dict[str, str]) -> dict[str, str]:
+        """What rendering found, and what the schema adds to it."""
+        faults = dict(found)
+        for path, fault in self._schema.faults(variables) if self._schema else ():
+            parts = (f"{path}.", f"{path}[")
+            if fault or not any(below.startswith(parts) for below in found):  # which say it better
+                faults.setdefault(path, fault)
+        return faults
+
     def _mail(self, subject: str, body: str, page: Page, *, is_html: bool, known: Collection[str]) -> Content:
-        subject = " ".join(_IN_SUBJECT.sub(lambda found: " " if found[0].isspace() else "", subject).split())
-        body = _CONTROLS.sub("", body)
-        images: tuple[File, ...] = ()
-        if is_html:
-            body = inline_css(body)
-            images = tuple(self._images(body, page.charts, known))
+        body = body_text(body)
+        if not is_html:
+            return Content(subject=one_line(subject), body=self._checked(body), content_type="text")
+        try:
+            body = self._checked(inline_css(body))
+        except ValueError as error:
+            raise failed(f"The CSS in `<style>` of the template `{self.name}` cannot be read.") from error
+        images = {name: content for name, content in {**self.shared, **self.files}.items() if is_image(name)}
+        images |= page.charts
+        shown = content_ids(body)
+        for dead in (name for name in shown if name not in images and name not in known):
+            name = f"cid:{dead}" if says(self._sources, f"cid:{dead}") else "A `cid:` that variables name"
+            raise failed(f"{name} is neither in the folder of the template `{self.name}` nor among the attachments.")
+        files = tuple(image(name, images[name]) for name in shown if name in images)
+        return Content(subject=one_line(subject), body=body, content_type="html", images=files)
+
+    def _checked(self, body: str) -> str:
         if len(body.encode()) > MAX_BODY:
             message = (
                 f"The body that the template `{self.name}` makes of these variables is over {MAX_BODY:,} bytes, more "
                 "than Graph takes. Send less in the variables, or put it into an attachment."
             )
             raise InvalidRequest([Problem(code="request_too_large", message=message, target="template.variables")])
-        return Content(subject=subject, body=body, content_type="html" if is_html else "text", images=images)
-
-    def _images(self, body: str, charts: Mapping[str, bytes], known: Collection[str]) -> Iterator[File]:
-        """Raises InvalidRequest."""
-        files = {**self.shared, **self.files, **charts}
-        for name in content_ids(body):
-            if name in files and is_image(name):
-                yield image(name, files[name])
-            elif name not in known:
-                shown = f"cid:{name}" if self._says(f"cid:{name}") else "an image's `cid:` made from the variables"
-                raise self._failed(f"{shown} is neither in the template's folder nor among the attachments.")
-
-    def _wrong_variables(self, use: TemplateUse, faults: dict[str, str]) -> Iterator[Problem]:
-        if self._schema:
-            for path, fault in self._schema.faults(use.variables):
-                below = (f"{path}.", f"{path}[")
-                if fault or not any(found.startswith(below) for found in faults):  # which say it better
-                    faults.setdefault(path, fault)
-        for path, fault in faults.items():
-            if fault is MISSING:
-                message = f"The template `{self.name}` needs the variable `{path}`, and `template.variables` lacks it."
-                yield Problem(code="template_variable_missing", message=message, target=path)
-            else:
-                message = f"The variable `{path}` of the template `{self.name}` {fault}."
-                yield Problem(code="template_variable_invalid", message=message, target=path or "template.variables")
-
-    def _failure(self, file: str, error: Exception) -> Problem:
-        """Where and why rendering failed. Most errors' texts may quote variables, those of the source do not."""
-        where = f"{self.name}/{file}"
-        if isinstance(error, jinja2.TemplateSyntaxError):
-            where, reason = f"{error.filename or where}:{error.lineno}", str(error.message)
-        else:
-            for frame, line in traceback.walk_tb(error.__traceback__):
-                folder, _, own = frame.f_code.co_filename.rpartition("/")
-                if own in (self.shared if folder == "_shared" else self.files):
-                    where = f"{folder}/{own}:{line}"
-            reason = type(error).__name__
-            if type(error) is jinja2.TemplateRuntimeError or (
-                isinstance(error, jinja2.TemplateNotFound) and self._says(str(error.name))
-            ):
-                reason = f"{reason}: {error.message}"
-        return self._failed(f"The template file {where} cannot be rendered with these variables: {reason}.").problems[0]
-
-    def _failed(self, message: str) -> InvalidRequest:
-        return InvalidRequest([Problem(code="template_failed", message=message, target="template")])
-
-    def _says(self, text: str) -> bool:
-        """Whether a text is the author's own, so that a message may quote it."""
-        return any(
-            text.encode(errors="replace") in content for content in (*self.files.values(), *self.shared.values())
-        )
+        return body
 
     def _part(self, kind: str, locale: str | None) -> str:
         for tag in _chain(locale):
             if file := self._parts.get((kind, tag)):
                 return file
         wanted = "subject.txt" if kind == "subject" else "body.html and no body.txt"
-        raise self._failed(f"The template `{self.name}` has no {wanted}.")
+        raise failed(f"The template `{self.name}` has no {wanted}.")
 
     def _tag(self, file: str) -> str:
         part = _PART.fullmatch(file)
@@ -180,11 +162,16 @@ class Template:
         return requested if requested and language == own else tag
 
     @functools.cached_property
-    def _html(self) -> jinja2.Environment:
+    def _sources(self) -> dict[str, bytes]:
+        own = {f"{self.name}/{file}": content for file, content in self.files.items()}
+        return own | {f"_shared/{file}": content for file, content in self.shared.items()}
+
+    @functools.cached_property
+    def _for_html(self) -> jinja2.Environment:
         return environment().for_files(self.name, self.files, self.shared, html=True)
 
     @functools.cached_property
-    def _text(self) -> jinja2.Environment:
+    def _for_text(self) -> jinja2.Environment:
         return environment().for_files(self.name, self.files, self.shared, html=False)
 
     @functools.cached_property
@@ -197,18 +184,19 @@ class Template:
         try:
             return Schema(schema)
         except ValueError as error:
-            raise self._failed(f"{self.name}/schema.json is no JSON Schema: {error}.") from error
+            raise failed(f"{self.name}/schema.json is no JSON Schema: {error}.") from error
 
     @functools.cached_property
     def _options(self) -> dict[str, Any]:
         options = self._json("template.json") or {}
         if "on_uncertain" in options and options["on_uncertain"] not in [*OnUncertain]:
-            raise self._failed(f"{self.name}/template.json is wrong: `on_uncertain` must be hold, resend or verify.")
+            raise failed(f"{self.name}/template.json is wrong: `on_uncertain` must be hold, resend or verify.")
         locale = options.setdefault("locale", "en")
         if not isinstance(locale, str) or not _TAG.fullmatch(locale):
-            raise self._failed(
-                f"{self.name}/template.json is wrong: `locale` must be a language tag such as fr or fr-CA."
-            )
+            raise failed(f"{self.name}/template.json is wrong: `locale` must be a language tag such as fr or fr-CA.")
+        ids = options.setdefault("content_ids", [])
+        if not isinstance(ids, list) or not all(isinstance(content_id, str) for content_id in ids):
+            raise failed(f"{self.name}/template.json is wrong: `content_ids` must be a list of texts.")
         return options
 
     @property
@@ -223,9 +211,9 @@ class Template:
         try:
             content = json.loads(self.files[name])
         except ValueError as error:
-            raise self._failed(f"{self.name}/{name} is no JSON.") from error
+            raise failed(f"{self.name}/{name} is no JSON.") from error
         if not isinstance(content, dict):
-            raise self._failed(f"{self.name}/{name} is no JSON object.")
+            raise failed(f"{self.name}/{name} is no JSON object.")
         return content
 
 

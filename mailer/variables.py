@@ -6,7 +6,7 @@ from its equals elsewhere, a template gets copies of them, and their identity te
 
 import contextlib
 import contextvars
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,13 @@ def note_fault(value: object, must: str) -> bool:
     return path is not None
 
 
+def noting_places(values: list[Any]) -> Iterator[Any]:
+    """The same values, with the path of each null, true or false noted when it comes."""
+    for index, value in enumerate(values):
+        note_path(value, values, index)
+        yield value
+
+
 def join(path: str, step: str | int) -> str:
     """The path of what lies at a step below another path."""
     if isinstance(step, int):
@@ -68,8 +75,20 @@ def join(path: str, step: str | int) -> str:
 _current: contextvars.ContextVar[Findings] = contextvars.ContextVar("findings")
 
 
+def _ordering(name: str) -> Callable[[str, object], bool]:
+    plain = getattr(str, name)
+
+    def compared(text: str, other: object) -> bool:
+        is_number = isinstance(other, int | float)
+        return False if is_number and note_fault(text, "must be a number") else plain(text, other)
+
+    return compared
+
+
 class _Text(str):
     __slots__ = ()
+    __lt__, __le__ = _ordering("__lt__"), _ordering("__le__")
+    __gt__, __ge__ = _ordering("__gt__"), _ordering("__ge__")
 
 
 class _Integer(int):
@@ -106,28 +125,26 @@ class Missing(jinja2.Undefined):
     __slots__ = ()
 
     def note(self) -> str:
-        """Note the fault and give its path: of what misses it, if that is no object or list at all."""
-        findings, parent = _current.get(), self._undefined_obj
-        path, fault = self.path(), MISSING
-        must, kind = ("must be a list", list) if isinstance(self._undefined_name, int) else ("must be an object", dict)
-        if not isinstance(parent, Missing) and parent is not missing and not isinstance(parent, kind):
-            path, fault = findings.paths[id(parent)], must
-        findings.faults.setdefault(path, fault)
+        """Note the fault, and give the path that it was noted for."""
+        path, fault = self.found()
+        _current.get().faults.setdefault(path, fault)
         return path
 
-    def path(self) -> str:
-        """Where it should be. Raises what jinja2 would for what is no variable, such as the first entry of an empty list."""
+    def found(self) -> tuple[str, str]:
+        """Its path and fault, or those of what should be the object or list with it. Raises if it is no variable."""
         parent, name = self._undefined_obj, self._undefined_name
         if isinstance(parent, Missing):
-            return join(parent.path(), name or "")
+            path, fault = parent.found()
+            return (path, fault) if fault else (join(path, name or ""), MISSING)
         if name is None or self._undefined_hint or self._undefined_exception is not jinja2.UndefinedError:
-            raise self._undefined_exception(self._undefined_hint)
+            raise self._undefined_exception(self._undefined_hint)  # such as the first entry of an empty list
         if parent is missing:
-            return name
-        if id(parent) not in _current.get().paths:
-            message = f"what the template asks for `{name}` is no variable"
-            raise jinja2.TemplateRuntimeError(message)
-        return join(_current.get().paths[id(parent)], name)
+            return name, MISSING
+        above = _current.get().paths.get(id(parent))
+        if above is None:
+            raise jinja2.TemplateRuntimeError(f"`{name}` is asked of something that is no variable")
+        must, kind = ("must be a list", list) if isinstance(name, int) else ("must be an object", dict)
+        return (join(above, name), MISSING) if isinstance(parent, kind) else (above, must)
 
     @property
     def _undefined_message(self) -> str:
@@ -162,5 +179,18 @@ class Missing(jinja2.Undefined):
         self.note()
         return False
 
+    def __call__(self, *_: object, **__: object) -> "Missing":  # type: ignore[override]  # as above
+        self.note()
+        return self
+
+    def __float__(self) -> float:  # type: ignore[override]  # as above
+        self.note()
+        return 0.0
+
+    def _nothing(self, *_: object) -> int:
+        self.note()
+        return 0
+
     __hash__ = jinja2.Undefined.__hash__
-    __round__ = jinja2.Undefined._fail_with_undefined_error  # noqa: SLF001 - as its other operations do
+    __int__ = __round__ = __neg__ = __pos__ = _nothing  # type: ignore[assignment]  # as above
+    __add__ = __radd__ = __lt__ = __le__ = __gt__ = __ge__ = _nothing  # type: ignore[assignment]  # as above

@@ -24,6 +24,8 @@ MAY_IMPORT = {
     "graph": ({"errors", "address", "mail"}, set()),
     "variables": (set(), {"jinja2"}),
     "page": (set(), set()),
+    "characters": (set(), set()),
+    "faults": ({"errors"}, {"jinja2"}),
     "formats": (set(), {"babel"}),
     "schema": ({"variables"}, {"jsonschema_rs"}),
     "styles": (set(), {"css_inline"}),
@@ -31,7 +33,19 @@ MAY_IMPORT = {
     "images": ({"chart", "mail", "page", "variables"}, {"jinja2", "markupsafe"}),
     "sandbox": ({"formats", "images", "page", "variables"}, {"jinja2"}),
     "template": (
-        {"errors", "images", "lifecycle", "mail", "page", "sandbox", "schema", "styles", "variables"},
+        {
+            "characters",
+            "errors",
+            "faults",
+            "images",
+            "lifecycle",
+            "mail",
+            "page",
+            "sandbox",
+            "schema",
+            "styles",
+            "variables",
+        },
         {"jinja2"},
     ),
     "plain_text": (set(), set()),
@@ -51,10 +65,16 @@ MAY_IMPORT = {
     "prefer": ({"accept", "deliver", "errors", "lifecycle", "mail", "message"}, set()),
     "sweep": ({"lifecycle"}, set()),
     "throttle": ({"errors"}, set()),
-    "render": ({"errors", "lifecycle", "mail", "sources", "template"}, {"jinja2"}),
+    "versions": ({"errors", "good_versions", "sources", "template"}, set()),
+    "render": (
+        {"errors", "good_versions", "lifecycle", "mail", "sources", "template", "versions"},
+        {"jinja2"},
+    ),
     "send": ({"errors", "graph", "mail"}, {"requests", "urllib3"}),
     # edges; each knows one service
     "sources": (set(), set()),
+    "template_blobs": ({"errors", "network", "sources"}, {"azure.core", "azure.storage.blob"}),
+    "good_versions": ({"bodies", "sources"}, set()),
     "tables": ({"errors"}, {"azure.core", "azure.data.tables"}),
     "ledger": ({"lifecycle", "tables"}, {"azure.core", "azure.data.tables"}),
     "alarms": ({"errors", "tables"}, {"azure.core", "azure.data.tables"}),
@@ -98,7 +118,18 @@ MAY_IMPORT = {
 }
 
 WITHOUT_IO = ["errors", "mail_id", "address", "mail", "lifecycle", "parse", "message", "graph", "settings"]
-WITHOUT_IO += ["variables", "page", "formats", "schema", "styles", "images", "sandbox", "template"]
+WITHOUT_IO += [
+    "characters",
+    "faults",
+    "variables",
+    "page",
+    "formats",
+    "schema",
+    "styles",
+    "images",
+    "sandbox",
+    "template",
+]
 IO = {"os", "io", "pathlib", "shutil", "socket", "ssl", "http", "urllib.request", "subprocess", "tempfile", "sqlite3"}
 
 FILES = {path.stem: path for path in [ROOT / "function_app.py", *ROOT.glob("mailer/*.py")]}

@@ -1,0 +1,20 @@
+"""Characters that have no place in a mail, whatever its variables hold. No I/O."""
+
+import re
+
+# Controls, and halves of characters, which no encoding has.
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+# Marks that turn the order of letters round, so that one address can look like another:
+# https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing. Text from right to left needs none of them.
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_BREAKS = re.compile("[\\s\x1c-\x1f\x85]+")
+
+
+def body_text(text: str) -> str:
+    """The text without what is no character."""
+    return _NO_TEXT.sub("", text)
+
+
+def one_line(text: str) -> str:
+    """The text in one line, without what is no character or turns others round."""
+    return _TURNING.sub("", _NO_TEXT.sub("", _BREAKS.sub(" ", text))).strip()
