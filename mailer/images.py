@@ -16,10 +16,14 @@ TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif
 
 CHART_HEIGHT = 220  # in CSS pixels
 
-# Text cannot look like a tag: whatever variables put in is escaped. Outlook reads inside of its own comments.
-_COMMENT = re.compile(r"<!--(?!\[if\b)(?:-?>|.*?-->)", re.DOTALL | re.IGNORECASE)
-_TAG = re.compile(r"""<[a-z][^\s/>]*(?:"[^"]*"|'[^']*'|[^'">])*>""", re.IGNORECASE)
-_STYLE = re.compile(r"<style\b[^>]*>(.*?)</style", re.DOTALL | re.IGNORECASE)
+# Whatever variables put into text is escaped, so that it cannot look like a tag; in attributes it may, which are read
+# as a whole. Outlook reads inside of its own comments.
+_TOKEN = re.compile(
+    r"""<!--(?!\[if\b)(?:-?>|.*?-->)
+    |<style\b[^>]*>(?P<css>.*?)</style
+    |(?P<tag><[a-z][^\s/>]*(?:"[^"]*"|'[^']*'|[^'">])*>)""",
+    re.DOTALL | re.IGNORECASE | re.VERBOSE,
+)
 _URL = re.compile(r"""url\(\s*["']?\s*cid:([^"')]+)""", re.IGNORECASE)
 
 
@@ -27,14 +31,13 @@ def content_ids(body: str) -> list[str]:
     """The ids of all images that HTML shows as `cid:`, each once."""
     if "cid:" not in body.lower():
         return []
-    body = _COMMENT.sub("", body)
-    found = [url for style in _STYLE.findall(body) for url in _URL.findall(style)]
     attributes = _Attributes()
-    for tag in _TAG.findall(body):
-        if "cid:" in tag.lower():
+    for token in _TOKEN.finditer(body):
+        if "cid:" in token[0].lower():
+            attributes.ids.extend(_URL.findall(token["css"] or ""))
             attributes.reset()  # so that no tag is taken for the text of the one before
-            attributes.feed(tag)
-    return list(dict.fromkeys(unquote(name.strip()) for name in (*attributes.ids, *found)))
+            attributes.feed(token["tag"] or "")
+    return list(dict.fromkeys(unquote(name.strip()) for name in attributes.ids))
 
 
 def image(name: str, content: bytes) -> File:

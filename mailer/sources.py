@@ -10,6 +10,8 @@ from typing import Protocol
 Files = Mapping[str, bytes]
 """What a folder holds, by the names of the files."""
 
+_NONE: Files = {}
+
 
 class Source(Protocol):
     """Folders of files: one for each template, and `_shared`. Every call may raise TryLater."""
@@ -47,7 +49,7 @@ class Folder:
         """The files of a folder by their names."""
         with os.scandir(self._path) as entries:
             if not any(entry.name == folder and entry.is_dir() for entry in entries):  # and so no path
-                return {}
+                return _NONE
         with self._reading:
             stamps = self._stamps(folder)
             known = self._known.get(folder)

@@ -25,4 +25,4 @@ def inline_css(body: str) -> str:
 def _inliner() -> "CSSInliner":
     from css_inline import CSSInliner  # noqa: PLC0415 - a text or a bare HTML does without
 
-    return CSSInliner(keep_style_tags=True, remove_inlined_selectors=True, load_remote_stylesheets=False)
+    return CSSInliner(remove_inlined_selectors=True, load_remote_stylesheets=False)

@@ -36,7 +36,7 @@ def ids(folder, text, **variables):
         ("<style>@media print { td { background: url('cid:logo.png') } }</style>", ["logo.png"]),
         ('<!--[if mso]><v:fill src="cid:logo.png"/><![endif]-->', ["logo.png"]),
         ('<!--[if !mso]><!--><img src="cid:logo.png"><!--<![endif]-->', ["logo.png"]),
-        ('<iframe src="cid:wave.gif"></iframe><img src="cid:logo.png">', ["wave.gif", "logo.png"]),
+        ('<script src="cid:wave.gif"></script><img src="cid:logo.png">', ["wave.gif", "logo.png"]),
         ('<!-- <img src="cid:gone.png"> --><img src="cid:logo.png"><!-- -->', ["logo.png"]),
         ("cid:logo.png", []),
         ('<a title="cid:logo.png" href="https://example.com">x</a>', []),

@@ -555,8 +555,9 @@ def test_a_body_too_large_for_graph_is_refused(folder):
 def test_a_mail_loads_only_the_packages_that_it_needs(folder):
     folder.write(subject_txt="Order {{ n }}", body_html="<p>{{ n }}</p>")
     code = (
-        "import sys; from pathlib import Path; from mailer.mail import TemplateUse; from mailer.render import Templates;"
-        "from mailer.sources import Folder; use = TemplateUse(id='t', variables={'n': 7});"
+        "import sys; from pathlib import Path; from mailer.mail import TemplateUse;"
+        "from mailer.render import Templates; from mailer.sources import Folder;"
+        "use = TemplateUse(id='t', variables={'n': 7});"
         "Templates(Folder(Path(sys.argv[1]))).content(use); print(*sys.modules)"
     )
     command = [sys.executable, "-c", code, str(folder.path)]

@@ -130,3 +130,11 @@ def test_a_schema_that_is_none_is_the_templates_fault(folder, schema):
     problem = folder.problem()
     assert problem.code == "template_failed"
     assert "t/schema.json is no JSON" in problem.message
+
+
+def test_a_schema_reads_no_other_document(folder, tmp_path):
+    (tmp_path / "other.json").write_text('{"type": "object"}')
+    schema = {"$ref": (tmp_path / "other.json").as_uri()}
+    folder.write(subject_txt="s", body_txt="b", schema_json=json.dumps(schema))
+
+    assert "t/schema.json is no JSON Schema" in folder.problem().message

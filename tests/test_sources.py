@@ -101,3 +101,12 @@ def test_templates_are_the_folders_with_a_subject_or_a_body(folder):
     )
 
     assert folder.templates.names() == ["a", "b"]
+
+
+def test_each_version_is_compiled_once(folder):
+    folder.write(subject_txt="s", body_txt="b")
+    first = folder.templates.environment("t")
+
+    assert folder.templates.environment("t") is first
+    folder.put({"_shared/x.html": "x"})
+    assert folder.templates.environment("t") is not first
