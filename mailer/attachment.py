@@ -34,7 +34,7 @@ def _filename(name: str) -> str:
 
 def _blob_path(path: str) -> str:
     # Whatever a URL would read as more than a name is no name here: `..` must not lead out of the container.
-    if re.search(r"[\\?#%]|:/", path) or not all(segment.strip(".") for segment in path.split("/")):
+    if re.search(r"[\\?#%]", path) or not all(segment.strip(".") for segment in path.split("/")):
         message = "must be the path of a blob in mailer's container, such as invoices/7.pdf; no other place is read"
         raise ValueError(message)
     if path.startswith(OWN_FOLDERS):
