@@ -18,7 +18,7 @@ from mailer import wiring
 from mailer.amend import REPLAYABLE
 from mailer.errors import ConfigError, MailerError
 from mailer.lifecycle import MailRecord, Status
-from mailer.settings import read_duration
+from mailer.settings import PACKAGED_TEMPLATES, read_duration
 
 if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - its only name
@@ -96,10 +96,17 @@ def _check_templates(wishes: argparse.Namespace) -> int:
 
 
 def _template_folder() -> Path:
+    """The folder of the settings; the app's own where they name none, or a container."""
     from mailer.render import PACKAGED
 
-    chosen = Path(os.environ.get("MAILER_TEMPLATES", ""))
-    return chosen if chosen.name and chosen.is_dir() else PACKAGED
+    place = os.environ.get("MAILER_TEMPLATES", "").strip()
+    if place in {"", PACKAGED_TEMPLATES} or "://" in place:
+        return PACKAGED
+    folder = Path(__file__).parents[1] / place
+    if not folder.is_dir():
+        message = f"MAILER_TEMPLATES is wrong: there is no folder {place}. It holds a folder or a container's URL."
+        raise ConfigError([message])
+    return folder
 
 
 def _find_and_replay(wishes: argparse.Namespace) -> int:

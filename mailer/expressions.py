@@ -25,21 +25,22 @@ COMPARING = ("==", "eq", "equalto", "!=", "ne", ">", "gt", "greaterthan", ">=", 
 class Expressions:
     """Notes what an expression uses, and tells what it may be. One method for each kind of node that matters."""
 
-    def __init__(self, environment: jinja2.Environment) -> None:
-        self.environment = environment
-
-    def call_macro(self, macro: Macro, call: nodes.Call, frame: Frame) -> Value:
-        raise NotImplementedError
-
-    def call_block(self, name: str, frame: Frame) -> None:
-        raise NotImplementedError
-
-    def call_super(self, frame: Frame) -> None:
-        raise NotImplementedError
+    def __init__(
+        self,
+        environment: jinja2.Environment,
+        *,
+        call_macro: Callable[[Macro, nodes.Call, Frame], None],
+        call_block: Callable[[str, Frame], None],
+        call_super: Callable[[Frame], None],
+    ) -> None:
+        self._environment = environment
+        self._call_macro = call_macro
+        self._call_block = call_block
+        self._call_super = call_super
 
     def value(self, node: nodes.Node, frame: Frame) -> Value:
         """What the expression may be; that which it uses is noted."""
-        known: Callable[[Any, Frame], Value] = getattr(self, f"_{type(node).__name__.lower()}", self._computed)
+        known: Callable[[Any, Frame], Value] = getattr(self, f"_{type(node).__name__.lower()}", self.use_parts)
         return known(node, frame)
 
     def note(self, value: Value, kind: Kind | None, node: nodes.Node, frame: Frame) -> None:
@@ -61,6 +62,12 @@ class Expressions:
         self.use(node, Kind.YES_NO, frame)
         return self._known(node, frame)
 
+    def use_parts(self, node: nodes.Expr, frame: Frame) -> Value:
+        """An expression whose value is a new one: all that it is made of is used."""
+        for part in node.iter_child_nodes():
+            self.use(part.value if isinstance(part, nodes.Keyword) else part, Kind.ANYTHING, frame)
+        return ()
+
     def _known(self, node: nodes.Node, frame: Frame) -> tuple[frozenset[Use], frozenset[Use]]:
         nothing: frozenset[Use] = frozenset()
         if isinstance(node, nodes.Not):
@@ -73,12 +80,6 @@ class Expressions:
             found = frozenset(use for one in self.value(node.node, frame) for use in lineage(one))
             return (found, nothing) if node.name == "defined" else (nothing, found)
         return nothing, nothing
-
-    def _computed(self, node: nodes.Expr, frame: Frame) -> Value:
-        """An expression that is a value of its own, such as a sum."""
-        for part in node.iter_child_nodes():
-            self.use(part.value if isinstance(part, nodes.Keyword) else part, Kind.ANYTHING, frame)
-        return ()
 
     def _arithmetic(self, node: nodes.BinExpr, frame: Frame) -> Value:
         sides = (node.left, node.right)
@@ -130,7 +131,7 @@ class Expressions:
     def _name(self, node: nodes.Name, frame: Frame) -> Value:
         if node.name in frame.names:
             return frame.names[node.name]
-        if node.name in self.environment.globals or node.name in {"locale", "self", "super", "varargs", "kwargs"}:
+        if node.name in self._environment.globals or node.name in {"locale", "self", "super", "varargs", "kwargs"}:
             return ()
         return (Part(frame.variables.part(node.name)),)
 
@@ -232,25 +233,26 @@ class Expressions:
             return self._function(called.name, node, frame)
         if isinstance(called, nodes.Getattr):
             if isinstance(called.node, nodes.Name) and called.node.name == "self":
-                self.call_block(called.attr, frame)
+                self._call_block(called.attr, frame)
                 return ()
             if any(isinstance(one, Part) for one in self.value(called.node, frame)):
                 return self._method(node, called, frame)
         for macro in self.value(called, frame):
             if isinstance(macro, Macro):
-                return self.call_macro(macro, node, frame)
-        return self._computed(node, frame)
+                self._call_macro(macro, node, frame)
+                return ()
+        return self.use_parts(node, frame)
 
     def _function(self, name: str, node: nodes.Call, frame: Frame) -> Value:
         options = {option.key: option.value for option in node.kwargs}
         if name == "super":
-            self.call_super(frame)
+            self._call_super(frame)
         elif name == "bar_chart":
             self._bar_chart(node, options, frame)
         elif name in {"namespace", "dict"}:
             return (Literal({key: self.value(option, frame) for key, option in options.items()}),)
         else:
-            self._computed(node, frame)
+            self.use_parts(node, frame)
         return ()
 
     def _method(self, node: nodes.Call, called: nodes.Getattr, frame: Frame) -> Value:

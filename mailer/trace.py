@@ -16,11 +16,14 @@ from mailer.uses import Kind, Place, Use
 from mailer.values import Block, Frame, Literal, Macro, Value, constant, entries, guarded, member
 
 
-class Trace(Expressions):
+class Trace:
     """What has been found in the files followed so far, and in all that they extend, include and import."""
 
     def __init__(self, environment: jinja2.Environment) -> None:
-        super().__init__(environment)
+        self._environment = environment
+        self._expressions = Expressions(
+            environment, call_macro=self._call_macro, call_block=self._call_block, call_super=self._call_super
+        )
         self.variables = Use()
         self.files: set[str] = set()
         self.faults: dict[tuple[Place, str], None] = {}  # in the order of finding, each once
@@ -39,22 +42,19 @@ class Trace(Expressions):
         return self._trees[name]
 
     def _parse(self, name: str, asked_by: Place) -> tuple[nodes.Template, str] | None:
-        loader = self.environment.loader or jinja2.DictLoader({})
+        loader = self._environment.loader or jinja2.DictLoader({})
         try:
-            source, file, _ = loader.get_source(self.environment, name)
+            source, file, _ = loader.get_source(self._environment, name)
             file = file or name
             self.files.add(file)
-            self.environment.compile(source, name, file)  # which finds what parsing alone does not
-            return self.environment.parse(source, name, file), file
+            self._environment.compile(source, name, file)  # which finds what parsing alone does not
+            return self._environment.parse(source, name, file), file
         except jinja2.TemplateNotFound:
-            self.fault(asked_by, f"there is no file {name}")
+            self.faults[asked_by, f"there is no file {name}"] = None
         except jinja2.TemplateSyntaxError as error:
-            self.fault(Place(error.filename or name, error.lineno), error.message or "wrong syntax")
+            place = Place(error.filename or name, error.lineno)
+            self.faults[place, error.message or "wrong syntax"] = None
         return None
-
-    def fault(self, place: Place, text: str) -> None:
-        """Something that cannot work, whatever the variables."""
-        self.faults[place, text] = None
 
     def _template(self, name: str, frame: Frame, *, asked_by: Place) -> None:
         found = self._tree(name, asked_by)
@@ -75,14 +75,14 @@ class Trace(Expressions):
         if isinstance(node, nodes.List | nodes.Tuple):
             choices = node.items
         elif isinstance(node, nodes.CondExpr):
-            self.test(node.test, frame)
+            self._expressions.test(node.test, frame)
             choices = [choice for choice in (node.expr1, node.expr2) if choice]
         found = []
         for choice in choices:
             if isinstance(constant(choice), str):
-                found.append(self.environment.join_path(constant(choice), frame.file))
+                found.append(self._environment.join_path(constant(choice), frame.file))
             else:
-                self.use(choice, Kind.TEXT, frame)
+                self._expressions.use(choice, Kind.TEXT, frame)
         return found
 
     # Statements
@@ -100,17 +100,17 @@ class Trace(Expressions):
             if isinstance(part, nodes.Stmt):
                 self._statement(part, frame)
             elif isinstance(part, nodes.Expr):
-                self.use(part, None, frame)
+                self._expressions.use(part, None, frame)
 
     def _do_output(self, node: nodes.Output, frame: Frame) -> None:
         for part in node.nodes:
             if not isinstance(part, nodes.TemplateData):
-                self.use(part, Kind.TEXT, frame)
+                self._expressions.use(part, Kind.TEXT, frame)
 
     def _do_if(self, node: nodes.If, frame: Frame) -> None:
         branches: list[Frame] = []
         for condition in (node, *node.elif_):
-            yes, no = self.test(condition.test, frame)
+            yes, no = self._expressions.test(condition.test, frame)
             branches.append(frame.inner(known=frame.known | yes))
             self._statements(condition.body, branches[-1])
             frame = frame.knowing(no)
@@ -120,17 +120,19 @@ class Trace(Expressions):
         for name in {
             name for one in branches for name, value in one.names.items() if frame.names.get(name) is not value
         }:
-            values = [guarded(self.value(nodes.Name(name, "load"), branch), branch.known) for branch in branches]
+            values = [
+                guarded(self._expressions.value(nodes.Name(name, "load"), branch), branch.known) for branch in branches
+            ]
             frame.names[name] = tuple({one: None for value in values for one in value})
 
     def _do_for(self, node: nodes.For, frame: Frame) -> None:
-        rows = self.use(node.iter, Kind.LIST, frame)
+        rows = self._expressions.use(node.iter, Kind.LIST, frame)
         entry = entries(rows)
         inside = frame.inner()
         self._bind(node.target, entry, inside)
         inside.names["loop"] = (Literal({"previtem": entry, "nextitem": entry}),)
         if node.test:
-            yes, _ = self.test(node.test, inside)
+            yes, _ = self._expressions.test(node.test, inside)
             inside = inside.knowing(yes)
         self._statements(node.body, inside)
         self._statements(node.else_, frame.inner())
@@ -147,27 +149,27 @@ class Trace(Expressions):
                     space.items[target.attr] = space.items.get(target.attr, ()) + value
 
     def _do_assign(self, node: nodes.Assign, frame: Frame) -> None:
-        self._bind(node.target, self.value(node.node, frame), frame)
+        self._bind(node.target, self._expressions.value(node.node, frame), frame)
 
     def _do_assignblock(self, node: nodes.AssignBlock, frame: Frame) -> None:
         self._statements(node.body, frame.inner())
-        self._bind(node.target, self.value(node.filter, frame) if node.filter else (), frame)
+        self._bind(node.target, self._expressions.value(node.filter, frame) if node.filter else (), frame)
 
     def _do_with(self, node: nodes.With, frame: Frame) -> None:
         inside = frame.inner()
         for target, value in zip(node.targets, node.values, strict=True):
-            self._bind(target, self.value(value, frame), inside)
+            self._bind(target, self._expressions.value(value, frame), inside)
         self._statements(node.body, inside)
 
     def _do_filterblock(self, node: nodes.FilterBlock, frame: Frame) -> None:
         self._statements(node.body, frame.inner())
-        self.value(node.filter, frame)
+        self._expressions.value(node.filter, frame)
 
     def _do_macro(self, node: nodes.Macro, frame: Frame) -> None:
         frame.names[node.name] = (Macro(node, frame),)
 
     def _do_callblock(self, node: nodes.CallBlock, frame: Frame) -> None:
-        macros = [one for one in self.value(node.call.node, frame) if isinstance(one, Macro)]
+        macros = [one for one in self._expressions.value(node.call.node, frame) if isinstance(one, Macro)]
         for macro in macros:
             self._run(macro, node.call, frame, caller=(Macro(node, frame),))
         if not macros:
@@ -175,14 +177,12 @@ class Trace(Expressions):
 
     # Macros, blocks and other files
 
-    def call_macro(self, macro: Macro, call: nodes.Call, frame: Frame) -> Value:
-        """Follow the macro with the values that it is called with."""
+    def _call_macro(self, macro: Macro, call: nodes.Call, frame: Frame) -> None:
         self._run(macro, call, frame, caller=())
-        return ()
 
     def _run(self, macro: Macro, call: nodes.Call, frame: Frame, *, caller: Value) -> None:
         if macro.node in frame.within:
-            self._computed(call, frame)
+            self._expressions.use_parts(call, frame)
             return
         inside = macro.frame.inner(known=frame.known, within=(*frame.within, macro.node))
         inside.names["caller"] = caller
@@ -191,21 +191,23 @@ class Trace(Expressions):
         usual = dict(zip(reversed(parameters), reversed(macro.node.defaults), strict=False))
         for parameter in parameters:
             if parameter in given:
-                inside.names[parameter] = self.value(given.pop(parameter), frame)
+                inside.names[parameter] = self._expressions.value(given.pop(parameter), frame)
             else:
-                inside.names[parameter] = self.value(usual[parameter], inside) if parameter in usual else ()
+                inside.names[parameter] = (
+                    self._expressions.value(usual[parameter], inside) if parameter in usual else ()
+                )
         for rest in given.values():
-            self.use(rest, Kind.ANYTHING, frame)
+            self._expressions.use(rest, Kind.ANYTHING, frame)
         self._statements(macro.node.body, inside)
 
     def _do_block(self, node: nodes.Block, frame: Frame) -> None:
-        self.call_block(node.name, frame)
+        self._call_block(node.name, frame)
 
-    def call_block(self, name: str, frame: Frame) -> None:
+    def _call_block(self, name: str, frame: Frame) -> None:
         """Follow a block as the last template has it."""
         self._show(frame.blocks.get(name, []), frame)
 
-    def call_super(self, frame: Frame) -> None:
+    def _call_super(self, frame: Frame) -> None:
         """Follow the block that the one under way replaces."""
         inner = next((one for one in reversed(frame.within) if isinstance(one, nodes.Block)), None)
         chain = frame.blocks.get(inner.name, []) if inner else []
@@ -234,9 +236,9 @@ class Trace(Expressions):
         return names
 
     def _is_there(self, name: str) -> bool:
-        loader = self.environment.loader or jinja2.DictLoader({})
+        loader = self._environment.loader or jinja2.DictLoader({})
         with contextlib.suppress(jinja2.TemplateNotFound):
-            return bool(loader.get_source(self.environment, name))
+            return bool(loader.get_source(self._environment, name))
         return False
 
     def _apart(self, frame: Frame) -> Frame:

@@ -245,11 +245,19 @@ def test_of_ten_planted_faults_all_ten_are_named(told, tmp_path):
     assert done.returncode == 1
 
 
-def test_the_packaged_templates_pass_without_settings():
-    done = run(MAILER_TEMPLATES="")
+@pytest.mark.parametrize("setting", ["", "packaged", "https://contoso.blob.core.windows.net/templates"])
+def test_the_packaged_templates_are_checked_where_the_settings_name_no_folder(setting):
+    done = run(MAILER_TEMPLATES=setting)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert "no faults" in done.stdout
+    assert done.stdout == f"{PACKAGED}: no faults\n"
+
+
+def test_a_folder_in_the_settings_that_is_not_there_is_told():
+    done = run(MAILER_TEMPLATES="nowhere")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "there is no folder nowhere" in done.stderr
 
 
 def test_the_folder_of_the_settings_is_checked(told, tmp_path):
