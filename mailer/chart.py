@@ -15,6 +15,7 @@ MARGIN = 16 * SCALE
 GAP = 6 * SCALE
 WIDEST_BAR = 48 * SCALE
 LABEL = 40 * SCALE  # a label with less room than this shares it with its neighbours
+LONGEST = 100  # characters of a label that are looked at; no image is as wide
 
 CARD, BAR, BELOW_ZERO, INK, ZERO = "#22304a", "#7fb2f0", "#f2b584", "#e9eff8", "#7d8da8"
 
@@ -29,7 +30,7 @@ def draw_bars(labels: Sequence[str], values: Sequence[float], *, width: int, hei
     draw.font = ImageFont.truetype(FONT, TEXT)
     slot = (image.width - 2 * MARGIN) / max(len(values), 1)
     _draw_values(draw, values, slot, image.width, image.height)
-    _draw_labels(draw, labels, slot, image.height - MARGIN)
+    _draw_labels(draw, [" ".join(label[:LONGEST].split()) for label in labels], slot, image.height - MARGIN)
     png = io.BytesIO()
     image.quantize(32).save(png, "PNG", optimize=True)
     return png.getvalue()
@@ -59,12 +60,17 @@ def _draw_values(draw: ImageDraw.ImageDraw, values: Sequence[float], slot: float
 def _draw_labels(draw: ImageDraw.ImageDraw, labels: Sequence[str], slot: float, baseline: int) -> None:
     widest = max((draw.textlength(label) for label in labels), default=0)
     each = math.ceil(min(widest + GAP, LABEL) / slot)
-    for index, label in enumerate(labels):
-        if index % each == 0:
-            text = label
-            while text and draw.textlength(text) + GAP > slot * each:
-                text = text.rstrip("…")[:-1].rstrip() + "…" if len(text) > 2 else ""
-            draw.text((MARGIN + slot * (index + 0.5), baseline), text, INK, anchor="ms")
+    for index in range(0, len(labels), each):
+        text = _cut(draw, labels[index], slot * each - GAP)
+        draw.text((MARGIN + slot * (index + 0.5), baseline), text, INK, anchor="ms")
+
+
+def _cut(draw: ImageDraw.ImageDraw, text: str, room: float) -> str:
+    if draw.textlength(text) <= room:
+        return text
+    while text and draw.textlength(f"{text}…") > room:
+        text = text[:-1].rstrip()
+    return f"{text}…" if text else ""
 
 
 def _number(value: float) -> str:

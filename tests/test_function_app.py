@@ -238,7 +238,7 @@ def test_variables_that_are_missing_are_all_named(worker):
     reply = error(worker.post(members(subject=None, text=None, template=template)), 422)
 
     assert reply["code"] == "template_variable_missing"
-    assert [detail["target"] for detail in reply["details"]] == ["customer.name", "order.total"]
+    assert [detail["target"] for detail in reply["details"]] == ["customer.name", "order.total", "order.currency"]
 
 
 def test_what_is_no_json_is_refused(worker):

@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "formats": (set(), {"babel"}),
     "schema": ({"variables"}, {"jsonschema_rs"}),
     "styles": (set(), {"css_inline"}),
+    "chart": (set(), {"PIL"}),
     "images": ({"chart", "mail", "page", "variables"}, {"jinja2", "markupsafe"}),
     "sandbox": ({"formats", "images", "page", "variables"}, {"jinja2"}),
     "template": (
