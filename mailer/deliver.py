@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from mailer.accept import Put, check_limits
+from mailer.address import Address
 from mailer.claim import NotOurs, Stray, claim, suppress
 from mailer.doubt import Doubts
 from mailer.errors import (
@@ -28,7 +29,7 @@ from mailer.errors import (
 )
 from mailer.gate import Passed
 from mailer.lifecycle import Conflict, KeyOwner, Ledger, MailRecord, OnUncertain, Status
-from mailer.mail import Content, Envelope, MailRequest, RenderedMail
+from mailer.mail import Envelope, MailRequest, RenderedMail
 from mailer.mail_id import mail_id
 from mailer.message import read_message, write_request
 from mailer.parse import Rules, read_object, read_request
@@ -80,7 +81,7 @@ class Delivery:
     authorize: Callable[[], str]
     send: Callable[[RenderedMail, str], object]
     send_large: SendLarge
-    is_sent: Callable[[RenderedMail, str], bool]
+    is_sent: Callable[[str, Address, str], bool]
     throttle: Throttle
     alarms: Alarms
     put: Put
@@ -131,18 +132,17 @@ class Delivery:
                 envelope = Envelope(id=record.id)
             elif not record.version:
                 record = _anew(request, record)
-            # A mail in doubt was composed when it was sent, and what it was made of may be gone.
-            compose = _uncomposed if envelope.check else self.compose
-            rendered = compose(request, mail=record.id)
         except (InvalidRequest, KeyReused) as refused:
             return self._settlement.fail(record, members, message.body, refused.code, str(refused))
         except NotOurs as over:
             return over.record.status
-        mail = Mail(rendered=rendered, record=record, envelope=envelope)
+        mail = Mail(request=request, record=record, envelope=envelope)
         try:
             if record.status is Status.SCHEDULED:
                 return self._schedule(mail)
             return self._look(mail) if envelope.check else self._attempt(mail)
+        except InvalidRequest as refused:
+            return self._settlement.fail(record, members, message.body, refused.code, str(refused))
         except Stray as stray:
             return self._settlement.fail(own, members, message.body, "record_missing", str(stray))
 
@@ -175,6 +175,7 @@ class Delivery:
         return owner.id
 
     def _attempt(self, mail: Mail) -> Status:
+        """Raises InvalidRequest, Stray."""
         record = mail.record
 
         def leaving() -> None:
@@ -185,7 +186,7 @@ class Delivery:
                 raise NotOurs(self.ledger.read(record.id) or record) from None
 
         try:
-            passed = self.screen(mail.rendered)
+            passed = self.screen(self.compose(mail.request, mail=mail.id))
             with self.throttle.place(mail.mailbox):
                 token = self.authorize()
                 record = claim(mail, passed, ledger=self.ledger, now=self.clock())
@@ -208,7 +209,11 @@ class Delivery:
         return self._settlement.sent(mail.at(record))
 
     def _schedule(self, mail: Mail) -> Status:
-        """A producer's mail for another day: record it, and let it wait as one that came by HTTP does."""
+        """A producer's mail for another day: record it, and let it wait as one that came by HTTP does.
+
+        Raises InvalidRequest: what cannot be composed today is not promised for tomorrow.
+        """
+        self.compose(mail.request, mail=mail.id)
         self.requests.put(mail.id, write_request(mail.request))
         try:
             record = self.ledger.write(mail.record)
@@ -279,10 +284,6 @@ class Delivery:
         envelope = Envelope(id=record.id, version=version, attempts=waiting.attempts, since=mail.envelope.since)
         self._settlement.put_back(mail, envelope, after=after)
         return Status.QUEUED
-
-
-def _uncomposed(request: MailRequest, *, mail: str) -> RenderedMail:
-    return RenderedMail(id=mail, request=request, content=Content(subject="", body="", content_type="text"))
 
 
 def _anew(request: MailRequest, record: MailRecord) -> MailRecord:

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from mailer.address import Address
 from mailer.errors import CannotLook, TryLater, Uncertain
 from mailer.lifecycle import Conflict, Ledger, OnUncertain, Status
-from mailer.mail import Envelope, MailRequest, RenderedMail
+from mailer.mail import Envelope, MailRequest
 from mailer.settle import Mail, Settlement, backoff
 
 log = logging.getLogger("mailer.doubt")
@@ -22,7 +23,7 @@ class Doubts:
     settlement: Settlement
     ledger: Ledger
     authorize: Callable[[], str]
-    is_sent: Callable[[RenderedMail, str], bool]
+    is_sent: Callable[[str, Address, str], bool]
     on_uncertain: Callable[[MailRequest], OnUncertain]
     clock: Callable[[], datetime]
     max_age: timedelta
@@ -42,7 +43,7 @@ class Doubts:
         """Settle a doubt by what lies in Sent Items; the record is the one that is kept now."""
         kept = mail.record
         try:
-            found = self.is_sent(mail.rendered, self.authorize())
+            found = self.is_sent(mail.id, mail.request.mailbox, self.authorize())
         except CannotLook as blind:
             return self.settlement.hold(mail, kept.error_code, f"{kept.error_message} {blind}")
         except TryLater as later:

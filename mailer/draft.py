@@ -37,7 +37,7 @@ def draft_path(mail: RenderedMail, draft: str, part: str = "") -> str:
 
 def left_behind_path(mail: RenderedMail) -> str:
     """Where drafts are listed that earlier attempts at this mail have left behind."""
-    query = quote(f"internetMessageId eq '{graph.message_id(mail)}'", safe="")
+    query = quote(f"internetMessageId eq '{graph.message_id(mail.id, mail.sender)}'", safe="")
     return f"{graph.user_path(mail.sender)}/mailFolders/drafts/messages?$filter={query}&$select=id"
 
 

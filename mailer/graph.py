@@ -24,9 +24,9 @@ def send_mail_path(sender: Address) -> str:
     return f"{user_path(sender)}/sendMail"
 
 
-def message_id(mail: RenderedMail) -> str:
+def message_id(mail: str, sender: Address) -> str:
     """The Message-ID header: made of the mail's own id, so that the mail can be found again in Sent Items."""
-    return f"<{mail.id}@{mail.sender.address.rpartition('@')[2]}>"
+    return f"<{mail}@{sender.address.rpartition('@')[2]}>"
 
 
 def send_mail_body(mail: RenderedMail) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def message(mail: RenderedMail) -> dict[str, Any]:
         "body": {"contentType": mail.content.content_type, "content": mail.content.body},
         "toRecipients": [_recipient(address) for address in request.to],
         "importance": request.importance,
-        "internetMessageId": message_id(mail),
+        "internetMessageId": message_id(mail.id, mail.sender),
     }
     # Graph refuses an empty list of headers, so nothing that is empty is sent at all.
     if request.cc:
@@ -80,13 +80,13 @@ def file_facts(file: File) -> dict[str, Any]:
     return facts | ({"isInline": True, "contentId": file.content_id} if file.content_id else {})
 
 
-def request_headers(mail: RenderedMail, token: str) -> dict[str, str]:
+def request_headers(mail: str, token: str) -> dict[str, str]:
     """The mail's id is the client-request-id, by which Microsoft's support finds a request."""
     return {
         "Authorization": f"Bearer {token}",
         "Content-Type": "application/json",
         "User-Agent": USER_AGENT,
-        "client-request-id": mail.id,
+        "client-request-id": mail,
         "return-client-request-id": "true",
     }
 
@@ -117,10 +117,10 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     return _refusal(status, code, retry_after(headers), said)
 
 
-def sent_items_path(mail: RenderedMail) -> str:
+def sent_items_path(mail: str, sender: Address) -> str:
     """Where the copy of this mail in Sent Items is looked for; needs a permission that sending does not."""
-    query = quote(f"internetMessageId eq '{message_id(mail)}'", safe="")
-    return f"{user_path(mail.sender)}/mailFolders/sentitems/messages?$filter={query}&$select=id"
+    query = quote(f"internetMessageId eq '{message_id(mail, sender)}'", safe="")
+    return f"{user_path(sender)}/mailFolders/sentitems/messages?$filter={query}&$select=id"
 
 
 def user_path(sender: Address) -> str:

@@ -119,6 +119,14 @@ class MailRequest(Value):
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
+    def mailbox(self) -> Address:
+        """The mailbox that sends; parsing has put the default one where the caller named none."""
+        if self.sender is None:
+            message = "a parsed request has a sender"
+            raise AssertionError(message)
+        return self.sender
+
+    @property
     def recipients(self) -> int:
         return len(self.to) + len(self.cc) + len(self.bcc)
 
@@ -181,8 +189,5 @@ class RenderedMail:
 
     @property
     def sender(self) -> Address:
-        """The mailbox that sends; parsing has put the default one where the caller named none."""
-        if self.request.sender is None:
-            message = "a parsed request has a sender"
-            raise AssertionError(message)
-        return self.request.sender
+        """The mailbox that sends."""
+        return self.request.mailbox

@@ -10,6 +10,7 @@ import requests
 import urllib3.exceptions
 
 from mailer import graph, upload
+from mailer.address import Address
 from mailer.errors import Misconfigured, TryLater, Uncertain
 from mailer.mail import RenderedMail
 
@@ -33,24 +34,26 @@ class GraphConnection:
 
         A 401 is answered once with the token that `renew` gives for the refused one.
         """
-        reply = self._calls(mail, token, renew)("POST", graph.send_mail_path(mail.sender), graph.send_mail_body(mail))
+        reply = self._calls(mail.id, token, renew)(
+            "POST", graph.send_mail_path(mail.sender), graph.send_mail_body(mail)
+        )
         return graph.check_reply(reply.status_code, reply.headers, reply.content)
 
     def send_large(
         self, mail: RenderedMail, token: str, *, renew: Callable[[str], str], leaving: Callable[[], None]
     ) -> str:
         """The same for a mail that one call cannot carry; `leaving` is called when it is about to leave."""
-        return upload.send_large(mail, ask=self._calls(mail, token, renew), transfer=self._transfer, leaving=leaving)
+        return upload.send_large(mail, ask=self._calls(mail.id, token, renew), transfer=self._transfer, leaving=leaving)
 
-    def is_sent(self, mail: RenderedMail, token: str, *, renew: Callable[[str], str]) -> bool:
+    def is_sent(self, mail: str, sender: Address, token: str, *, renew: Callable[[str], str]) -> bool:
         """Whether the mail lies in Sent Items; raises CannotLook without the permission, TryLater."""
         try:
-            reply = self._calls(mail, token, renew)("GET", graph.sent_items_path(mail))
+            reply = self._calls(mail, token, renew)("GET", graph.sent_items_path(mail, sender))
         except Uncertain as doubt:  # looking changes nothing
             raise TryLater(str(doubt), code=doubt.code) from doubt
         return graph.read_sent_items(reply.status_code, reply.headers, reply.content)
 
-    def _calls(self, mail: RenderedMail, token: str, renew: Callable[[str], str]) -> upload.Ask:
+    def _calls(self, mail: str, token: str, renew: Callable[[str], str]) -> upload.Ask:
         """Authorised calls for one mail, each repeated once with a new token when Graph refuses the one in use."""
 
         def ask(method: str, path: str, content: Mapping[str, Any] | None = None) -> requests.Response:

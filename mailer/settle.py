@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from mailer.accept import Put
 from mailer.errors import TryLater
 from mailer.lifecycle import Conflict, Ledger, MailRecord, Status
-from mailer.mail import Envelope, MailRequest, RenderedMail
+from mailer.mail import Envelope, MailRequest
 from mailer.message import fits, grave, write_request
 
 log = logging.getLogger("mailer.settle")
@@ -26,9 +26,9 @@ LONGEST_WAIT = timedelta(hours=1)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mail:
-    """One mail in delivery: what to send, before the gate; its record as far as it is known; what its message said."""
+    """One mail in delivery: what was asked for, its record as far as it is known, and what its message said of it."""
 
-    rendered: RenderedMail
+    request: MailRequest
     record: MailRecord
     envelope: Envelope
 
@@ -41,12 +41,8 @@ class Mail:
         return self.record.id
 
     @property
-    def request(self) -> MailRequest:
-        return self.rendered.request
-
-    @property
     def mailbox(self) -> str:
-        return self.rendered.sender.address.casefold()
+        return self.request.mailbox.address.casefold()
 
     @property
     def since(self) -> datetime:

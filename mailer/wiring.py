@@ -8,12 +8,13 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mailer.errors import ConfigError
+from mailer.errors import ConfigError, InvalidRequest, TryLater
 from mailer.settings import PACKAGED_TEMPLATES, Settings, Storage, read_settings
 
 if TYPE_CHECKING:
@@ -286,8 +287,10 @@ def delivery() -> "Delivery":
     from mailer.lifecycle import OnUncertain
 
     def on_uncertain(request: "MailRequest") -> OnUncertain:
-        chosen = templates().on_uncertain(request.template.id) if request.template else None
-        return chosen or OnUncertain(settings().on_uncertain)
+        with suppress(InvalidRequest, TryLater):  # the template may be gone by now, or out of reach
+            if request.template and (chosen := templates().on_uncertain(request.template.id)):
+                return chosen
+        return OnUncertain(settings().on_uncertain)
 
     return Delivery(
         rules=replace(rules(), content_problems=lambda _: ()),  # composing the mail tells them
@@ -300,7 +303,7 @@ def delivery() -> "Delivery":
         send_large=lambda mail, token, *, leaving: graph().send_large(
             mail, token, renew=graph_tokens().token, leaving=leaving
         ),
-        is_sent=lambda mail, token: graph().is_sent(mail, token, renew=graph_tokens().token),
+        is_sent=lambda mail, sender, token: graph().is_sent(mail, sender, token, renew=graph_tokens().token),
         throttle=throttle(),
         alarms=alarms(),
         put=outbox().put,

@@ -61,7 +61,7 @@ class Post:
             "rules": RULES,
             "ledger": self.ledger,
             "requests": self.requests,
-            "is_sent": lambda mail, _token: mail.id in self.sent_items,
+            "is_sent": lambda mail, _sender, _token: mail in self.sent_items,
             "throttle": self.throttle,
             "alarms": self.alarms,
             "on_uncertain": lambda _request: self.policy,

@@ -60,7 +60,7 @@ class Cloud:
     def send(self, mail=None, *, leaving=lambda: None):
         return upload.send_large(
             mail or one_mail(),
-            ask=self.connection._calls(mail or one_mail(), self.token(), self.token),
+            ask=self.connection._calls(a_mail().id if mail is None else mail.id, self.token(), self.token),
             transfer=self.connection._transfer,
             leaving=leaving,
             pause=self.pauses.append,
