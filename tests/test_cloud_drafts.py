@@ -530,10 +530,11 @@ def test_a_draft_is_found_by_its_internet_message_id_until_it_is_sent(cloud):
     draft = cloud.draft(internetMessageId="<1@contoso.com>")
     cloud.draft(internetMessageId="<2@contoso.com>")
 
-    def find():
+    def find(user=SHOP):
         query = {"$filter": "internetMessageId eq '<1@contoso.com>'", "$select": "id"}
-        return cloud.call("GET", "/mailFolders/drafts/messages", params=query).json()["value"]
+        return cloud.call("GET", "/mailFolders/drafts/messages", user=user, params=query).json()["value"]
 
+    assert find(user="alerts@contoso.com") == []
     assert [f"/messages/{one['id']}" for one in find()] == [draft]
     cloud.call("POST", f"{draft}/send")
     assert find() == []

@@ -225,6 +225,7 @@ def test_a_line_with_a_dot_alone_does_not_end_a_mail(deliver):
     assert mail.get_content().splitlines() == ["One", ".", "..two"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_a_file_of_30_megabytes_reaches_maildev_and_is_held_once(tmp_path, inbox):
     with running(tmp_path, smtp_port=inbox.smtp_port) as cloud:
         cloud.control.set(roles=["Mail.Send", "Mail.ReadWrite"])
@@ -246,6 +247,16 @@ def test_a_file_of_30_megabytes_reaches_maildev_and_is_held_once(tmp_path, inbox
         assert (attachment["filename"], delivered) == ("large.bin", hashlib.sha256(content).hexdigest())
         assert mail.attachments[0].sha256 == delivered
         assert cloud.peak_memory() - before < 45 * MEGABYTE
+
+
+def test_a_file_of_many_lines_arrives_as_it_was(deliver):
+    content = random.Random(1).randbytes(500_000)
+    file = {"@odata.type": "#microsoft.graph.fileAttachment", "name": "a.bin"}
+
+    _, mail = deliver(attachments=[file | {"contentBytes": base64.b64encode(content).decode()}])
+
+    (attached,) = mail.iter_attachments()
+    assert attached.get_content() == content
 
 
 def test_a_line_break_in_the_subject_starts_no_new_header(deliver):
