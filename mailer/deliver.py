@@ -136,15 +136,18 @@ class Delivery:
             return self._settlement.fail(record, members, message.body, refused.code, str(refused))
         except NotOurs as over:
             return over.record.status
-        mail = Mail(request=request, record=record, envelope=envelope)
+        return self._next(Mail(request=request, record=record, envelope=envelope), own=own)
+
+    def _next(self, mail: Mail, *, own: MailRecord) -> Status:
+        """Bring a mail to its next status; `own` is the record of its message, should the mail's be missing."""
         try:
-            if record.status is Status.SCHEDULED:
+            if mail.record.status is Status.SCHEDULED:
                 return self._schedule(mail)
-            return self._look(mail) if envelope.check else self._attempt(mail)
+            return self._look(mail) if mail.envelope.check else self._attempt(mail)
         except InvalidRequest as refused:
-            return self._settlement.fail(record, members, message.body, refused.code, str(refused))
+            return self._settlement.fail(mail.record, mail.request.as_json(), b"", refused.code, str(refused))
         except Stray as stray:
-            return self._settlement.fail(own, members, message.body, "record_missing", str(stray))
+            return self._settlement.fail(own, mail.request.as_json(), b"", "record_missing", str(stray))
 
     def _is_early(self, envelope: Envelope) -> bool:
         """Whether the mail's day has not come; it then goes back for as long as one message can wait."""

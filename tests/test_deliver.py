@@ -381,6 +381,20 @@ def test_another_mail_cannot_take_the_place_of_a_queued_one(post):
     assert post.subjects == ["The true mail"]
 
 
+def test_a_mail_waits_while_its_template_or_its_file_cannot_be_read(post, message):
+    assert post.deliver(message, compose=raising(DOWN)) is Status.QUEUED
+
+    assert (post.record.status, post.record.error_code) == (Status.QUEUED, "storage_unavailable")
+    assert post.deliver(post.take()) is Status.SENT
+
+
+def test_a_mail_whose_template_cannot_be_read_for_too_long_has_failed(post, message):
+    post.deliver(message, compose=raising(DOWN))
+
+    assert post.run(compose=raising(DOWN)) is Status.FAILED
+    assert (post.record.error_code, len(post.buried)) == ("storage_unavailable", 1)
+
+
 # Mails that one call cannot carry
 
 

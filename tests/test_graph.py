@@ -18,7 +18,7 @@ from mailer.graph import (
     send_mail_path,
 )
 from mailer.mail import Address, Content
-from tests.builders import ALERTS, RULES, SOME_ID, a_mail
+from tests.builders import ALERTS, RULES, SHOP, SOME_ID, a_mail
 from tests.builders import members as request_members
 
 SAMPLES = Path(__file__).parent / "samples/graph"

@@ -137,6 +137,7 @@ def azurite(folder: Path, *, blob: int = 10000, queue: int = 10001, table: int =
 def maildev(folder: Path, *, smtp: int = 1025, web: int = 1080) -> Program:
     """A mail catcher: SMTP in, a web inbox and a REST API out."""
     options = ["--ip", "127.0.0.1", "--web-ip", "127.0.0.1", "--mail-directory", str(folder / "maildev")]
+    options += ["--max-message-size", "0"]  # none; what a mailbox may send is its own business
     ports = ["--smtp", str(smtp), "--web", str(web)]
     command = [node(), str(HERE / "node_modules/maildev/dist/bin/maildev.js"), *options, *ports]
     return Program(name="MailDev", command=command, ports=(smtp, web), log=folder / "maildev.log")
