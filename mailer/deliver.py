@@ -37,7 +37,6 @@ from mailer.settle import Alarms, Mail, Requests, Settlement, backoff
 log = logging.getLogger("mailer.deliver")
 
 MENDING_WAIT = timedelta(minutes=15)  # how often to look whether somebody has mended the configuration
-UNSAID = Content(subject="", body="", content_type="text")
 AFTER_LEASE = timedelta(seconds=5)
 
 
@@ -132,10 +131,9 @@ class Delivery:
                 envelope = Envelope(id=record.id)
             elif not record.version:
                 record = _anew(request, record)
-            if envelope.check:  # it was composed when it was sent, and what it was made of may be gone
-                rendered = RenderedMail(id=record.id, request=request, content=UNSAID)
-            else:
-                rendered = self.compose(request, mail=record.id)
+            # A mail in doubt was composed when it was sent, and what it was made of may be gone.
+            compose = _uncomposed if envelope.check else self.compose
+            rendered = compose(request, mail=record.id)
         except (InvalidRequest, KeyReused) as refused:
             return self._settlement.fail(record, members, message.body, refused.code, str(refused))
         except NotOurs as over:
@@ -281,6 +279,10 @@ class Delivery:
         envelope = Envelope(id=record.id, version=version, attempts=waiting.attempts, since=mail.envelope.since)
         self._settlement.put_back(mail, envelope, after=after)
         return Status.QUEUED
+
+
+def _uncomposed(request: MailRequest, *, mail: str) -> RenderedMail:
+    return RenderedMail(id=mail, request=request, content=Content(subject="", body="", content_type="text"))
 
 
 def _anew(request: MailRequest, record: MailRecord) -> MailRecord:

@@ -76,8 +76,8 @@ def test_any_number_of_values_can_be_drawn(values):
 
 
 def test_a_value_is_written_above_its_bar_where_all_of_them_fit():
-    assert ink(drawn(["", ""], [0, 1000]), top=0, bottom=0.16)
-    assert not ink(drawn([""] * 40, [0, *[1000] * 39]), top=0, bottom=0.06)
+    assert ink(drawn(["", ""], [0, 1000]), top=0, bottom=0.8)
+    assert not ink(drawn([""] * 40, [0, *[1000] * 39]), top=0, bottom=0.8)
 
 
 def test_long_labels_are_cut_and_do_not_meet():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mailer.mail import TemplateUse
 from tests.written import Written
 
 NOON = "2026-12-01T12:00:00+01:00"
@@ -126,3 +127,11 @@ def test_a_value_that_the_template_made_is_the_templates_own_fault(folder):
     assert "t/body.html:1" in problem[1]
     assert "must be a number" in problem[1]
     assert "secret text" not in problem[1]
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_what_json_calls_a_number_and_nobody_else_does_is_none(folder, wrong):
+    folder.write(subject_txt="s", body_txt="{{ x | number }}")
+
+    (problem,) = folder.templates.problems(TemplateUse(id="t", variables={"x": wrong}))
+    assert (problem.target, problem.code) == ("x", "template_variable_invalid")

@@ -347,8 +347,6 @@ def test_while_storage_does_not_answer_it_is_not_asked_for_each_mail(cloud):
 
 def test_a_fresh_worker_goes_on_with_what_was_kept_while_storage_does_not_answer(cloud):
     body(cloud.fresh())
-    kept = cloud.own.download_blob("good-templates/t.json").readall()
-    cloud.own.upload_blob("requests/x.json", kept)
     cloud.line.is_cut = True
 
     fresh = cloud.fresh()
@@ -380,3 +378,11 @@ def test_access_that_is_denied_is_for_somebody_to_mend(cloud, storage):
         body(cloud.fresh(account=account))
     assert later.value.code == "templates_unavailable"
     assert "sig=" not in str(later.value)
+
+
+@pytest.mark.parametrize("name", ["../requests/x", "x/../t", "gone", "..", ""])
+def test_no_name_leads_out_of_what_was_kept(cloud, name):
+    body(cloud.fresh())
+    cloud.own.upload_blob("requests/x.json", cloud.own.download_blob("good-templates/t.json").readall())
+
+    assert GoodVersions(Bodies(cloud.own, folder="good-templates/")).get(name) is None
