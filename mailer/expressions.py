@@ -7,7 +7,20 @@ import jinja2
 from jinja2 import nodes
 
 from mailer.uses import Kind, Place, Use
-from mailer.values import Frame, Literal, Macro, Part, Value, constant, constant_kind, entries, guarded, lineage, member
+from mailer.values import (
+    Frame,
+    Literal,
+    Macro,
+    Part,
+    Value,
+    constant,
+    constant_kind,
+    either,
+    entries,
+    guarded,
+    lineage,
+    member,
+)
 
 OBJECT_METHODS = {"items", "keys", "values", "get"}
 FILTER_KINDS = dict.fromkeys(("number", "percent", "round", "int", "float", "abs", "filesizeformat"), Kind.NUMBER)
@@ -77,7 +90,10 @@ class Expressions:
             yes, no = (left | right for left, right in pairs)
             return (yes, nothing) if isinstance(node, nodes.And) else (nothing, no)
         if isinstance(node, nodes.Test) and node.name in {"defined", "undefined"}:
-            found = frozenset(use for one in self.value(node.node, frame) for use in lineage(one))
+            value = self.value(node.node, frame)
+            # Of something that may be one of several, being there says nothing about any of them.
+            is_sure = len(value) == 1 and isinstance(value[0], Part) and value[0].use not in value[0].known
+            found = frozenset(lineage(value[0])) if is_sure else nothing
             return (found, nothing) if node.name == "defined" else (nothing, found)
         return nothing, nothing
 
@@ -116,17 +132,18 @@ class Expressions:
     def _and(self, node: nodes.And, frame: Frame) -> Value:
         left = self.use(node.left, Kind.YES_NO, frame)
         yes, _ = self._known(node.left, frame)
-        return left + guarded(self.value(node.right, frame.knowing(yes)), yes)
+        return either(left, guarded(self.value(node.right, frame.knowing(yes)), yes))
 
     def _or(self, node: nodes.Or, frame: Frame) -> Value:
         left = self.use(node.left, Kind.YES_NO, frame)
         _, no = self._known(node.left, frame)
-        return left + guarded(self.value(node.right, frame.knowing(no)), no)
+        return either(left, guarded(self.value(node.right, frame.knowing(no)), no))
 
     def _condexpr(self, node: nodes.CondExpr, frame: Frame) -> Value:
         yes, no = self.test(node.test, frame)
         first = guarded(self.value(node.expr1, frame.knowing(yes)), yes)
-        return first + (guarded(self.value(node.expr2, frame.knowing(no)), no) if node.expr2 else ())
+        second = guarded(self.value(node.expr2, frame.knowing(no)), no) if node.expr2 else ()
+        return either(first, second)
 
     def _name(self, node: nodes.Name, frame: Frame) -> Value:
         if node.name in frame.names:
@@ -193,7 +210,7 @@ class Expressions:
             sure = frozenset(lineage(one))
             self.note((one,), constant_kind(node.args[:1]), node, frame.knowing(sure))
             found += guarded((one,), sure)
-        return found + (self.value(node.args[0], frame) if node.args else ())
+        return either(found, self.value(node.args[0], frame) if node.args else ())
 
     def _of_list(self, node: nodes.Filter, value: Value, options: dict[str, Any], frame: Frame) -> Value:
         self.note(value, Kind.LIST, node, frame)

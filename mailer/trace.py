@@ -13,7 +13,7 @@ from jinja2 import nodes
 
 from mailer.expressions import Expressions
 from mailer.uses import Kind, Place, Use
-from mailer.values import Block, Frame, Literal, Macro, Value, constant, entries, guarded, member
+from mailer.values import Block, Frame, Literal, Macro, Value, constant, either, entries, guarded, member
 
 
 class Trace:
@@ -120,10 +120,8 @@ class Trace:
         for name in {
             name for one in branches for name, value in one.names.items() if frame.names.get(name) is not value
         }:
-            values = [
-                guarded(self._expressions.value(nodes.Name(name, "load"), branch), branch.known) for branch in branches
-            ]
-            frame.names[name] = tuple({one: None for value in values for one in value})
+            values = [self._expressions.value(nodes.Name(name, "load"), branch) for branch in branches]
+            frame.names[name] = either(*(guarded(value, at.known) for value, at in zip(values, branches, strict=True)))
 
     def _do_for(self, node: nodes.For, frame: Frame) -> None:
         rows = self._expressions.use(node.iter, Kind.LIST, frame)

@@ -67,6 +67,11 @@ def guarded(value: Value, known: frozenset[Use]) -> Value:
     return tuple(Part(one.use, one.known | known) if isinstance(one, Part) else one for one in value)
 
 
+def either(*values: Value) -> Value:
+    """One of several values; that one of them cannot be told is not forgotten."""
+    return tuple(dict.fromkeys(one for value in values for one in value or (Literal({}),)))
+
+
 def lineage(one: Part | Literal | Macro) -> Iterable[Use]:
     """A part and what it is a part of, up to the variable."""
     return one.use.lineage if isinstance(one, Part) else ()
