@@ -21,7 +21,7 @@ from mailer.trace import Trace
 from mailer.uses import ENTRY
 from mailer.versions import SHARED
 
-_OPTIONS = ["on_uncertain", "locale"]  # what template.json may hold
+_OPTIONS = ["on_uncertain", "locale", "content_ids"]  # what template.json may hold
 _CID = re.compile(r"cid:([^\"'\s)>{}]+)", re.IGNORECASE)
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _PLACE = re.compile(r"(?:^|\s)([^\s/]+/[^\s/:]+\.\w+)(?::(\d+))?")
@@ -76,6 +76,7 @@ class _Check:
         self._parts = parts(self._files)
         self._found: list[Fault] = []
         self._dead: set[str] = set()  # references to images that are not there
+        self._brought: set[str] = set()  # content ids of images that callers send along
         # Something keeps mails from being made, and to hear that again from a rendering would tell nothing new.
         self._hopeless = not {"subject", "body"} <= {one.kind for one in self._parts if not one.tag}
 
@@ -139,7 +140,7 @@ class _Check:
             self._say("template.json", f"`{option}` is unknown: did you mean {' or '.join(close)}?")
         if options and any(one.kind != "sample" for one in self._parts):
             try:
-                self._templates.on_uncertain(self.name)
+                self._brought = {*self._templates.content_ids(self.name)}
             except InvalidRequest as invalid:
                 self._say_problems(invalid.problems)
 
@@ -172,7 +173,7 @@ class _Check:
     def _check_rendering(self, language: _Language, strangers: set[str]) -> None:
         use = TemplateUse(id=self.name, variables=language.sample or {}, locale=language.tag or None)
         try:
-            content = self._templates.content(use)
+            content = self._templates.content(use, known=self._brought)
         except InvalidRequest as invalid:
             problems = [problem for problem in invalid.problems if problem.code != "template_failed"]
             if language.sample is not None:
@@ -218,10 +219,11 @@ class _Check:
             for number, line in enumerate(text.split("\n"), 1):
                 for name in map(unquote, _CID.findall(line)):
                     self.shown.add(name)
-                    if name not in images:
+                    if name not in images | self._brought:
                         self._dead.add(f"cid:{name} ")
                         where = f"neither in the template's folder nor in {SHARED}"
-                        self._say(file, f"cid:{name} is {where}: put the image there, or mend its name", number)
+                        mend = "put the image there, mend its name, or name it in template.json's `content_ids`"
+                        self._say(file, f"cid:{name} is {where}: {mend}", number)
 
     def _check_unseen(self) -> None:
         for file in self._files:

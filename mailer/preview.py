@@ -52,7 +52,7 @@ def preview(name: str, body: bytes, templates: Templates) -> "Preview":
     locale = _chosen(use.locale, templates.locales(name))
     if "variables" not in use.model_fields_set:
         use = use.model_copy(update={"variables": templates.sample(name, use.locale)})
-    return Preview(content=templates.content(use), locale=locale)
+    return Preview(content=templates.content(use, known=templates.content_ids(name)), locale=locale)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -164,6 +164,15 @@ def test_what_is_right_is_no_fault(told, changes):
     assert told(changes) == []
 
 
+def test_an_image_that_callers_bring_is_no_dead_one(told):
+    body = "{% extends '_shared/layout.html' %}{% block body %}<img src='cid:qr.png'><img src='cid:logo.png'>"
+    body += "{{ order.total | money('EUR') }}{% for line in order.lines %}{% include 'line.html' %}{% endfor %}"
+    body += "{{ note | default('') }}{% endblock %}"
+
+    assert "qr.png" in " ".join(told({"t/body.html": body}))
+    assert told({"t/body.html": body, "t/template.json": {"content_ids": ["qr.png"]}}) == []
+
+
 def test_one_fault_of_a_layout_is_told_once_however_many_templates_use_it(told):
     others = {name.replace("t/", "u/"): content for name, content in SOUND.items() if name.startswith("t/")}
     layout = SOUND["_shared/layout.html"] + "\n<img src='cid:sing.png'>"

@@ -96,7 +96,8 @@ class Desk:
         try:
             variables = read_object(await request.body())
             use = TemplateUse(id=name, variables=variables, locale=locale)
-            shown = Preview(content=self.templates.content(use), locale=locale or "")
+            content = self.templates.content(use, known=self.templates.content_ids(name))
+            shown = Preview(content=content, locale=locale or "")
         except InvalidRequest as invalid:
             problems = [{"target": problem.target, "message": problem.message} for problem in invalid.problems]
             return JSONResponse({"problems": problems}, 422)
