@@ -174,19 +174,19 @@ def _mail_id(req: func.HttpRequest) -> str:
 
 
 def _list_templates() -> func.HttpResponse:
-    from mailer.preview import listed
+    from mailer.templating.preview import listed
 
     return _json(200, {"data": listed(wiring.templates())})
 
 
 def _describe_template(req: func.HttpRequest) -> func.HttpResponse:
-    from mailer.preview import described
+    from mailer.templating.preview import described
 
     return _json(200, described(req.route_params["id"], wiring.templates()))
 
 
 def _preview_template(req: func.HttpRequest) -> func.HttpResponse:
-    from mailer.preview import SAFE, preview
+    from mailer.templating.preview import SAFE, preview
 
     shown = preview(req.route_params["id"], req.get_body(), wiring.templates())
     if "text/html" not in req.headers.get("Accept", ""):

@@ -85,7 +85,7 @@ def _show_templates(wishes: argparse.Namespace) -> int:
 
 
 def _check_templates(wishes: argparse.Namespace) -> int:
-    from mailer.check import check
+    from mailer.templating.check import check
 
     folder = wishes.folder or _template_folder()
     faults = check(folder)

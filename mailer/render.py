@@ -9,13 +9,13 @@ import jinja2
 
 from mailer.errors import InvalidRequest, Problem
 from mailer.lifecycle import OnUncertain
-from mailer.mail import Content, MailRequest, TemplateUse
-from mailer.sources import Folder, Source
-from mailer.template import Template
-from mailer.versions import Versions
+from mailer.mail import Content, TemplateUse
+from mailer.templating.sources import Folder, Source
+from mailer.templating.template import Template
+from mailer.templating.versions import Versions
 
 if TYPE_CHECKING:
-    from mailer.good_versions import GoodVersions
+    from mailer.templating.good_versions import GoodVersions
 
 PACKAGED = Path(__file__).parent / "templates"
 
@@ -87,13 +87,3 @@ class Templates:
             message = f"There is no template `{name}`; {hint}"
             raise InvalidRequest([Problem(code="template_not_found", message=message, target="template.id")])
         return template
-
-
-def render(request: MailRequest, *, templates: Templates) -> Content:
-    """What the mail says, from its template or as the request has it. Raises InvalidRequest."""
-    if request.template:
-        return templates.content(request.template)
-    subject = request.subject or ""
-    if request.html is not None:
-        return Content(subject=subject, body=request.html, content_type="html")
-    return Content(subject=subject, body=request.text or "", content_type="text")

@@ -84,12 +84,12 @@ def templates() -> "Templates":
         return Templates()
     if "://" in place:
         from mailer.bodies import Bodies
-        from mailer.good_versions import FOLDER, GoodVersions
-        from mailer.template_blobs import BlobContainer
+        from mailer.templating.good_versions import FOLDER, GoodVersions
+        from mailer.templating.template_blobs import BlobContainer
 
         keep = GoodVersions(Bodies(_container(), folder=FOLDER))
         return Templates(BlobContainer(_container_at(place)), keep=keep)
-    from mailer.sources import Folder
+    from mailer.templating.sources import Folder
 
     folder = Path(__file__).parents[1] / place
     if not folder.is_dir():

@@ -7,8 +7,8 @@ import itertools
 import pytest
 from PIL import Image, ImageColor, ImageFont
 
-from mailer import chart
-from mailer.chart import draw_bars
+from mailer.templating import chart
+from mailer.templating.chart import draw_bars
 from tests.contrast import contrast
 
 WEEK = ["lun.", "mar.", "mer.", "jeu.", "ven.", "sam.", "dim."]

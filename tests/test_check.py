@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from mailer.check import check
-from mailer.filenames import part_for, parts
 from mailer.local.programs import ROOT
 from mailer.render import PACKAGED
+from mailer.templating.check import check
+from mailer.templating.filenames import part_for, parts
 
 PIXEL = b"\x89PNG"
 

@@ -124,6 +124,17 @@ def test_storage_that_does_not_answer_is_no_fault_of_the_request():
         composer(blobs=down).problems(request(attachments=[{"filename": "a", "blob": "a"}]))
 
 
+@pytest.mark.parametrize(
+    ("changes", "content"),
+    [
+        ({}, Content(subject="Hello", body="Hello, Ada", content_type="text")),
+        ({"html": "<p>{{ x }}"}, Content(subject="Hello", body="<p>{{ x }}", content_type="html")),
+    ],
+)
+def test_a_mail_without_a_template_says_what_the_request_says(changes, content):
+    assert composer().compose(request(**changes), mail="m").content == content
+
+
 def test_a_template_brings_its_images():
     mail = composer().compose(request(subject=None, text=None, template={"id": TEMPLATE}), mail="m")
 

@@ -8,12 +8,12 @@ import jinja2
 import pytest
 from hypothesis import settings
 
-from mailer.contract import Variable, contract
 from mailer.errors import InvalidRequest
 from mailer.mail import TemplateUse
-from mailer.template import Template
-from mailer.trace import Trace
-from mailer.uses import Kind
+from mailer.templating.contract import Variable, contract
+from mailer.templating.template import Template
+from mailer.templating.trace import Trace
+from mailer.templating.uses import Kind
 
 
 def an_environment(files):

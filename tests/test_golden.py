@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mailer.mail import TemplateUse
-from mailer.preview import Preview
 from mailer.render import Templates
+from mailer.templating.preview import Preview
 
 GOLDEN = Path(__file__).parent / "golden"
 TEMPLATES = Templates()

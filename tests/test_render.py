@@ -10,8 +10,7 @@ import pytest
 
 from mailer.errors import InvalidRequest
 from mailer.mail import Content, TemplateUse
-from mailer.render import Templates, render
-from tests.builders import a_request
+from mailer.render import Templates
 from tests.written import Written
 
 ROOT = Path(__file__).parents[1]
@@ -406,27 +405,6 @@ def test_what_can_be_rendered_has_no_problems(folder):
     assert list(folder.templates.problems(TemplateUse(id="t"))) == []
 
 
-@pytest.mark.parametrize(
-    ("changes", "content"),
-    [
-        ({}, Content(subject="Hello", body="Hello, Ada", content_type="text")),
-        ({"html": "<p>{{ x }}"}, Content(subject="Hello", body="<p>{{ x }}", content_type="html")),
-    ],
-)
-def test_a_mail_without_a_template_says_what_the_request_says(folder, changes, content):
-    assert render(a_request(**changes), templates=folder.templates) == content
-
-
-def test_a_mail_with_a_template_says_what_the_template_says(folder):
-    folder.write(subject_txt="Order {{ n }}", body_txt="Hello", body_fr_txt="Bonjour")
-    use = TemplateUse(id="t", variables={"n": 7}, locale="fr-CA")
-    request = a_request().model_copy(update={"template": use})
-
-    assert render(request, templates=folder.templates) == Content(
-        subject="Order 7", body="Bonjour", content_type="text"
-    )
-
-
 # Languages
 
 
@@ -556,7 +534,7 @@ def test_a_mail_loads_only_the_packages_that_it_needs(folder):
     folder.write(subject_txt="Order {{ n }}", body_html="<p>{{ n }}</p>")
     code = (
         "import sys; from pathlib import Path; from mailer.mail import TemplateUse;"
-        "from mailer.render import Templates; from mailer.sources import Folder;"
+        "from mailer.render import Templates; from mailer.templating.sources import Folder;"
         "use = TemplateUse(id='t', variables={'n': 7});"
         "Templates(Folder(Path(sys.argv[1]))).content(use); print(*sys.modules)"
     )

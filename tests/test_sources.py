@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from mailer.sources import Folder
+from mailer.templating.sources import Folder
 from tests.written import Written
 
 

@@ -14,10 +14,10 @@ from azure.storage.blob import ContainerClient
 
 from mailer.bodies import Bodies
 from mailer.errors import InvalidRequest, Misconfigured, TryLater
-from mailer.good_versions import GoodVersions
 from mailer.mail import TemplateUse
 from mailer.render import Templates
-from mailer.template_blobs import BlobContainer
+from mailer.templating.good_versions import GoodVersions
+from mailer.templating.template_blobs import BlobContainer
 
 LAYOUT = "<b>{% block x %}{% endblock %}</b>"
 BODY = "{% extends '_shared/layout.html' %}{% block x %}{{ n }}{% endblock %}"

@@ -12,7 +12,7 @@ from jinja2 import nodes
 from mailer.mail import TemplateUse
 from mailer.plain_text import plain_text
 from mailer.render import PACKAGED, Templates
-from mailer.styles import inline_css
+from mailer.templating.styles import inline_css
 from tests.contrast import contrast
 
 TEMPLATES = Templates()

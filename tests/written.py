@@ -6,7 +6,7 @@ import pytest
 from mailer.errors import InvalidRequest
 from mailer.mail import Content, TemplateUse
 from mailer.render import Templates
-from mailer.sources import Folder
+from mailer.templating.sources import Folder
 
 
 class Written:

@@ -13,15 +13,15 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from watchfiles import awatch
 
-from mailer.check import Fault, check
 from mailer.errors import InvalidRequest
-from mailer.filenames import part_for, parts
 from mailer.local.desk.panes import panes
 from mailer.mail import TemplateUse
 from mailer.parse import read_object
-from mailer.preview import Preview, described
 from mailer.render import Templates
-from mailer.sources import Folder
+from mailer.templating.check import Fault, check
+from mailer.templating.filenames import part_for, parts
+from mailer.templating.preview import Preview, described
+from mailer.templating.sources import Folder
 
 PAGE = Path(__file__).parent / "page"
 STILL_THERE = 5_000  # milliseconds between two signs of life

@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from mailer.contract import contract
-from mailer.filenames import parts
 from mailer.mail import Content
 from mailer.parse import parse_preview
 from mailer.plain_text import plain_text
 from mailer.render import Templates
-from mailer.trace import Trace
+from mailer.templating.contract import contract
+from mailer.templating.filenames import parts
+from mailer.templating.trace import Trace
 
 # What a page must not do that shows a mail: run anything, load anything, send anything.
 # https://www.w3.org/TR/CSP3/

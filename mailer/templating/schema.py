@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema_rs
 from jsonschema_rs import ValidationErrorKind as Kind
 
-from mailer.variables import MISSING, join
+from mailer.templating.variables import MISSING, join
 
 _TYPES = {
     "string": "a text",

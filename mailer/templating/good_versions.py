@@ -4,7 +4,7 @@ import json
 from base64 import b64decode, b64encode
 
 from mailer.bodies import Bodies
-from mailer.sources import Files
+from mailer.templating.sources import Files
 
 FOLDER = "good-templates/"
 

@@ -9,8 +9,8 @@ import jinja2
 from markupsafe import Markup
 
 from mailer.attachment import File
-from mailer.page import current_page
-from mailer.variables import note_fault
+from mailer.templating.page import current_page
+from mailer.templating.variables import note_fault
 
 TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif"}
 
@@ -77,7 +77,7 @@ def bar_chart(
         values.extend([height] if is_number else _wrong(height, "must be a number"))
     if not labels or len(labels) != len(values):
         return Markup()
-    from mailer.chart import draw_bars  # noqa: PLC0415 - hardly any mail has a chart
+    from mailer.templating.chart import draw_bars  # noqa: PLC0415 - hardly any mail has a chart
 
     charts = current_page().charts
     content_id = f"chart-{len(charts) + 1}.png"

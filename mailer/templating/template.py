@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from mailer.characters import body_text, one_line
 from mailer.errors import InvalidRequest, Problem
-from mailer.faults import failed, failed_file, says, wrong_variable
-from mailer.images import content_ids, image, is_image
 from mailer.lifecycle import OnUncertain
 from mailer.mail import Content, TemplateUse
-from mailer.page import Page, rendering
-from mailer.sandbox import environment
-from mailer.styles import inline_css
-from mailer.variables import noting_faults
+from mailer.templating.characters import body_text, one_line
+from mailer.templating.faults import failed, failed_file, says, wrong_variable
+from mailer.templating.images import content_ids, image, is_image
+from mailer.templating.page import Page, rendering
+from mailer.templating.sandbox import environment
+from mailer.templating.styles import inline_css
+from mailer.templating.variables import noting_faults
 
 if TYPE_CHECKING:
-    from mailer.schema import Schema
+    from mailer.templating.schema import Schema
 
 MAX_BODY = 3_900_000  # bytes: Graph takes requests up to 4 MB
 
@@ -179,7 +179,7 @@ class Template:
         schema = self.schema()
         if schema is None:
             return None
-        from mailer.schema import Schema  # noqa: PLC0415 - most templates have none
+        from mailer.templating.schema import Schema  # noqa: PLC0415 - most templates have none
 
         try:
             return Schema(schema)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from mailer.images import TYPES, is_image
+from mailer.templating.images import TYPES, is_image
 
 _TAG = r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*"
 _PART = re.compile(rf"(subject|body|sample)(?:\.({_TAG}))?\.(txt|html|json)", re.IGNORECASE)

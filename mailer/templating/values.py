@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from jinja2 import nodes
 
-from mailer.uses import ENTRY, Kind, Use
+from mailer.templating.uses import ENTRY, Kind, Use
 
 CONSTANTS: dict[type, Kind] = {str: Kind.TEXT, int: Kind.NUMBER, float: Kind.NUMBER, bool: Kind.YES_NO}
 

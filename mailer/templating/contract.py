@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mailer.uses import ENTRY, Kind, Use
+from mailer.templating.uses import ENTRY, Kind, Use
 
 _KINDS = {
     "string": Kind.TEXT,

@@ -14,9 +14,9 @@ import jinja2.sandbox
 import jinja2.utils
 from jinja2 import nodes
 
-from mailer.images import bar_chart
-from mailer.page import current_page
-from mailer.variables import Missing, note_fault, note_path, noting_places
+from mailer.templating.images import bar_chart
+from mailer.templating.page import current_page
+from mailer.templating.variables import Missing, note_fault, note_path, noting_places
 
 FILTERS = ("number", "percent", "money", "date", "time", "datetime")
 MAX_STEPS = 1_000_000  # of all loops of one file together, and as long as a repeated text or list may become
@@ -123,7 +123,7 @@ class _Loader(jinja2.BaseLoader):
 
 def _formatting(name: str) -> Callable[..., str]:
     def formatted(*arguments: object, **options: object) -> str:
-        from mailer.formats import Formats  # noqa: PLC0415 - a mail without numbers and dates does without Babel
+        from mailer.templating.formats import Formats  # noqa: PLC0415 - a mail without numbers and dates does without Babel
 
         def mistyped(value: object, must: str) -> None:
             if not note_fault(value, must):

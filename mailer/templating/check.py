@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from mailer.contract import declared, part_paths, undeclared, unused
 from mailer.errors import InvalidRequest, Problem
-from mailer.filenames import name_faults, part_for, parts
-from mailer.images import is_image
 from mailer.mail import TemplateUse
 from mailer.render import Templates
-from mailer.schema import Schema
-from mailer.sources import Folder
-from mailer.trace import Trace
-from mailer.uses import ENTRY
-from mailer.versions import SHARED
+from mailer.templating.contract import declared, part_paths, undeclared, unused
+from mailer.templating.filenames import name_faults, part_for, parts
+from mailer.templating.images import is_image
+from mailer.templating.schema import Schema
+from mailer.templating.sources import Folder
+from mailer.templating.trace import Trace
+from mailer.templating.uses import ENTRY
+from mailer.templating.versions import SHARED
 
 _OPTIONS = ["on_uncertain", "locale", "content_ids"]  # what template.json may hold
 _CID = re.compile(r"cid:([^\"'\s)>{}]+)", re.IGNORECASE)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailer.errors import TryLater
-from mailer.sources import Files, Source
-from mailer.template import Template
+from mailer.templating.sources import Files, Source
+from mailer.templating.template import Template
 
 if TYPE_CHECKING:
-    from mailer.good_versions import GoodVersions
+    from mailer.templating.good_versions import GoodVersions
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("mailer.templating.versions")
 
 SHARED = "_shared"
 

@@ -6,8 +6,8 @@ from typing import Any
 import jinja2
 from jinja2 import nodes
 
-from mailer.uses import Kind, Place, Use
-from mailer.values import (
+from mailer.templating.uses import Kind, Place, Use
+from mailer.templating.values import (
     Frame,
     Literal,
     Macro,

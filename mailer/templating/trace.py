@@ -11,9 +11,9 @@ from typing import Any
 import jinja2
 from jinja2 import nodes
 
-from mailer.expressions import Expressions
-from mailer.uses import Kind, Place, Use
-from mailer.values import Block, Frame, Literal, Macro, Value, constant, either, entries, guarded, member
+from mailer.templating.expressions import Expressions
+from mailer.templating.uses import Kind, Place, Use
+from mailer.templating.values import Block, Frame, Literal, Macro, Value, constant, either, entries, guarded, member
 
 
 class Trace:

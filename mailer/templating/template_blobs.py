@@ -14,7 +14,7 @@ from azure.storage.blob import ContainerClient
 
 from mailer.errors import Misconfigured, TryLater
 from mailer.network import no_answer, no_identity
-from mailer.sources import Files
+from mailer.templating.sources import Files
 
 T = TypeVar("T")
 
