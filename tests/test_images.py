@@ -116,6 +116,19 @@ def test_a_chart_goes_along_as_an_image_of_twice_its_size(folder):
     )
 
 
+def test_a_chart_writes_its_numbers_as_the_language_does(folder):
+    folder.write(
+        subject_txt="s", body_html='{{ bar_chart(rows, alt="a") }}', body_fr_html='{{ bar_chart(rows, alt="a") }}'
+    )
+
+    def drawn(visits, locale):
+        (image,) = folder.content(use_locale=locale, rows=[{"day": "", "visits": visits}]).images
+        return image.read(0, image.size)
+
+    assert drawn(1204, "en") != drawn(1204, "fr")
+    assert drawn(204, "en") == drawn(204, "fr")
+
+
 def test_two_charts_are_two_images(folder):
     text = '{{ bar_chart(rows, alt="a") }}{{ bar_chart(rows, label="visits", alt="b", width=300) }}'
 

@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "templating.chart": (set(), {"PIL"}),
     "templating.styles": (set(), {"css_inline"}),
     "templating.images": (
-        {"attachment", "templating.chart", "templating.page", "templating.variables"},
+        {"attachment", "templating.chart", "templating.formats", "templating.page", "templating.variables"},
         {"jinja2", "markupsafe"},
     ),
     "templating.sandbox": (

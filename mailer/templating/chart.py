@@ -20,8 +20,10 @@ LONGEST = 100  # characters of a label that are looked at; no image is as wide
 CARD, BAR, BELOW_ZERO, INK, ZERO = "#22304a", "#7fb2f0", "#f2b584", "#e9eff8", "#7d8da8"
 
 
-def draw_bars(labels: Sequence[str], values: Sequence[float], *, width: int, height: int) -> bytes:
-    """A PNG with a bar for each value, the value above and the label below it; texts without room are left out.
+def draw_bars(
+    labels: Sequence[str], values: Sequence[float], *, written: Sequence[str], width: int, height: int
+) -> bytes:
+    """A PNG with a bar for each value, the value as it is written above it, the label below; both where there is room.
 
     `width` and `height` are the mail's pixels; the image has twice as many.
     """
@@ -29,16 +31,16 @@ def draw_bars(labels: Sequence[str], values: Sequence[float], *, width: int, hei
     draw = ImageDraw.Draw(image)
     draw.font = ImageFont.truetype(FONT, TEXT)
     slot = (image.width - 2 * MARGIN) / max(len(values), 1)
-    _draw_values(draw, values, slot, image.width, image.height)
+    _draw_values(draw, values, written, slot)
     _draw_labels(draw, [" ".join(label[:LONGEST].split()) for label in labels], slot, image.height - MARGIN)
     png = io.BytesIO()
     image.quantize(32).save(png, "PNG", optimize=True)
     return png.getvalue()
 
 
-def _draw_values(draw: ImageDraw.ImageDraw, values: Sequence[float], slot: float, width: int, height: int) -> None:
+def _draw_values(draw: ImageDraw.ImageDraw, values: Sequence[float], texts: Sequence[str], slot: float) -> None:
+    width, height = draw.im.size
     highest, lowest = max([0, *values]), min([0, *values])
-    texts = [_number(value) for value in values]
     with_texts = all(draw.textlength(text) + GAP <= slot for text in texts)
     line = (TEXT + GAP) * with_texts
     top = MARGIN + line
@@ -71,7 +73,3 @@ def _cut(draw: ImageDraw.ImageDraw, text: str, room: float) -> str:
     while text and draw.textlength(f"{text}…") > room:
         text = text[:-1].rstrip()
     return f"{text}…" if text else ""
-
-
-def _number(value: float) -> str:
-    return f"{value:,.10g}".replace(",", "\u202f").replace("-", "\u2212")

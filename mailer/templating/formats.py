@@ -29,7 +29,7 @@ class Formats:
     """
 
     locale: str
-    mistyped: Callable[[object, str], None]
+    mistyped: Callable[[object, str], object]
 
     def number(self, value: object, decimals: int | None = None) -> str:
         """A number with the language's separators, and as many decimals as asked; else those it has, at most three."""

@@ -77,11 +77,14 @@ def bar_chart(
         values.extend([height] if is_number else _wrong(height, "must be a number"))
     if not labels or len(labels) != len(values):
         return Markup()
-    from mailer.templating.chart import draw_bars  # noqa: PLC0415 - hardly any mail has a chart
+    # Hardly any mail has a chart.
+    from mailer.templating.chart import draw_bars  # noqa: PLC0415
+    from mailer.templating.formats import Formats  # noqa: PLC0415
 
-    charts = current_page().charts
-    content_id = f"chart-{len(charts) + 1}.png"
-    charts[content_id] = draw_bars(labels, values, width=width, height=CHART_HEIGHT)
+    page = current_page()
+    content_id = f"chart-{len(page.charts) + 1}.png"
+    written = [Formats(locale=page.locale, mistyped=_wrong).number(number) for number in values]
+    page.charts[content_id] = draw_bars(labels, values, written=written, width=width, height=CHART_HEIGHT)
     source = Markup(
         '<img src="cid:{}" width="{}" height="{}" alt="{}" style="display: block; max-width: 100%; height: auto">'
     )
