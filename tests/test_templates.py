@@ -11,7 +11,8 @@ from jinja2 import nodes
 
 from mailer.mail import TemplateUse
 from mailer.plain_text import plain_text
-from mailer.render import PACKAGED, Templates
+from mailer.render import Templates
+from mailer.templating.chart import FONT
 from mailer.templating.styles import inline_css
 from tests.contrast import contrast
 
@@ -337,6 +338,6 @@ def test_forty_long_lines_are_not_clipped(name, locale):
 
 
 def test_the_font_comes_with_its_licence():
-    licence = (PACKAGED.parent / "fonts" / "OFL.txt").read_text()
+    licence = FONT.with_name("OFL.txt").read_text()
 
     assert "SIL Open Font License, Version 1.1" in licence
