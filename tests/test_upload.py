@@ -26,6 +26,7 @@ from mailer.mail import RenderedMail
 from mailer.send import GraphConnection
 from tests.builders import a_file, a_mail
 from tests.fakes import scripted_session
+from tests.other_graph import other_graph
 
 MB = 1024 * 1024
 BIG = bytes(range(256)) * (9 * MB // 256)  # three pieces
@@ -185,7 +186,7 @@ from mailer.compose import Composer
 from mailer.mail import MailRequest
 from mailer.send import GraphConnection
 
-storage, name, url, ca, token = sys.argv[1:]
+storage, name, url, ca, token = sys.argv[1:6]
 session = requests.Session()
 session.trust_env, session.verify = False, ca
 with ContainerClient.from_connection_string(storage, name) as container:
@@ -200,25 +201,47 @@ with ContainerClient.from_connection_string(storage, name) as container:
         GraphConnection(url, session=session).send_large(mail, token, renew=str, leaving=lambda: None)
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
-    first = send("small.bin")
+    first = send(sys.argv[6]) if sys.argv[6:] else 0
     print(send("large.bin") - first)
 """
 
 
-def test_a_file_of_30_mb_is_never_held_in_memory(cloud, storage):
-    """Its pieces go straight from the blob to Graph: beside a file of 5 MB, memory grows by a fraction of its size."""
-    name, size = f"c{uuid4().hex}", 30 * MB
+@pytest.fixture
+def blobs(storage):
+    """A container with a file of 5 MB and one of 30, and what the larger one must arrive as."""
+    name, content = f"c{uuid4().hex}", os.urandom(1024) * (30 * MB // 1024)
     with ContainerClient.from_connection_string(storage.connection_string, name) as container:
         container.create_container()
         container.upload_blob("small.bin", bytes(5 * MB))
-        container.upload_blob("large.bin", os.urandom(1024) * (size // 1024))
+        container.upload_blob("large.bin", content)
+    return name, (len(content), hashlib.sha256(content).hexdigest())
 
-    command = [sys.executable, "-c", MEMORY, storage.connection_string, name]
-    command += [cloud.url, cloud.connection._session.verify, cloud.token()]
+
+def sent_from_blobs(storage, name, *, url, ca, token="t0ken", first=()):
+    """Send the 30 MB from a process of its own; by how many bytes its memory grew since the `first` file."""
+    command = [sys.executable, "-c", MEMORY, storage.connection_string, name, url, str(ca), token, *first]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1])
+    return int(done.stdout)
 
-    assert cloud.control.mails()[-1].attachments[0].size == size
-    assert int(done.stdout) < 10 * MB
+
+def test_a_file_of_30_mb_is_never_held_in_memory(cloud, storage, blobs):
+    """Its pieces go straight from the blob to Graph: beside a file of 5 MB, memory grows by a fraction of its size."""
+    name, whole = blobs
+    where = {"url": cloud.url, "ca": cloud.connection._session.verify, "token": cloud.token()}
+
+    assert sent_from_blobs(storage, name, **where, first=["small.bin"]) < 10 * MB
+
+    (file,) = cloud.control.mails()[-1].attachments
+    assert (file.size, file.sha256) == whole
+
+
+def test_a_file_of_30_mb_arrives_at_another_graph_that_checks_every_piece(storage, blobs, tmp_path):
+    name, whole = blobs
+    with other_graph(tmp_path) as graph:
+        sent_from_blobs(storage, name, url=graph.url, ca=graph.ca)
+
+    assert graph.broken == []
+    assert graph.sent == [whole]
 
 
 def test_a_token_that_runs_out_on_the_way_is_renewed(cloud):
