@@ -38,7 +38,7 @@ def draft_path(mail: RenderedMail, draft: str, part: str = "") -> str:
 def left_behind_path(mail: RenderedMail) -> str:
     """Where drafts are listed that earlier attempts at this mail have left behind."""
     query = quote(f"internetMessageId eq '{graph.message_id(mail.id, mail.sender)}'", safe="")
-    return f"{graph.user_path(mail.sender)}/mailFolders/drafts/messages?$filter={query}&$select=id"
+    return f"{graph.user_path(mail.sender)}/mailFolders/drafts/messages?$filter={query}&$select=id,internetMessageId"
 
 
 def session_body(file: File) -> dict[str, Any]:
@@ -69,10 +69,11 @@ def read_created(status: int, headers: Mapping[str, str], body: bytes, member: s
     return value
 
 
-def read_ids(body: bytes) -> list[str]:
-    """The ids in a list; raises TryLater."""
+def read_left_behind(body: bytes, mail: RenderedMail) -> list[str]:
+    """The ids of this mail's own drafts in a list, whatever else is in it; raises TryLater."""
+    own = graph.message_id(mail.id, mail.sender)
     try:
-        return [entry["id"] for entry in json.loads(body)["value"]]
+        return [draft["id"] for draft in json.loads(body)["value"] if draft["internetMessageId"] == own]
     except (ValueError, KeyError, TypeError) as error:
         message = "Graph's answer about Drafts cannot be read."
         raise TryLater(message, code="unreadable_answer") from error

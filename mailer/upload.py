@@ -89,7 +89,7 @@ class _Upload:
         reply = self._ask_early("GET", draft.left_behind_path(self._mail))
         if reply.status_code != 200:  # noqa: PLR2004 - OK
             raise draft.before_sending(reply.status_code, reply.headers, reply.content)
-        for one in draft.read_ids(reply.content):
+        for one in draft.read_left_behind(reply.content, self._mail):
             if not self.discard(one):
                 message = "The draft of an earlier attempt cannot be deleted from the mailbox's Drafts."
                 raise TryLater(message, code="draft_left_behind")
@@ -131,7 +131,8 @@ class _Upload:
             elif reply.status_code == CREATED and first + len(piece) == file.size:
                 return
             else:
-                broken, first = 0, draft.next_range(reply.content) or first + len(piece)
+                sent, expected = first + len(piece), draft.next_range(reply.content)
+                broken, first = 0, sent if expected is None else min(expected, sent)
         message = "Graph did not confirm that an attachment is complete. Nothing was sent."
         raise TryLater(message, code="upload_unfinished")
 

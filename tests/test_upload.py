@@ -344,6 +344,21 @@ def test_a_draft_of_a_worker_that_died_is_found_and_deleted(cloud):
     assert cloud.control.drafts() == []
 
 
+def test_a_graph_that_lists_more_drafts_than_asked_for_loses_none():
+    """A service that passes over a filter must not cost anybody a draft."""
+    own, other = f"<{a_mail().id}@contoso.com>", "<other@contoso.com>"
+    drafts = [{"id": "1", "internetMessageId": other}, {"id": "2", "internetMessageId": own}]
+    listed = (200, {}, json.dumps({"value": drafts}).encode())
+    made, graph = scripted_session(listed, (204, {}, b""), (503, {}, b""))
+
+    with pytest.raises(TryLater):
+        GraphConnection("https://graph.example.com", session=made).send_large(
+            one_mail(), "t", renew=str, leaving=lambda: None
+        )
+
+    assert [request.path_url.rpartition("/")[2] for request in graph.requests if request.method == "DELETE"] == ["2"]
+
+
 def test_drafts_of_other_mails_are_left_alone(cloud):
     def crash():
         raise KeyboardInterrupt
