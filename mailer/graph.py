@@ -120,7 +120,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
 def sent_items_path(mail: str, sender: Address) -> str:
     """Where the copy of this mail in Sent Items is looked for; needs a permission that sending does not."""
     query = quote(f"internetMessageId eq '{message_id(mail, sender)}'", safe="")
-    return f"{user_path(sender)}/mailFolders/sentitems/messages?$filter={query}&$select=id"
+    return f"{user_path(sender)}/mailFolders/sentitems/messages?$filter={query}&$select=id,internetMessageId"
 
 
 def user_path(sender: Address) -> str:
@@ -131,8 +131,11 @@ def user_path(sender: Address) -> str:
     return f"{API}/users/{quote(sender.address, safe='@')}"
 
 
-def read_sent_items(status: int, headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether the mail is in Sent Items; raises CannotLook without the permission, TryLater without an answer."""
+def read_sent_items(status: int, headers: Mapping[str, str], body: bytes, wanted: str) -> bool:
+    """Whether a mail with the wanted Message-ID is in the answer, whatever else Graph lists.
+
+    Raises CannotLook without the permission, TryLater without an answer.
+    """
     code = error_code(body)
     name = code or f"http_{status}"
     if status in {401, 403}:
@@ -141,7 +144,7 @@ def read_sent_items(status: int, headers: Mapping[str, str], body: bytes) -> boo
         message = f"Graph answered {name} when asked for Sent Items."
         raise TryLater(message, code=name, after=retry_after(headers))
     try:
-        return bool(json.loads(body)["value"])
+        return any(copy["internetMessageId"] == wanted for copy in json.loads(body)["value"])
     except (ValueError, KeyError, TypeError) as error:
         message = "Graph's answer about Sent Items cannot be read."
         raise TryLater(message, code="unreadable_answer") from error

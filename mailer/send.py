@@ -51,7 +51,8 @@ class GraphConnection:
             reply = self._calls(mail, token, renew)("GET", graph.sent_items_path(mail, sender))
         except Uncertain as doubt:  # looking changes nothing
             raise TryLater(str(doubt), code=doubt.code) from doubt
-        return graph.read_sent_items(reply.status_code, reply.headers, reply.content)
+        wanted = graph.message_id(mail, sender)
+        return graph.read_sent_items(reply.status_code, reply.headers, reply.content, wanted)
 
     def _calls(self, mail: str, token: str, renew: Callable[[str], str]) -> upload.Ask:
         """Authorised calls for one mail, each repeated once with a new token when Graph refuses the one in use."""
