@@ -1,11 +1,13 @@
 """The real parts that tests talk to: Azurite and MailDev, each started once for a run, on ports of their own."""
 
 import os
+from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
 
 from mailer.local import programs
+from mailer.local.cloud.control import Control
 from mailer.local.stack import Ports, Stack
 
 # A development machine may send through a proxy; the parts below are on this machine.
@@ -30,6 +32,15 @@ class Inbox:
     url: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class LocalCloud:
+    """A running local cloud, and what to trust it by."""
+
+    url: str
+    control: Control
+    ca: str
+
+
 @pytest.fixture(scope="session")
 def storage(tmp_path_factory):
     blob, queue, table = programs.free_ports(3)
@@ -49,6 +60,18 @@ def inbox(tmp_path_factory):
     maildev.start()
     yield Inbox(smtp_port=smtp, url=f"http://127.0.0.1:{web}")
     maildev.stop()
+
+
+@pytest.fixture(scope="session")
+def local_cloud(tmp_path_factory):
+    """Entra, Key Vault and Graph, whose mails reach nobody; a test that uses them begins with a reset."""
+    folder = tmp_path_factory.mktemp("cloud")
+    port, nowhere = programs.free_ports(2)
+    program = programs.cloud(folder, port=port, smtp_port=nowhere)
+    program.start()
+    with closing(Control(f"https://localhost:{port}", folder / "ca.pem")) as control:
+        yield LocalCloud(url=f"https://localhost:{port}", control=control, ca=str(folder / "ca.pem"))
+    program.stop()
 
 
 @pytest.fixture(scope="session")

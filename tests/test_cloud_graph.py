@@ -5,13 +5,11 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
 import requests
 
-from mailer.local import programs
 from mailer.local.cloud import seed
 from mailer.local.cloud.control import Control
 from mailer.local.cloud.model import Fault, Mailbox
@@ -52,17 +50,10 @@ class Cloud:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cloud")
-    port, nowhere = programs.free_ports(2)
-    program = programs.cloud(folder, port=port, smtp_port=nowhere)
-    program.start()
-    url = f"https://localhost:{port}"
-    with closing(Control(url, folder / "ca.pem")) as control, requests.Session() as session:
-        session.trust_env = False
-        session.verify = str(folder / "ca.pem")
-        yield Cloud(url=url, control=control, session=session)
-    program.stop()
+def running(local_cloud):
+    with requests.Session() as session:
+        session.trust_env, session.verify = False, local_cloud.ca
+        yield Cloud(url=local_cloud.url, control=local_cloud.control, session=session)
 
 
 @pytest.fixture

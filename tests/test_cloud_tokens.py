@@ -1,7 +1,6 @@
 """The local cloud's identity endpoint, Entra and Key Vault, through Microsoft's own client libraries."""
 
 import time
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +19,6 @@ from azure.identity import (
 )
 from azure.keyvault.secrets import SecretClient
 
-from mailer.local import programs
 from mailer.local.cloud import seed
 from mailer.local.cloud.control import Control
 from mailer.local.cloud.model import FederatedCredential
@@ -59,22 +57,10 @@ class Cloud:
         return requests.get(f"{self.url}/msi/token", params=query, headers=headers, timeout=5)
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cloud")
-    port, nowhere = programs.free_ports(2)
-    program = programs.cloud(folder, port=port, smtp_port=nowhere)
-    program.start()
-    url = f"https://localhost:{port}"
-    with closing(Control(url, folder / "ca.pem")) as control:
-        yield Cloud(url=url, control=control), str(folder / "ca.pem")
-    program.stop()
-
-
 @pytest.fixture
-def cloud(running, monkeypatch):
-    cloud, ca = running
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", ca)
+def cloud(local_cloud, monkeypatch):
+    cloud = Cloud(url=local_cloud.url, control=local_cloud.control)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", local_cloud.ca)
     monkeypatch.setenv("IDENTITY_ENDPOINT", f"{cloud.url}/msi/token")
     monkeypatch.setenv("IDENTITY_HEADER", seed.IDENTITY_HEADER)
     cloud.control.reset()

@@ -5,9 +5,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
@@ -22,7 +20,6 @@ from mailer.credentials import _refusal, exchange_scope, graph_tokens
 from mailer.errors import Misconfigured, TryLater
 from mailer.local import programs
 from mailer.local.cloud import seed
-from mailer.local.cloud.control import Control
 from mailer.local.cloud.model import Fault, FederatedCredential
 from mailer.local.programs import ROOT
 from mailer.network import NETWORK
@@ -91,25 +88,14 @@ def test_a_failure_without_a_code_may_pass():
 # A client secret
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cloud")
-    port, nowhere = programs.free_ports(2)
-    program = programs.cloud(folder, port=port, smtp_port=nowhere)
-    program.start()
-    with closing(Control(f"https://localhost:{port}", folder / "ca.pem")) as control:
-        yield SimpleNamespace(url=f"https://localhost:{port}", control=control, ca=str(folder / "ca.pem"))
-    program.stop()
-
-
 @pytest.fixture
-def cloud(running, monkeypatch):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", running.ca)
-    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{running.url}/msi/token")
+def cloud(local_cloud, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", local_cloud.ca)
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{local_cloud.url}/msi/token")
     monkeypatch.setenv("IDENTITY_HEADER", seed.IDENTITY_HEADER)
     monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential")
-    running.control.reset()
-    return running
+    local_cloud.control.reset()
+    return local_cloud
 
 
 def tokens_of(cloud, **changes):

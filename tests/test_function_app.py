@@ -5,7 +5,6 @@ import importlib.util
 import json
 import os
 import re
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +20,6 @@ from mailer import wiring
 from mailer.errors import ConfigError, MailerError
 from mailer.local import programs
 from mailer.local.cloud import seed
-from mailer.local.cloud.control import Control
 from tests.builders import as_bytes, members
 
 URL = "https://mailer.example.com/api/emails"
@@ -29,15 +27,10 @@ TEMPLATES = "https://mailer.example.com/api/templates"
 FOREIGN = ("MAILER_", "MailerStorage", "AzureWebJobsStorage", "AZURE_", "IDENTITY_")
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cloud")
-    port, nowhere = programs.free_ports(2)
-    program = programs.cloud(folder, port=port, smtp_port=nowhere)
-    program.start()
-    with closing(Control(f"https://localhost:{port}", folder / "ca.pem")) as control:
-        yield SimpleNamespace(url=f"https://localhost:{port}", control=control, ca=str(folder / "ca.pem"))
-    program.stop()
+@pytest.fixture
+def cloud(local_cloud):
+    local_cloud.control.reset()
+    return local_cloud
 
 
 @pytest.fixture
@@ -59,7 +52,6 @@ def environ(storage, cloud, monkeypatch):
         "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
         "REQUESTS_CA_BUNDLE": cloud.ca,
     }
-    cloud.control.reset()
     for known in [*os.environ]:
         if known.startswith(FOREIGN):
             monkeypatch.delenv(known)

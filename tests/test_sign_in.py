@@ -4,9 +4,7 @@ import importlib
 import importlib.util
 import json
 import os
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from uuid import uuid4
 
 import azure.functions as func
@@ -15,9 +13,7 @@ import trustme
 
 from mailer import wiring
 from mailer.errors import ConfigError
-from mailer.local import programs
 from mailer.local.cloud import seed
-from mailer.local.cloud.control import Control
 from mailer.local.programs import ROOT
 from mailer.settings import read_settings
 
@@ -25,15 +21,10 @@ FOREIGN = ("MAILER_", "MailerStorage", "AzureWebJobsStorage", "AZURE_", "IDENTIT
 CERTIFICATE_NAME = "mailer-certificate"
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cloud")
-    port, nowhere = programs.free_ports(2)
-    program = programs.cloud(folder, port=port, smtp_port=nowhere)
-    program.start()
-    with closing(Control(f"https://localhost:{port}", folder / "ca.pem")) as control:
-        yield SimpleNamespace(url=f"https://localhost:{port}", control=control, ca=str(folder / "ca.pem"))
-    program.stop()
+@pytest.fixture
+def cloud(local_cloud):
+    local_cloud.control.reset()
+    return local_cloud
 
 
 @pytest.fixture
@@ -54,7 +45,6 @@ def environ(storage, cloud, monkeypatch):
         "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
         "REQUESTS_CA_BUNDLE": cloud.ca,
     }
-    cloud.control.reset()
     for known in [*os.environ]:
         if known.startswith(FOREIGN):
             monkeypatch.delenv(known)

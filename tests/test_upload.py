@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -18,7 +17,6 @@ from azure.storage.blob import ContainerClient
 from mailer import draft, upload
 from mailer.errors import GiveUp, Misconfigured, TryLater, Uncertain
 from mailer.lifecycle import Conflict
-from mailer.local import programs
 from mailer.local.cloud import seed
 from mailer.local.cloud.control import Control
 from mailer.local.cloud.model import Fault, Mailbox
@@ -85,17 +83,15 @@ class Cloud:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cloud")
-    port, nowhere = programs.free_ports(2)
-    program = programs.cloud(folder, port=port, smtp_port=nowhere)
-    program.start()
-    url = f"https://localhost:{port}"
-    with closing(Control(url, folder / "ca.pem")) as control, requests.Session() as session:
-        session.verify = str(folder / "ca.pem")
-        session.trust_env = False
-        yield Cloud(url=url, control=control, connection=GraphConnection(url, session=session), pauses=[])
-    program.stop()
+def running(local_cloud):
+    with requests.Session() as session:
+        session.trust_env, session.verify = False, local_cloud.ca
+        yield Cloud(
+            url=local_cloud.url,
+            control=local_cloud.control,
+            connection=GraphConnection(local_cloud.url, session=session),
+            pauses=[],
+        )
 
 
 @pytest.fixture
