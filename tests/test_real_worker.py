@@ -68,8 +68,11 @@ def test_the_worker_finds_every_function(answers):
         "deliver_email",
         "get_email",
         "get_health",
+        "get_template",
+        "get_templates",
         "patch_email",
         "post_email",
+        "preview_template",
         "replay_email",
         "sweep",
     ]
