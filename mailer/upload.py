@@ -101,6 +101,7 @@ class _Upload:
 
     def attach(self, file: File, made: str) -> None:
         """Bring one file into the draft, by one request or by as many as its size needs."""
+        self._check_time()
         files = draft.draft_path(self._mail, made, "/attachments")
         if file.size > draft.SMALL_FILE:
             try:
@@ -113,12 +114,15 @@ class _Upload:
                 return
         self.created(files, graph.attachment(file), "id")
 
+    def _check_time(self) -> None:
+        if time.monotonic() > self._deadline:
+            message = f"The attachments could not be uploaded within {UPLOADED_WITHIN:.0f} seconds. Nothing was sent."
+            raise TryLater(message, code="upload_slow")
+
     def _send_ranges(self, file: File, url: str) -> None:
         first = broken = 0
         while first < file.size:
-            if time.monotonic() > self._deadline:
-                message = f"The attachments could not be uploaded within {UPLOADED_WITHIN:.0f} seconds."
-                raise TryLater(message, code="upload_slow")
+            self._check_time()
             piece = file.read(first, min(draft.RANGE, file.size - first))
             reply = self._put(url, draft.range_headers(first, len(piece), file.size), piece)
             if isinstance(reply, TryLater):

@@ -401,11 +401,12 @@ def test_a_file_that_cannot_be_read_stops_the_mail(cloud):
 def test_an_upload_that_takes_too_long_is_given_up_for_now(cloud, monkeypatch):
     monkeypatch.setattr(upload, "UPLOADED_WITHIN", -1.0)
 
-    with pytest.raises(TryLater) as slow:
-        cloud.send()
+    for mail in (one_mail(), one_mail(*[a_file(b"x" * 2_100_000)] * 2)):
+        with pytest.raises(TryLater) as slow:
+            cloud.send(mail)
 
-    assert slow.value.code == "upload_slow"
-    assert cloud.nothing
+        assert slow.value.code == "upload_slow"
+        assert cloud.nothing
 
 
 # Refusals
