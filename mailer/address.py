@@ -4,7 +4,7 @@ import re
 from typing import Annotated
 
 import email_validator
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 # Whether a domain can be reached is Exchange's to say: a hybrid organisation may well route mail to a .local one.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -68,4 +68,7 @@ _type = TypeAdapter[Address](AnAddress)
 
 def parse_address(text: str) -> Address:
     """The address in this text. Raises ValueError."""
-    return _type.validate_python(text)
+    try:
+        return _type.validate_python(text)
+    except ValidationError as invalid:
+        raise ValueError(invalid.errors()[0]["msg"].removeprefix("Value error, ")) from None

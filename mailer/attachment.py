@@ -1,6 +1,7 @@
 """A file to send: as a caller hands it in, and as it goes to Graph."""
 
 import binascii
+import contextlib
 import mimetypes
 import re
 from collections.abc import Callable
@@ -17,11 +18,12 @@ OWN_FOLDERS = ("requests/", "good-templates/")  # of mailer's container: what li
 
 def _base64(text: str) -> str:
     text = "".join(text.split())  # MIME breaks it into lines
-    try:
-        binascii.a2b_base64(text, strict_mode=True)
-    except ValueError:
+    content = b""
+    with contextlib.suppress(ValueError):
+        content = binascii.a2b_base64(text, strict_mode=True)
+    if not content:
         message = "must be the file's bytes in base64, without `data:` or anything else before them"
-        raise ValueError(message) from None
+        raise ValueError(message)
     return text
 
 

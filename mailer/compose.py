@@ -1,6 +1,7 @@
 """MailRequest to what goes into the mail: its content and its files, and whether a mailbox may send that much."""
 
 import base64
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -52,7 +53,7 @@ class Composer:
     def _files(self, attachments: Iterable[Attachment], problems: list[Problem]) -> Iterator[File]:
         for number, attachment in enumerate(attachments):
             try:
-                file = _decoded(attachment) if attachment.content else self.open_blob(attachment)
+                file = self.open_blob(attachment) if attachment.blob else _decoded(attachment)
             except InvalidRequest as invalid:
                 problems += [
                     replace(problem, target=f"attachments[{number}].{problem.target}") for problem in invalid.problems
@@ -97,16 +98,18 @@ def _decoded(attachment: Attachment) -> File:
     )
 
 
-def _image_problems(files: Iterable[File], content: Content) -> Iterator[Problem]:
+def _image_problems(files: Collection[File], content: Content) -> Iterator[Problem]:
     """An image that the HTML does not show would be neither seen nor listed by many mail programs."""
     for file in files:
         target = "attachments"
-        if file.content_id and (content.content_type != "html" or f"cid:{file.content_id}" not in content.body):
+        shown = re.search(rf"cid:{re.escape(file.content_id or '')}(?![\w.@+-])", content.body)
+        if file.content_id and (content.content_type != "html" or not shown):
             message = (
                 f"The mail's HTML does not show `cid:{file.content_id}`, so that nobody would see {file.filename}. "
                 "Leave its `content_id` out to attach it."
             )
             yield Problem(code="validation_error", message=message, target=target)
+    for file in (*files, *content.images):
         if file.content_id and file.size >= LARGEST_IMAGE:
             message = f"The image {file.filename} is too large to be shown in a mail: 3 MB at most."
-            yield Problem(code="attachment_too_large", message=message, target=target)
+            yield Problem(code="attachment_too_large", message=message, target="attachments")

@@ -28,7 +28,7 @@ from mailer.errors import (
     Uncertain,
 )
 from mailer.gate import Passed
-from mailer.lifecycle import Conflict, KeyOwner, Ledger, MailRecord, OnUncertain, Status
+from mailer.lifecycle import LEASE, Conflict, KeyOwner, Ledger, MailRecord, OnUncertain, Status
 from mailer.mail import Envelope, MailRequest, RenderedMail
 from mailer.mail_id import mail_id
 from mailer.message import read_message, write_request
@@ -133,7 +133,8 @@ class Delivery:
             elif not record.version:
                 record = _anew(request, record)
         except (InvalidRequest, KeyReused) as refused:
-            return self._settlement.fail(record, members, message.body, refused.code, str(refused))
+            blamed = self._blamed(record, own)
+            return self._settlement.fail(blamed, members, message.body, refused.code, str(refused))
         except NotOurs as over:
             return over.record.status
         return self._next(Mail(request=request, record=record, envelope=envelope), own=own)
@@ -145,9 +146,16 @@ class Delivery:
                 return self._schedule(mail)
             return self._look(mail) if mail.envelope.check else self._attempt(mail)
         except InvalidRequest as refused:
-            return self._settlement.fail(mail.record, mail.request.as_json(), b"", refused.code, str(refused))
+            blamed = self._blamed(mail.record, own, mail.request.digest())
+            return self._settlement.fail(blamed, mail.request.as_json(), b"", refused.code, str(refused))
         except Stray as stray:
             return self._settlement.fail(own, mail.request.as_json(), b"", "record_missing", str(stray))
+
+    def _blamed(self, record: MailRecord, own: MailRecord, digest: str = "") -> MailRecord:
+        """Whose failure a wrong message is: a producer can write any mail's name on it, not its state or content."""
+        kept = self.ledger.read(record.id) if record.id != own.id else None
+        named = kept and (kept.version == record.version or kept.digest == digest)
+        return record if kept is None or named else own
 
     def _is_early(self, envelope: Envelope) -> bool:
         """Whether the mail's day has not come; it then goes back for as long as one message can wait."""
@@ -184,7 +192,7 @@ class Delivery:
         def leaving() -> None:
             nonlocal record
             try:
-                record = self.ledger.write(replace(record, drafting=False))
+                record = self.ledger.write(replace(record, drafting=False, leased_until=self.clock() + LEASE))
             except Conflict:
                 raise NotOurs(self.ledger.read(record.id) or record) from None
 

@@ -32,6 +32,8 @@ class Doubts:
         """Graph may have the mail or not: what to do is the setting's to say, or the template's."""
         log.warning("mail_uncertain id=%s code=%s: %s", mail.id, doubt.code, doubt)
         policy = self.on_uncertain(mail.request)
+        if self.clock() - mail.since > self.max_age:
+            return self.settlement.hold(mail, doubt.code, f"{doubt} It is not sent again after {self.max_age}.")
         if policy is OnUncertain.RESEND:
             return self._again(mail, doubt.code, f"{doubt} It is sent again.", after=backoff(mail.record.attempts))
         if policy is OnUncertain.VERIFY and mail.request.save_to_sent_items:

@@ -84,7 +84,7 @@ def next_range(body: bytes) -> int | None:
     try:
         members = {name.casefold(): value for name, value in json.loads(body).items()}
         ranges = members["nextexpectedranges"]
-        match = re.match(r"\d+", ranges[0] if isinstance(ranges, list) else ranges)
+        match = re.match(r"\d{1,15}", ranges[0] if isinstance(ranges, list) else ranges)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         return None
     return int(match[0]) if match else None

@@ -57,22 +57,23 @@ class Gate:
             return _redirected(mail, self.redirect_to)
         if self.mode is Mode.ALLOW:
             return self._thinned(mail)
-        raise Suppressed("MAILER_GATE is `block`: no mail leaves here.", code="gate_blocked")
+        raise Suppressed("MAILER_GATE is `block`: no mail leaves here until it is opened.", code="gate_blocked")
 
     def _thinned(self, mail: RenderedMail) -> Passed:
         asked = mail.request
         request = asked.model_copy(
             update={name: tuple(filter(self._lets, getattr(asked, name))) for name in ("to", "cc", "bcc", "reply_to")}
         )
-        withheld = asked.recipients - request.recipients
+        withheld, answers = asked.recipients - request.recipients, len(asked.reply_to) - len(request.reply_to)
         text = f"{withheld} of {_counted(asked)} not in MAILER_ALLOWED_RECIPIENTS"
+        text += f", and {answers} of reply_to" if answers else ""
         if not request.recipients:
             message = f"MAILER_GATE is `allow`, and {text}: nobody is left."
             raise Suppressed(message, code="recipient_not_allowed")
-        return Passed(mail=replace(mail, request=request), note=f"left out {text}" if withheld else "")
+        return Passed(mail=replace(mail, request=request), note=f"left out {text}" if withheld or answers else "")
 
     def _lets(self, recipient: Address) -> bool:
-        address = recipient.address.casefold()
+        address = recipient.address.lower()
         return address in self.allowed or address.rpartition("@")[2] in self.allowed
 
 
@@ -92,7 +93,8 @@ def _marked(content: Content, asked: MailRequest) -> Content:
         banner = "\n".join(["Redirected by MAILER_GATE. This mail was written", *lines, "-" * 40, "", ""])
         return replace(content, body=banner + content.body)
     banner = _BANNER.format("<br>".join(["Redirected by MAILER_GATE. This mail was written", *map(html.escape, lines)]))
-    opening = re.search(r"<body\b[^>]*>", content.body, re.IGNORECASE)
+    seen = re.sub(r"<!--.*?-->", lambda comment: " " * len(comment[0]), content.body, flags=re.DOTALL)
+    opening = re.search(r"<body\b[^>]*>", seen, re.IGNORECASE)
     at = opening.end() if opening else 0
     return replace(content, body=content.body[:at] + banner + content.body[at:])
 

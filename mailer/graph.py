@@ -16,6 +16,7 @@ from mailer.errors import CannotLook, GiveUp, Misconfigured, Refusal, Throttled,
 from mailer.mail import RenderedMail
 
 API = "/v1.0"
+LONGEST_WAIT = timedelta(days=1)  # whatever a reply asks for
 USER_AGENT = "mailer/1"  # fixed, because an organisation may allow REST clients by their User-Agent
 
 
@@ -162,7 +163,7 @@ def error_code(body: bytes) -> str:
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:
     """How long Graph asks us to wait: seconds, possibly with a fraction."""
     try:
-        return timedelta(seconds=max(0.0, float(headers["Retry-After"])))
+        return min(timedelta(seconds=max(0.0, float(headers["Retry-After"]))), LONGEST_WAIT)
     except (KeyError, ValueError, OverflowError):
         return None
 

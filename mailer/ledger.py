@@ -128,8 +128,12 @@ class TableLedger:
                     yield record
 
     def forget(self, *, before: datetime, now: datetime) -> int:
-        """Delete the records of whole days before this instant, and the keys past their window; returns how many."""
-        days = self._query(f"PartitionKey lt '{before:%Y-%m-%d}'", {}, select=["PartitionKey", "RowKey"])
+        """Delete the records of whole days before this instant, and the keys past their window; returns how many.
+
+        A mail that is still to be sent, perhaps in a year, keeps its record.
+        """
+        done = " and ".join(f"status ne '{status}'" for status in Status if not status.final)
+        days = self._query(f"PartitionKey lt '{before:%Y-%m-%d}' and {done}", {}, select=["PartitionKey", "RowKey"])
         keys = self._query(
             f"PartitionKey eq '{_KEYS}' and expires_at lt @now", {"now": now}, ["PartitionKey", "RowKey"]
         )

@@ -1,5 +1,6 @@
 """The values that travel: what a caller asks for, what goes to Graph, what a caller gets back."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -21,11 +22,8 @@ ONE_CALL = 4_000_000  # bytes; https://learn.microsoft.com/graph/api/user-sendma
 
 def _instant(value: object) -> datetime:
     if isinstance(value, str):
-        try:
+        with contextlib.suppress(ValueError, OverflowError):
             instant = datetime.fromisoformat(value)
-        except ValueError:
-            pass
-        else:
             if instant.tzinfo:
                 return instant.astimezone(UTC)
     message = "must be ISO 8601 with an offset, such as 2026-12-01T08:00:00+01:00"

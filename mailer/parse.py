@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -149,7 +150,7 @@ def _recipient_problems(members: dict[str, Any]) -> Iterator[Problem]:
 
 def _sender_problems(members: dict[str, Any], rules: Rules) -> Iterator[Problem]:
     sender = _sound(_address, members.get("from"))
-    if sender and sender.address.casefold() not in {allowed.address.casefold() for allowed in rules.senders}:
+    if sender and sender.address.lower() not in {allowed.address.lower() for allowed in rules.senders}:
         message = "This sender is not allowed: `from` must be one of the addresses in the setting MAILER_SENDERS."
         yield Problem(code="sender_not_allowed", message=message, target="from")
 
@@ -160,11 +161,12 @@ def _header_problems(members: dict[str, Any], rules: Rules) -> Iterator[Problem]
     known = {name.casefold() for name in rules.headers}
     for name in names:
         if name.casefold().startswith("x-") and name.casefold() not in known:
+            shown = _shown(name)
             message = (
-                f"The header `{name}` is not allowed: add it to the setting MAILER_HEADERS. Each name uses up a quota "
+                f"The header `{shown}` is not allowed: add it to the setting MAILER_HEADERS. Each name uses up a quota "
                 "of the mailbox for good, so they never come from a caller alone."
             )
-            yield Problem(code="header_not_allowed", message=message, target=f"headers.{name}")
+            yield Problem(code="header_not_allowed", message=message, target=f"headers.{shown}")
     if rules.max_headers < len(names) <= MAX_HEADERS:
         message = f"A mail takes {rules.max_headers} headers here: the gate needs one of Graph's {MAX_HEADERS}."
         yield _validation(message, target="headers")
@@ -225,8 +227,13 @@ def _path(location: Iterable[int | str], members: object) -> str:
         if isinstance(step, int) and isinstance(given, list):
             path, given = f"{path}[{step}]", given[step]
         elif isinstance(step, str) and isinstance(given, dict) and step != "[key]":  # the validator's own mark
-            path, given = f"{path}.{step}" if path else step, given.get(step)
+            path, given = f"{path}.{_shown(step)}" if path else _shown(step), given.get(step)
     return path
+
+
+def _shown(name: str) -> str:
+    """A name that the caller chose, as it may stand in a log: it could hold an address, or a line of its own."""
+    return name if re.fullmatch(r"[\w.\[\]-]{1,64}", name, re.ASCII) else "…"
 
 
 def _validation(message: str, *, target: str | None = None) -> Problem:

@@ -59,7 +59,7 @@ class GraphConnection:
 
         def ask(method: str, path: str, content: Mapping[str, Any] | None = None) -> requests.Response:
             nonlocal token
-            body = None if content is None else json.dumps(content).encode()
+            body = None if content is None else json.dumps(content, ensure_ascii=False).encode()
             reply = self._request(method, self._url + path, graph.request_headers(mail, token), body)
             if reply.status_code == requests.codes.unauthorized:
                 token = renew(token)

@@ -16,7 +16,9 @@ from mailer.errors import ConfigError
 STORAGE = "MailerStorage"
 HOST_STORAGE = "AzureWebJobsStorage"
 PACKAGED_TEMPLATES = "packaged"
+LONGEST = timedelta(days=3660)
 LARGEST_MAIL = 150  # MB; the most that an Exchange Online mailbox can be set to
+_DOMAIN = r"(?:(?!_)[\w-])+(?:\.(?:(?!_)[\w-])+)+"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -35,7 +37,11 @@ def read_duration(text: str) -> timedelta:
     if not match:
         message = "give a number and a unit: 90s, 30m, 48h or 7d"
         raise ValueError(message)
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    duration = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if duration > LONGEST:
+        message = f"give {LONGEST.days} days at most"
+        raise ValueError(message)
+    return duration
 
 
 def _one_to_four(text: str) -> int:
@@ -58,7 +64,7 @@ def _senders(text: str) -> tuple[str, ...]:
     if not senders:
         raise ValueError
     for sender in senders:
-        if not re.fullmatch(r"[^@<>]*<[^@\s<>]+@[^@\s<>]+>|[^@\s<>]+@[^@\s<>]+", sender):
+        if not re.fullmatch(rf"[^@<>]*<[^@\s<>]+@{_DOMAIN}>|[^@\s<>]+@{_DOMAIN}", sender):
             message = f"'{sender}' is no address"
             raise ValueError(message)
     return senders
@@ -73,7 +79,7 @@ def _place(text: str) -> str:
 
 
 def _address(text: str) -> str | None:
-    if text and not re.fullmatch(r"[^@\s*<>,]+@[^@\s*<>,]+", text):
+    if text and not re.fullmatch(rf"[^@\s*<>,]+@{_DOMAIN}", text):
         raise ValueError
     return text or None
 
@@ -198,7 +204,7 @@ class Settings:
     allowed_recipients: tuple[str, ...] = _setting(
         "MAILER_ALLOWED_RECIPIENTS",
         "the domains and addresses, separated by commas, that mails may reach where MAILER_GATE is `allow`",
-        _names(r"([^@\s*<>;]+@)?[\w-]+(\.[\w-]+)+"),
+        _names(rf"([^@\s*<>;]+@)?{_DOMAIN}"),
         None,
     )
     on_uncertain: str = _setting(

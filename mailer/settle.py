@@ -42,7 +42,7 @@ class Mail:
 
     @property
     def mailbox(self) -> str:
-        return self.request.mailbox.address.casefold()
+        return self.request.mailbox.address.lower()
 
     @property
     def since(self) -> datetime:
@@ -91,7 +91,7 @@ class Settlement:
     def fail(self, record: MailRecord, members: dict[str, Any] | None, body: bytes, code: str, text: str) -> Status:
         """Not sent, and kept for a person; the body of a message counts only where it holds no request's members."""
         kept = self.ledger.read(record.id) if record.claim is None else None
-        if kept and kept.status.final:
+        if kept and not kept.status.waiting:
             return kept.status
         log.warning("mail_failed id=%s code=%s: %s", record.id, code, text)
         buried = self._bury(record.id, members, body, Status.FAILED, code, text)

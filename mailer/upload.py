@@ -64,6 +64,7 @@ def send_large(
     try:
         for file in mail.files:
             upload.attach(file, made)
+        upload.check_time()
         leaving()
         reply = upload.send(made)
         return graph.check_reply(reply.status_code, reply.headers, reply.content)
@@ -101,7 +102,7 @@ class _Upload:
 
     def attach(self, file: File, made: str) -> None:
         """Bring one file into the draft, by one request or by as many as its size needs."""
-        self._check_time()
+        self.check_time()
         files = draft.draft_path(self._mail, made, "/attachments")
         if file.size > draft.SMALL_FILE:
             try:
@@ -114,7 +115,8 @@ class _Upload:
                 return
         self.created(files, graph.attachment(file), "id")
 
-    def _check_time(self) -> None:
+    def check_time(self) -> None:
+        """Stop what takes too long."""
         if time.monotonic() > self._deadline:
             message = f"The attachments could not be uploaded within {UPLOADED_WITHIN:.0f} seconds. Nothing was sent."
             raise TryLater(message, code="upload_slow")
@@ -122,7 +124,7 @@ class _Upload:
     def _send_ranges(self, file: File, url: str) -> None:
         first = broken = 0
         while first < file.size:
-            self._check_time()
+            self.check_time()
             piece = file.read(first, min(draft.RANGE, file.size - first))
             reply = self._put(url, draft.range_headers(first, len(piece), file.size), piece)
             if isinstance(reply, TryLater):

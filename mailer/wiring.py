@@ -125,7 +125,7 @@ def gate() -> "Gate":
 
     def normal(entry: str) -> str:
         domain = "@" not in entry
-        return parse_address(f"x@{entry}" if domain else entry).address.removeprefix("x@" if domain else "").casefold()
+        return parse_address(f"x@{entry}" if domain else entry).address.removeprefix("x@" if domain else "").lower()
 
     try:
         redirect_to = settings().redirect_to
@@ -343,7 +343,7 @@ def health() -> "Health":
     from mailer.health import Health
 
     def check_settings() -> None:
-        settings()
+        rules()  # which need them all
 
     def check_sending() -> None:
         if standing := alarms().standing():

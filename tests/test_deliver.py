@@ -830,3 +830,28 @@ def test_another_message_is_another_id(post, change):
 
     assert id_of(other) != id_of(message)
     assert id_of(replace(message)) == id_of(message)
+
+
+@pytest.mark.parametrize("wrong", [{"to": "nonsense"}, {"to": "ada@example.com"}])
+def test_a_wrong_message_with_the_name_of_another_mail_does_that_mail_no_harm(post, wrong):
+    true = post.by_http(subject="The true mail")
+    (victim,) = post.ledger.records
+    forged = post.by_queue(body=as_bytes(wrong | {"mailer": {"id": victim}}))
+
+    assert post.deliver(forged) is Status.FAILED
+
+    assert post.ledger.read(victim).status is Status.QUEUED
+    assert victim not in post.requests.kept
+    assert post.deliver(true) is Status.SENT
+    assert post.subjects == ["The true mail"]
+
+
+def test_the_lease_begins_anew_when_a_large_mail_is_about_to_leave(post, message):
+    def slow(leaving):
+        post.clock.advance(seconds=LEASE.total_seconds() - 10)
+        leaving()
+        post.clock.advance(seconds=20)
+        assert post.deliver_large(message) is Status.SENDING, "another delivery waits"
+
+    assert post.deliver_large(message, graph=slow) is Status.SENT
+    assert len(post.large) == 1

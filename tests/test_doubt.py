@@ -131,3 +131,13 @@ def test_a_mail_is_looked_up_although_its_file_is_gone_meanwhile(verifying):
     verifying.sent_items.append(verifying.record.id)
 
     assert verifying.run(compose=raising(gone)) is Status.SENT
+
+
+@pytest.mark.parametrize("policy", [OnUncertain.RESEND, OnUncertain.VERIFY])
+def test_a_doubt_that_never_ends_is_held_when_the_mail_is_too_old(post, policy):
+    post.policy = policy
+    post.deliver(post.by_http(), send=raising(NO_ANSWER))
+
+    assert post.run(send=raising(NO_ANSWER)) is Status.UNCERTAIN
+    assert post.clock.now - post.record.accepted_at < timedelta(hours=54)
+    assert len(post.buried) == 1

@@ -162,3 +162,25 @@ def test_what_the_gate_says_of_a_mail_names_nobody():
     notes = [REDIRECT.screen(a_mail()).note, ALLOW.screen(a_mail(cc="eve@example.com")).note]
 
     assert not any("@" in note for note in notes)
+
+
+@pytest.mark.parametrize("address", ["\u017fhop@example.com", "\u00e9@stra\u00dfe.de"])
+def test_a_letter_that_only_looks_like_an_allowed_one_is_another(address):
+    gate = Gate(mode=Mode.ALLOW, allowed=frozenset({"strasse.de", "shop@example.com"}))
+
+    with pytest.raises(Suppressed):
+        gate.screen(a_mail(to=address))
+
+
+def test_who_is_left_out_of_the_answers_is_counted_too():
+    passed = ALLOW.screen(a_mail(reply_to="support@example.net"))
+
+    assert passed.note == "left out 0 of 1 recipient not in MAILER_ALLOWED_RECIPIENTS, and 1 of reply_to"
+
+
+def test_the_banner_is_not_hidden_in_a_comment():
+    html = '<!--[if mso]><body class="mso"><![endif]--><body>Hello</body>'
+
+    body = REDIRECT.screen(a_mail(content=Content(subject="s", body=html, content_type="html"))).mail.content.body
+
+    assert body.startswith('<!--[if mso]><body class="mso"><![endif]--><body><div')

@@ -226,6 +226,16 @@ WRONG = {
     "header twice": (members(headers={"x-a": "1", "X-A": "2"}), {("validation_error", "headers")}),
     "receipt that is no boolean": (members(read_receipt="true"), {("validation_error", "read_receipt")}),
     "category that is no text": (members(categories=[7]), {("validation_error", "categories[0]")}),
+    "attachment of blanks": (
+        members(attachments=[{"filename": "a.pdf", "content": " "}]),
+        {("validation_error", "attachments[0].content")},
+    ),
+    "an instant before all time": (
+        members(scheduled_at="0001-01-01T00:00:00+14:00"),
+        {("validation_error", "scheduled_at")},
+    ),
+    "an unknown member that is an address": (members(**{"ada@example.com": 1}), {("validation_error", "…")}),
+    "an unknown member of two lines": (members(**{"x\nERROR": 1}), {("validation_error", "…")}),
     "attachment with an unknown member": (
         members(attachments=[{"filename": "a.pdf", "contents": "YQ=="}]),
         {("validation_error", "attachments[0].contents")},

@@ -131,3 +131,16 @@ def test_the_blob_of_a_mail_that_may_still_be_sent_is_kept(store, status):
 
     assert store.sweep().requests == 0
     assert store.requests.get(record.id) == b"{}"
+
+
+@pytest.mark.parametrize("status", [Status.SCHEDULED, Status.QUEUED, Status.SENDING])
+def test_a_mail_that_is_still_to_be_sent_keeps_its_record_and_its_request(store, status):
+    """It may be scheduled for later than records are kept."""
+    due_at = START + timedelta(days=200)
+    record = store.record(entropy=b"0123456789", status=status, due_at=due_at, leased_until=due_at)
+    store.requests.put(record.id, b"{}")
+
+    store.sweep(START + timedelta(days=92))
+
+    assert store.ledger.read(record.id) == record
+    assert store.requests.get(record.id) == b"{}"
