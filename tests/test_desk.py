@@ -123,7 +123,7 @@ def page(desk, browser, remote):
 
 
 def row(page, template, locale):
-    return page.locator(f"#{template} article").filter(has=page.locator(".locale", has_text=locale))
+    return page.locator(f"#template-{template} article").filter(has=page.locator(".locale", has_text=locale))
 
 
 def mail(page, view, template="welcome", locale="en"):
@@ -211,13 +211,13 @@ def test_faults_are_shown_until_they_are_mended(page, desk):
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
     write(desk.folder / "plain", body_txt="\n{% if %}", template_json="{")
 
-    expect(page.locator("#plain .faults li")).to_have_count(2)
-    expect(page.locator("#plain .faults")).to_contain_text("plain/body.txt:2: Expected an expression")
+    expect(page.locator("#template-plain .faults li")).to_have_count(2)
+    expect(page.locator("#template-plain .faults")).to_contain_text("plain/body.txt:2: Expected an expression")
     expect(page.locator("nav .count")).to_have_text("2")
     expect(row(page, "plain", "en").locator(".problems li")).not_to_have_count(0)
 
     write(desk.folder / "plain", body_txt="{{ n | number }} > 1", template_json="{}")
-    expect(page.locator("#plain .faults li")).to_have_count(0)
+    expect(page.locator("#template-plain .faults li")).to_have_count(0)
     expect(row(page, "plain", "en").locator("[data-view=text] pre")).to_have_text("2 > 1")
 
 

@@ -543,3 +543,44 @@ def test_a_mail_loads_only_the_packages_that_it_needs(folder):
 
     assert "jinja2" in loaded
     assert {"babel", "css_inline", "jsonschema_rs", "PIL", "azure"} & set(loaded) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "path"),
+    [
+        ("{{ order.items }}", {"order": {}}, "order.items"),
+        ("{{ order.copy }} {{ order.total }}", {"order": {"total": 1}}, "order.copy"),
+        ("{% for i in order.items %}{{ i }}{% endfor %}", {"order": {}}, "order.items"),
+    ],
+)
+def test_a_method_that_nobody_calls_is_a_missing_variable(folder, text, variables, path):
+    assert folder.missing(text, **variables) == [path]
+
+
+def test_a_text_in_place_of_an_object_is_told_also_where_texts_have_such_a_method(folder):
+    assert folder.wrong("{{ alert.title }}", alert="hello") == {"alert": "must be an object."}
+
+
+def test_a_method_may_be_called(folder):
+    text = "{{ who.upper() }}{% for key, value in order.items() %} {{ key }}={{ value }}{% endfor %}"
+
+    assert folder.body(text, who="ada", order={"a": 1}) == "ADA a=1"
+
+
+def test_a_number_that_is_too_large_for_any_is_named(folder):
+    assert folder.wrong("{{ n | number }} {{ m / 2 }}", n=10**400, m=10**400).keys() >= {"n"}
+
+
+def test_a_loop_over_what_a_filter_gives_is_counted_too(folder):
+    text = "{% for a in xs|selectattr('p','ge',0) %}{% for b in xs|map(attribute='p') %}{% endfor %}{% endfor %}"
+    folder.write(subject_txt="s", body_html=text)
+
+    assert "loops" in folder.problem(xs=[{"p": 1}] * 2000).message
+
+
+def test_a_byte_order_mark_of_an_editor_is_no_part_of_a_mail(folder):
+    folder.write(subject_txt="\ufeffHello", body_html="\ufeff<!doctype html><p>Hello")
+
+    content = folder.content()
+
+    assert (content.subject, content.body[:9]) == ("Hello", "<!doctype")

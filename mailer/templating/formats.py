@@ -6,6 +6,7 @@ import functools
 import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from datetime import date as Date  # noqa: N812 - filters bear these names
@@ -67,8 +68,9 @@ class Formats:
         return format_datetime(instant, format, instant.tzinfo, _locale(self.locale))
 
     def _number(self, value: object) -> int | float:
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            return value
+        with suppress(OverflowError):  # of a number that no float can hold
+            if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+                return value
         self.mistyped(value, "must be a number")
         return 0
 

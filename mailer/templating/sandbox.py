@@ -4,7 +4,8 @@ https://jinja.palletsprojects.com/en/stable/sandbox/
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from types import BuiltinMethodType
 from typing import Any
 
 import jinja2
@@ -13,6 +14,7 @@ import jinja2.runtime
 import jinja2.sandbox
 import jinja2.utils
 from jinja2 import nodes
+from jinja2.visitor import NodeTransformer
 
 from mailer.templating.images import bar_chart
 from mailer.templating.page import current_page
@@ -31,8 +33,32 @@ class _Context(jinja2.runtime.Context):
         return value
 
 
+# What Python's own values have beside what a caller sent; it is meant only where it is called.
+_METHODS = {name for kind in (str, dict, list, int, float) for name in dir(kind) if not name.startswith("_")}
+
+
+class _Methods(NodeTransformer):
+    """A method that nobody calls is a variable that is not there."""
+
+    def visit_Call(self, node: nodes.Call, *arguments: Any) -> nodes.Node:  # noqa: ANN401, N802 - jinja2's own
+        callee = node.node
+        if isinstance(callee, nodes.Getattr):
+            callee.node = self.visit(callee.node)
+            node.node = nodes.Const(None)
+        self.generic_visit(node, *arguments)
+        if isinstance(callee, nodes.Getattr):
+            node.node = callee
+        return node
+
+    def visit_Getattr(self, node: nodes.Getattr, *arguments: Any) -> nodes.Node:  # noqa: ANN401, N802 - jinja2's own
+        self.generic_visit(node, *arguments)
+        is_method = node.ctx == "load" and node.attr in _METHODS
+        return nodes.Filter(node, "_value", [], [], None, None, lineno=node.lineno) if is_method else node
+
+
 class _CodeGenerator(jinja2.compiler.CodeGenerator):
     def visit_Template(self, node: nodes.Template, frame: Any = None) -> None:  # noqa: ANN401, N802 - jinja2's own
+        _Methods().visit(node)
         for loop in node.find_all(nodes.For):
             loop.iter = nodes.Filter(loop.iter, "_steps", [], [], None, None, lineno=loop.lineno)
         super().visit_Template(node, frame)
@@ -54,7 +80,7 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
             auto_reload=False,
         )
         self.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": str}
-        self.filters |= {name: _formatting(name) for name in FILTERS} | {"_steps": _steps}
+        self.filters |= {name: _formatting(name) for name in FILTERS} | {"_steps": _steps, "_value": _value}
         self.globals["bar_chart"] = bar_chart
         del self.globals["lipsum"]
 
@@ -89,7 +115,7 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
             _check_growth(operator, left, right)
         try:
             return super().call_binop(context, operator, left, right)
-        except TypeError:
+        except (TypeError, OverflowError):
             others = [operand for operand in operands if not isinstance(operand, int | float)]
             if sum(note_fault(operand, _NUMBER) for operand in others):
                 return 0
@@ -112,7 +138,7 @@ class _Loader(jinja2.BaseLoader):
     def get_source(self, _: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
         folder, _slash, file = template.rpartition("/")
         try:
-            text = self._folders[folder][file].decode()
+            text = self._folders[folder][file].decode("utf-8-sig")
         except KeyError:
             raise jinja2.TemplateNotFound(template) from None
         except UnicodeDecodeError:
@@ -144,9 +170,25 @@ def _steps(value: Any) -> Any:  # noqa: ANN401 - whatever a template loops over
         page.steps += len(value)
         if page.steps > MAX_STEPS:
             raise jinja2.TemplateRuntimeError(f"its loops go over {MAX_STEPS:,} steps")
+    if isinstance(value, Iterator):
+        return _counted(value)
     if isinstance(value, list) and any(part is None or isinstance(part, bool) for part in value):
         return noting_places(value)
     return value
+
+
+def _value(value: Any) -> Any:  # noqa: ANN401 - whatever a template looks up
+    owner = getattr(value, "__self__", None) if isinstance(value, BuiltinMethodType) else None
+    return Missing(obj=owner, name=value.__name__) if isinstance(owner, str | dict | list | int | float) else value
+
+
+def _counted(values: Iterable[Any]) -> Iterator[Any]:
+    page = current_page()
+    for value in values:
+        page.steps += 1
+        if page.steps > MAX_STEPS:
+            raise jinja2.TemplateRuntimeError(f"its loops go over {MAX_STEPS:,} steps")
+        yield value
 
 
 def _check_growth(operator: str, left: object, right: object) -> None:

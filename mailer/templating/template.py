@@ -210,7 +210,7 @@ class Template:
             return None
         try:
             content = json.loads(self.files[name])
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise failed(f"{self.name}/{name} is no JSON.") from error
         if not isinstance(content, dict):
             raise failed(f"{self.name}/{name} is no JSON object.")

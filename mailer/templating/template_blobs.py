@@ -72,10 +72,13 @@ class BlobContainer:
     def _look(self) -> None:
         try:
             listing = self._list()
-            for folder, (known, _) in list(self._files.items()):
-                etags = listing.get(folder, {})
-                if etags != known:
-                    self._files[folder] = etags, self._read(folder, etags)
+            changed = {
+                folder: listing.get(folder, {})
+                for folder, (known, _) in list(self._files.items())
+                if listing.get(folder, {}) != known
+            }
+            # All or none: a template and the shared files of another day make no mail that anybody has seen.
+            self._files |= {folder: (etags, self._read(folder, etags)) for folder, etags in changed.items()}
             self._listing, self._trouble = listing, None
         except TryLater as trouble:
             self._trouble = trouble

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -39,7 +40,7 @@ class Versions:
         self._source = source
         self._keep = keep
         self._choices: dict[str, _Choice] = {}
-        self._choosing = threading.Lock()
+        self._choosing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)  # by template
 
     def names(self) -> list[str]:
         """The ids of all templates."""
@@ -66,13 +67,14 @@ class Versions:
         if known and known.is_of(files, shared):
             return known.template
         # One thread looks at a new version, and the others go on with the old one if there is one.
-        if self._choosing.acquire(blocking=known is None):
+        choosing = self._choosing[name]
+        if choosing.acquire(blocking=known is None):
             try:
                 known = self._choices.get(name)
                 if known is None or not known.is_of(files, shared):
                     known = self._choices[name] = self._choose(Template(name, files, shared), known)
             finally:
-                self._choosing.release()
+                choosing.release()
         return known.template if known else None
 
     def warnings(self) -> list[str]:
@@ -116,4 +118,4 @@ class Versions:
 
 
 def _is_template(name: str, files: Collection[str]) -> bool:
-    return not name.startswith(("_", ".")) and any(file.startswith(("subject.", "body.")) for file in files)
+    return not name.startswith(("_", ".")) and any(file.lower().startswith(("subject.", "body.")) for file in files)

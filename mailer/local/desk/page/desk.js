@@ -134,7 +134,7 @@ const reader = new IntersectionObserver((entries) => {
 
 function section(template, kept) {
   const made = at("#section").content.firstElementChild.cloneNode(true);
-  made.id = template.id;
+  made.id = `template-${template.id}`; // the page has ids of its own
   at("h2", made).textContent = template.id;
   for (const one of template.mails) {
     const mail = kept.get(`${template.id} ${one.locale}`) ?? new Mail(template, one);
@@ -146,7 +146,7 @@ function section(template, kept) {
 
 function link({ id, faults }) {
   const count = faults.length ? [element("span", { className: "count", title: "faults" }, String(faults.length))] : [];
-  return element("a", { href: `#${id}` }, id, ...count);
+  return element("a", { href: `#template-${id}` }, id, ...count);
 }
 
 async function load() {
@@ -165,7 +165,7 @@ async function load() {
   at("#list").replaceChildren(...templates.map(link));
   for (const template of templates) {
     const all = [...template.faults, ...faults];
-    at(".faults", document.getElementById(template.id)).replaceChildren(...all.map((fault) => element("li", {}, fault)));
+    at(".faults", document.getElementById(`template-${template.id}`)).replaceChildren(...all.map((fault) => element("li", {}, fault)));
     for (const one of template.mails) mails.find(({ key }) => key === `${template.id} ${one.locale}`).update(template, one);
   }
   arrange();
