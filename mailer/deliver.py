@@ -22,6 +22,7 @@ from mailer.errors import (
     KeyReused,
     Misconfigured,
     Problem,
+    Refusal,
     Suppressed,
     Throttled,
     TryLater,
@@ -29,7 +30,7 @@ from mailer.errors import (
 )
 from mailer.gate import Passed
 from mailer.lifecycle import LEASE, Conflict, KeyOwner, Ledger, MailRecord, OnUncertain, Status
-from mailer.mail import Envelope, MailRequest, RenderedMail
+from mailer.mail import Content, Envelope, MailRequest, RenderedMail
 from mailer.mail_id import mail_id
 from mailer.message import read_message, write_request
 from mailer.parse import Rules, read_object, read_request
@@ -81,6 +82,7 @@ class Delivery:
     authorize: Callable[[], str]
     send: Callable[[RenderedMail, str], object]
     send_large: SendLarge
+    clear_drafts: Callable[[RenderedMail, str], object]
     is_sent: Callable[[str, Address, str], bool]
     throttle: Throttle
     alarms: Alarms
@@ -147,9 +149,20 @@ class Delivery:
             return self._look(mail) if mail.envelope.check else self._attempt(mail)
         except InvalidRequest as refused:
             blamed = self._blamed(mail.record, own, mail.request.digest())
-            return self._settlement.fail(blamed, mail.request.as_json(), b"", refused.code, str(refused))
+            return self._fail(mail.at(blamed), refused.code, str(refused))
         except Stray as stray:
             return self._settlement.fail(own, mail.request.as_json(), b"", "record_missing", str(stray))
+
+    def _fail(self, mail: Mail, code: str, text: str) -> Status:
+        """Given up for good; a draft that an attempt may have left in the mailbox goes, or the record tells of it."""
+        kept = self.ledger.read(mail.id)
+        if kept and kept.drafting and (kept.status.waiting or kept.claim == mail.record.claim):
+            content = Content(subject="", body="", content_type="text")
+            try:
+                self.clear_drafts(RenderedMail(id=mail.id, request=mail.request, content=content), self.authorize())
+            except Refusal as left:
+                text += f" A draft of it may be left in the mailbox's Drafts ({left.code})."
+        return self._settlement.fail(mail.record, mail.request.as_json(), b"", code, text)
 
     def _blamed(self, record: MailRecord, own: MailRecord, digest: str = "") -> MailRecord:
         """Whose failure a wrong message is: a producer can write any mail's name on it, not its state or content."""
@@ -282,7 +295,7 @@ class Delivery:
             self.alarms.sound(mail.mailbox, later.code, str(later))
         if now - mail.since > self.max_age:
             text = f"Given up after {self.max_age}: {later}"
-            return self._settlement.fail(record, mail.request.as_json(), b"", later.code, text)
+            return self._fail(mail, later.code, text)
         if record.status is not Status.SENDING:  # failed before its claim, which would have counted the attempt
             record = replace(record, attempts=record.attempts + 1)
         after = later.after or (MENDING_WAIT if isinstance(later, Misconfigured) else backoff(record.attempts))

@@ -45,6 +45,10 @@ class GraphConnection:
         """The same for a mail that one call cannot carry; `leaving` is called when it is about to leave."""
         return upload.send_large(mail, ask=self._calls(mail.id, token, renew), transfer=self._transfer, leaving=leaving)
 
+    def clear_drafts(self, mail: RenderedMail, token: str, *, renew: Callable[[str], str]) -> None:
+        """Delete what attempts at this mail have left in Drafts; raises the Refusal that says why it cannot be done."""
+        upload.clear_drafts(mail, ask=self._calls(mail.id, token, renew), transfer=self._transfer)
+
     def is_sent(self, mail: str, sender: Address, token: str, *, renew: Callable[[str], str]) -> bool:
         """Whether the mail lies in Sent Items; raises CannotLook without the permission, TryLater."""
         try:

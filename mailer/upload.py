@@ -77,6 +77,11 @@ def send_large(
         raise
 
 
+def clear_drafts(mail: RenderedMail, *, ask: Ask, transfer: Transfer) -> None:
+    """Delete what attempts at this mail have left in Drafts; raises the Refusal that says why it cannot be done."""
+    _Upload(mail, ask, transfer, time.sleep).clear()
+
+
 class _Upload:
     def __init__(self, mail: RenderedMail, ask: Ask, transfer: Transfer, pause: Callable[[float], None]) -> None:
         self._mail = mail

@@ -303,6 +303,7 @@ def delivery() -> "Delivery":
         send_large=lambda mail, token, *, leaving: graph().send_large(
             mail, token, renew=graph_tokens().token, leaving=leaving
         ),
+        clear_drafts=lambda mail, token: graph().clear_drafts(mail, token, renew=graph_tokens().token),
         is_sent=lambda mail, sender, token: graph().is_sent(mail, sender, token, renew=graph_tokens().token),
         throttle=throttle(),
         alarms=alarms(),

@@ -41,6 +41,7 @@ class Post:
         self.queue = []  # of (due, body)
         self.sent = []
         self.large = []
+        self.cleared = []
         self.subjects = []
         self.buried = []
         self.requests = MemoryRequests()
@@ -68,6 +69,7 @@ class Post:
             "compose": composed,
             "screen": Gate(mode=Mode.OPEN).screen,
             "send_large": raising(AssertionError("this mail is small")),
+            "clear_drafts": lambda mail, _token: self.cleared.append(mail.id),
             "authorize": lambda: "token",
             "send": graph,
             "put": self.put,
@@ -855,3 +857,30 @@ def test_the_lease_begins_anew_when_a_large_mail_is_about_to_leave(post, message
 
     assert post.deliver_large(message, graph=slow) is Status.SENT
     assert len(post.large) == 1
+
+
+def test_a_large_mail_that_fails_for_good_leaves_no_draft_behind(post, message):
+    """The creation's answer was lost, and then its file is gone."""
+    gone = InvalidRequest([Problem(code="attachment_not_found", message="There is no such blob.")])
+    post.deliver_large(message, graph=raising(BUSY))
+    assert post.cleared == []
+
+    assert post.deliver(post.take(), compose=raising(gone)) is Status.FAILED
+
+    assert post.cleared == [post.record.id]
+
+
+def test_a_draft_that_cannot_be_deleted_is_told_in_the_record(post, message):
+    post.deliver_large(message, graph=raising(BUSY))
+    post.clock.advance(hours=49)
+
+    assert post.deliver_large(post.take(), graph=raising(BUSY), clear_drafts=raising(DENIED)) is Status.FAILED
+
+    assert "Drafts (ErrorAccessDenied)" in post.record.error_message
+
+
+def test_a_mail_that_never_was_large_has_no_drafts_to_look_for(post, message):
+    post.clock.advance(hours=49)
+
+    assert post.deliver(message, send=raising(BUSY)) is Status.FAILED
+    assert post.cleared == []

@@ -76,6 +76,7 @@ class Post:
             compose=composed,
             screen=Gate(mode=Mode.OPEN).screen,
             send_large=lambda *_, **__: None,
+            clear_drafts=lambda *_: None,
             authorize=lambda: "token",
             send=send,
             put=self.outbox.put,

@@ -340,6 +340,17 @@ def test_a_draft_of_a_worker_that_died_is_found_and_deleted(cloud):
     assert cloud.control.drafts() == []
 
 
+def test_a_draft_left_behind_can_be_deleted_by_itself(cloud):
+    cloud.fault("createDraft", outcome="reset", when="after")
+    with pytest.raises(TryLater):
+        cloud.send()
+    assert len(cloud.control.drafts()) == 1
+
+    cloud.connection.clear_drafts(a_mail(), cloud.token(), renew=cloud.token)
+
+    assert cloud.nothing
+
+
 def test_a_graph_that_lists_more_drafts_than_asked_for_loses_none():
     """A service that passes over a filter must not cost anybody a draft."""
     own, other = f"<{a_mail().id}@contoso.com>", "<other@contoso.com>"
