@@ -156,12 +156,33 @@ def test_a_fault_is_named_with_its_place_and_is_the_only_one(told, changes, plac
         {"t/body.fr.html": "{{ tva }}{# <img src='cid:no.png'> #}"},
         {"t/line.html": "{{ line | tojson }}"},
         {"t/sample.json": without("note"), "t/schema.json": {"properties": {"note": {"type": "string"}}}},
+        {"t/logo-en.png": PIXEL, "t/line.html": "{{ line.name }}<img src='cid:logo-{{ locale }}.png'>"},
+        {"t/line.html": "{{ line.name }}<!-- was: cid:old.png --> acid:7"},
+        {"t/a&b.png": PIXEL, "t/line.html": "{{ line.name }}<img src='cid:a&amp;b.png'>"},
         {"t/a.jpg": PIXEL, "t/line.html": "{{ line.name }}{% set name = 'a' %}<img src='cid:{{ name }}.jpg'>"},
         {"t/row.html": "{{ tva }}", "t/body.fr.html": "{% include 't/row.html' %}"},
     ],
 )
 def test_what_is_right_is_no_fault(told, changes):
     assert told(changes) == []
+
+
+def test_two_regions_of_a_language_do_not_lend_each_other_files(told):
+    files = {"t/subject.txt": "S", "t/body.html": "B", "t/sample.json": {}}
+    regions = {"t/subject.fr-FR.txt": "S", "t/body.fr-CA.html": "B"}
+
+    assert [fault.partition(":")[0] for fault in told(files | regions, base={})] == [
+        "t/body.fr.html",
+        "t/subject.fr.txt",
+    ]
+
+
+def test_a_dead_image_is_found_in_any_file_that_a_body_includes(told):
+    line = "{% if line.name %}{{ line.name }}{% else %}{% include 'row.htm' %}{% endif %}"
+
+    (fault,) = told({"t/row.htm": "<img src='cid:gone.png'>", "t/line.html": line})
+
+    assert fault.startswith("t/row.htm:1: cid:gone.png is neither")
 
 
 def test_an_image_that_callers_bring_is_no_dead_one(told):

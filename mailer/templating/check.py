@@ -1,6 +1,7 @@
 """All that is wrong with the templates in a folder, told before a mail shows it. Reads the folder and nothing else."""
 
 import difflib
+import html
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -22,8 +23,9 @@ from mailer.templating.uses import ENTRY
 from mailer.templating.versions import SHARED
 
 _OPTIONS = ["on_uncertain", "locale", "content_ids"]  # what template.json may hold
-_CID = re.compile(r"cid:([^\"'\s)>{}]+)", re.IGNORECASE)
-_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
+_CID = re.compile(r"(?<![\w-])cid:([^\"'\s)>{}]++)(?!\{)", re.IGNORECASE)
+_COMPUTED_CID = re.compile(r"(?<![\w-])cid:[^\"'\s)>{}]*\{", re.IGNORECASE)
+_COMMENT = re.compile(r"\{#.*?#\}|<!--(?!\[if\b).*?-->", re.DOTALL | re.IGNORECASE)
 _PLACE = re.compile(r"(?:^|\s)([^\s/]+/[^\s/:]+\.\w+)(?::(\d+))?")
 
 
@@ -77,6 +79,7 @@ class _Check:
         self._found: list[Fault] = []
         self._dead: set[str] = set()  # references to images that are not there
         self._brought: set[str] = set()  # content ids of images that callers send along
+        self._computes = False  # references to images from variables
         # Something keeps mails from being made, and to hear that again from a rendering would tell nothing new.
         self._hopeless = not {"subject", "body"} <= {one.kind for one in self._parts if not one.tag}
 
@@ -88,7 +91,7 @@ class _Check:
         self._check_options()
         declarations = self._schema()
         files = {file for language in languages for file in language.trace.files}
-        self._check_images(file for file in files if file.endswith(".html"))
+        self._check_images(file for file in files if not file.endswith(".txt"))
         for language in languages:
             strangers = self._check_undeclared(language, {*declarations})
             self._check_rendering(language, strangers)
@@ -217,7 +220,8 @@ class _Check:
             )
             text = _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), text)
             for number, line in enumerate(text.split("\n"), 1):
-                for name in map(unquote, _CID.findall(line)):
+                self._computes |= bool(_COMPUTED_CID.search(line))
+                for name in (unquote(html.unescape(found)) for found in _CID.findall(line)):
                     self.shown.add(name)
                     if name not in images | self._brought:
                         self._dead.add(f"cid:{name} ")
@@ -227,5 +231,5 @@ class _Check:
 
     def _check_unseen(self) -> None:
         for file in self._files:
-            if is_image(file) and file not in self.shown:
+            if is_image(file) and file not in self.shown and not self._computes:
                 self._say(file, f"no body shows it: refer to it as cid:{file}, or delete it")

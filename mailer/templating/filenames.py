@@ -81,9 +81,10 @@ def _gaps(known: Collection[Part]) -> Iterator[tuple[str, str]]:
     expected = {"subject": "txt", "body": _suffix(known)} | {
         one.kind: one.suffix for one in others if one.kind == "sample"
     }
-    for language in sorted({one.language for one in others}):
+    for tag, language in sorted({(one.tag, one.language) for one in others}):
         for kind, suffix in expected.items():
-            if not any((one.kind, one.language, one.suffix) == (kind, language, suffix) for one in others):
+            found = part_for(tag, kind, known)
+            if not found or not found.tag or (found.language, found.suffix) != (language, suffix):
                 file = f"{kind}.{language}.{suffix}"
                 yield file, "is missing, although there are other files in this language: write it, or delete those"
 
