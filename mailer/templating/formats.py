@@ -18,6 +18,7 @@ from babel.dates import format_date, format_datetime, format_time, get_timezone
 from babel.numbers import NumberPattern, format_currency, format_decimal, format_percent
 
 _INSTANT = "must be an ISO 8601 date and time such as 2026-12-01T08:00:00+01:00"
+_FIRST = re.compile(r"(?<!\d)1 (?=[^\W\d])")
 _TOUCHING = re.compile(r"(?<=[^\W\d_])(?=\d)")  # KWD1.500: CLDR has a space between letters and digits, Babel none
 _DECIMAL = re.compile(r"-?\d{1,30}(\.\d{1,30})?", re.ASCII)  # no exponent: 1E999999999 would be that many digits
 
@@ -55,7 +56,7 @@ class Formats:
     def date(self, value: object, format: str = "medium", tz: object = None) -> str:  # noqa: A002 - Babel's name
         """The day of an ISO 8601 date or instant: short, medium, long, full or a pattern of Unicode's."""
         day = _day(value) or self._instant(value, tz, "must be an ISO 8601 date such as 2026-12-01")
-        return format_date(day, format, _locale(self.locale))
+        return self._ordinal(format_date(day, format, _locale(self.locale)))
 
     def time(self, value: object, format: str = "short", tz: object = None) -> str:  # noqa: A002 - Babel's name
         """The time of day of an ISO 8601 instant."""
@@ -65,7 +66,11 @@ class Formats:
     def datetime(self, value: object, format: str = "medium", tz: object = None) -> str:  # noqa: A002 - Babel's name
         """The day and the time of an ISO 8601 instant."""
         instant = self._instant(value, tz, _INSTANT)
-        return format_datetime(instant, format, instant.tzinfo, _locale(self.locale))
+        return self._ordinal(format_datetime(instant, format, instant.tzinfo, _locale(self.locale)))
+
+    def _ordinal(self, text: str) -> str:
+        """French counts the first day of a month where it writes the month out; CLDR does not."""
+        return _FIRST.sub("1er ", text) if _locale(self.locale).language == "fr" else text
 
     def _number(self, value: object) -> int | float:
         with suppress(OverflowError):  # of a number that no float can hold
