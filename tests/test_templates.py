@@ -341,3 +341,15 @@ def test_the_font_comes_with_its_licence():
     licence = FONT.with_name("OFL.txt").read_text()
 
     assert "SIL Open Font License, Version 1.1" in licence
+
+
+@pytest.mark.parametrize(("locale", "words"), [("en", "1 visit "), ("fr", "1 visite ")])
+def test_one_visit_is_no_plural(locale, words):
+    templates = Templates()
+    variables = templates.sample("weekly-report", locale)
+    variables["report"]["days"] = [{"date": "2026-11-16", "visits": 1, "visits_before": 0}]
+
+    content = templates.content(TemplateUse(id="weekly-report", variables=variables, locale=locale))
+
+    assert words in content.subject
+    assert f"{words.strip()}</p>" in content.body
