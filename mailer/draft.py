@@ -57,7 +57,7 @@ def range_headers(first: int, length: int, total: int) -> dict[str, str]:
 
 def read_created(status: int, headers: Mapping[str, str], body: bytes, member: str) -> str:
     """The id or the upload URL of what was made; raises the Refusal that the reply means."""
-    if status != 201:  # noqa: PLR2004 - Created
+    if status != 201:
         raise before_sending(status, headers, body)
     try:
         value = json.loads(body)[member]
@@ -93,7 +93,7 @@ def next_range(body: bytes) -> int | None:
 def before_sending(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     """What a reply means while nothing can have been sent."""
     refusal = graph.refusal(status, headers, body)
-    if status == 403 and isinstance(refusal, Misconfigured) and refusal.code != "ErrorSendAsDenied":  # noqa: PLR2004
+    if status == 403 and isinstance(refusal, Misconfigured) and refusal.code != "ErrorSendAsDenied":
         return Misconfigured(f"{str(refusal).partition('. ')[0]}. {_GRANT}", code=refusal.code, after=refusal.after)
     return not_sent(refusal)
 

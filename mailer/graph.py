@@ -103,7 +103,7 @@ def check_reply(status: int, headers: Mapping[str, str], body: bytes) -> str:
     Only 202 is success, also with a Retry-After; a 200 has been seen for mail that was not sent.
     """
     request_id = headers.get("request-id", "")
-    if status == 202:  # noqa: PLR2004 - the one status that needs no name
+    if status == 202:
         return request_id
     raise refusal(status, headers, body)
 
@@ -141,7 +141,7 @@ def read_sent_items(status: int, headers: Mapping[str, str], body: bytes, wanted
     name = code or f"http_{status}"
     if status in {401, 403}:
         raise CannotLook(f"Graph answered {name} when asked for Sent Items. {_GRANT_READ}", code=name)
-    if status != 200:  # noqa: PLR2004 - the one status that has the answer
+    if status != 200:
         message = f"Graph answered {name} when asked for Sent Items."
         raise TryLater(message, code=name, after=retry_after(headers))
     try:
@@ -176,14 +176,14 @@ def _refusal(status: int, code: str, after: timedelta | None, said: str) -> Refu
             return Misconfigured(f"{said}. {_MEND[key]}", code=name, after=after)
         if key in _PERMANENT:
             return GiveUp(f"{said}. {_PERMANENT[key]}", code=name)
-        if key in _TRANSIENT and status == 429:  # noqa: PLR2004 - Too Many Requests
+        if key in _TRANSIENT and status == 429:
             return Throttled(f"{said}. The mailbox has to wait.", code=name, after=after)
         if key in _TRANSIENT:
             return TryLater(f"{said}. Graph asks to try again later.", code=name, after=after or _TRANSIENT[key])
         if key in _UNCLEAR:
             break
     else:
-        if 400 <= status < 500:  # noqa: PLR2004 - the statuses that blame the request
+        if 400 <= status < 500:
             return GiveUp(f"{said}. Graph does not take this mail as it is.", code=name)
     return Uncertain(f"{said}, which does not tell whether the mail was sent.", code=name)
 

@@ -93,7 +93,7 @@ class _Upload:
     def clear(self) -> None:
         """Delete the drafts of earlier attempts, whose worker may have died."""
         reply = self._ask_early("GET", draft.left_behind_path(self._mail))
-        if reply.status_code != 200:  # noqa: PLR2004 - OK
+        if reply.status_code != 200:
             raise draft.before_sending(reply.status_code, reply.headers, reply.content)
         for one in draft.read_left_behind(reply.content, self._mail):
             if not self.discard(one):
@@ -157,7 +157,7 @@ class _Upload:
             return TryLater(f"{failure} Nothing was sent.", code=failure.code)
         if reply.status_code in {200, CREATED, 202}:
             return reply
-        if reply.status_code in BROKEN or reply.status_code >= 500:  # noqa: PLR2004 - the other side's faults
+        if reply.status_code in BROKEN or reply.status_code >= 500:
             message = f"Graph answered {reply.status_code} to a piece of an attachment. Nothing was sent."
             return TryLater(message, code="upload_broken", after=graph.retry_after(reply.headers))
         if reply.status_code in {401, 403, 404, 410}:
@@ -171,14 +171,14 @@ class _Upload:
             reply = self._transfer("GET", url, {"User-Agent": graph.USER_AGENT})
         except (TryLater, Uncertain):
             return first
-        expected = draft.next_range(reply.content) if reply.status_code == 200 else None  # noqa: PLR2004 - OK
+        expected = draft.next_range(reply.content) if reply.status_code == 200 else None
         return first if expected is None else expected
 
     def send(self, made: str) -> Reply:
         """The one request by which the mail may leave. Just after an upload Graph may not find the draft yet."""
         for wait in (1.0, 2.0):
             reply = self._ask("POST", draft.draft_path(self._mail, made, "/send"))
-            if reply.status_code != 404:  # noqa: PLR2004 - Not Found
+            if reply.status_code != 404:
                 return reply
             self._pause(wait)
         return self._ask("POST", draft.draft_path(self._mail, made, "/send"))

@@ -176,7 +176,7 @@ def test_the_context_tells_of_the_invocation(app, url):
 REASON = "This function was programmatically called via the host APIs."
 
 
-def test_the_console_reads_like_that_of_func(app, url, queue_name):  # noqa: ARG001
+def test_the_console_reads_like_that_of_func(app, url, queue_name):
     requests.get(f"{url}/api/context", timeout=5)
 
     printed = app.log.read_text()

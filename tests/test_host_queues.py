@@ -118,7 +118,7 @@ def test_a_message_that_fails_waits_for_the_visibility_timeout(queue, poison):
     queue.send_message("again")
     times = []
 
-    async def run(message, body):  # noqa: ARG001
+    async def run(message, body):
         times.append(time.monotonic())
         return len(times) == 2
 
@@ -183,7 +183,7 @@ def test_a_lease_is_renewed_while_the_function_runs(queue, poison):
     queue.send_message("long")
     seen = []
 
-    async def run(message, body):  # noqa: ARG001
+    async def run(message, body):
         seen.append(message.dequeue_count)
         await asyncio.sleep(2.3)
         return True
@@ -198,7 +198,7 @@ def test_a_message_whose_receipt_is_stale_stays_without_a_word(queue, poison, ca
     queue.send_message("taken over")
     seen = []
 
-    async def run(message, body):  # noqa: ARG001
+    async def run(message, body):
         seen.append(message.dequeue_count)
         queue.update_message(message.id, message.pop_receipt, visibility_timeout=1)
         return True
@@ -217,7 +217,7 @@ def test_no_more_is_in_flight_than_a_batch_and_the_threshold(queue, poison, thre
     started, running, highest = 0, 0, 0
     full, go_on = asyncio.Event(), asyncio.Event()
 
-    async def run(message, body):  # noqa: ARG001
+    async def run(message, body):
         nonlocal started, running, highest
         started, running = started + 1, running + 1
         highest = max(highest, running)
@@ -278,7 +278,7 @@ def test_what_was_received_before_the_stop_still_runs(queue, poison):
     queue.send_message("slow")
     started, done = asyncio.Event(), []
 
-    async def run(message, body):  # noqa: ARG001
+    async def run(message, body):
         started.set()
         await asyncio.sleep(0.5)
         done.append(body)

@@ -85,7 +85,7 @@ def test_what_fails_in_the_worker_is_500_in_the_host(host, worker, what):
 
 
 @pytest.mark.parametrize("body", ['{"to": ["ada@example.com"]}', "grüezi", '{"id": "forged", "DEQUEUECOUNT": 99}'])
-def test_a_message_looks_the_same_as_in_the_worker(host, worker, storage, queue_name, body):  # noqa: ARG001
+def test_a_message_looks_the_same_as_in_the_worker(host, worker, storage, queue_name, body):
     with QueueServiceClient.from_connection_string(storage.connection_string) as service:
         queue, results = service.get_queue_client(queue_name), service.get_queue_client(f"{queue_name}-seen")
         if queue_name not in [one.name for one in service.list_queues()]:

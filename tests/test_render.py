@@ -584,3 +584,12 @@ def test_a_byte_order_mark_of_an_editor_is_no_part_of_a_mail(folder):
     content = folder.content()
 
     assert (content.subject, content.body[:9]) == ("Hello", "<!doctype")
+
+
+@pytest.mark.parametrize("file", ["sample.json", "schema.json", "template.json"])
+def test_json_nested_beyond_reading_is_a_fault_of_its_file(folder, file):
+    folder.write(subject_txt="s", body_html="b")
+    folder.put({f"t/{file}": "[" * 100_000})
+
+    with pytest.raises(InvalidRequest, match=f"t/{file} is no JSON"):
+        folder.templates.sample("t"), folder.templates.schema("t"), folder.templates.on_uncertain("t")

@@ -61,7 +61,7 @@ def _npm(environment: Path) -> str:
     """The machine's npm if its Node.js is new enough, else one that comes as a Python package."""
     node = shutil.which("node")
     if node and shutil.which("npm"):
-        version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+        version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603 - a command of our own
         if version.startswith("v") and int(version[1:].split(".")[0]) >= OLDEST_NODE:
             return "npm"
     npm = environment / "bin" / "npm"
@@ -77,7 +77,7 @@ def _run(what: str, command: list[str], *, remedy: str) -> None:
     LOG.parent.mkdir(exist_ok=True)
     started = time.monotonic()
     with LOG.open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT, env=_environ(command))  # noqa: S603
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT, env=_environ(command))  # noqa: S603 - a command of our own
     try:
         while process.poll() is None:
             time.sleep(0.2)

@@ -77,9 +77,9 @@ def bar_chart(
         values.extend([height] if is_number else _wrong(height, "must be a number"))
     if not labels or len(labels) != len(values):
         return Markup()
-    # Hardly any mail has a chart.
-    from mailer.templating.chart import draw_bars  # noqa: PLC0415
-    from mailer.templating.formats import Formats  # noqa: PLC0415
+    # Hardly any mail has a chart, and so needs what these import.
+    from mailer.templating.chart import draw_bars  # noqa: PLC0415 - its Pillow
+    from mailer.templating.formats import Formats  # noqa: PLC0415 - its Babel
 
     page = current_page()
     content_id = f"chart-{len(page.charts) + 1}.png"
@@ -104,7 +104,7 @@ class _Attributes(html.parser.HTMLParser):
         super().__init__()
         self.ids: list[str] = []
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the base class's signature
         for name, value in attributes:
             if value and name in {"src", "background"} and value.strip().lower().startswith("cid:"):
                 self.ids.append(value.strip()[4:])

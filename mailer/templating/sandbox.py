@@ -103,7 +103,7 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
         note_path(value, obj, argument)
         return value
 
-    def call_binop(self, context: jinja2.runtime.Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401
+    def call_binop(self, context: jinja2.runtime.Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - jinja2's own signature
         """Tell a text of the caller's where a number must be, and do nothing that runs away."""
         operands = (left, right)
         wrong: list[Any] = [operand for operand in operands if isinstance(operand, Missing)]

@@ -93,7 +93,7 @@ class Control:
         """Put a new version into the vault: `expires`, `enabled`, `content_type` as in SecretVersion."""
         return SecretVersion.model_validate(self._call("POST", f"/vault/{name}", {"value": value, **attributes}))
 
-    def change_version(self, name: str, version: str, **attributes: Any) -> SecretVersion:  # noqa: ANN401
+    def change_version(self, name: str, version: str, **attributes: Any) -> SecretVersion:  # noqa: ANN401 - SecretVersion's
         """Set `enabled` or `expires` of one version."""
         return SecretVersion.model_validate(self._call("PATCH", f"/vault/{name}/{version}", attributes))
 

@@ -48,7 +48,7 @@ def check_entity(type_name: str, body: Any) -> dict[str, Any]:  # noqa: ANN401 -
     return entity
 
 
-def check(value: Any, type_name: str, path: str) -> None:  # noqa: ANN401
+def check(value: object, type_name: str, path: str) -> None:
     """Raise TypeMismatch unless the value is of this type: `X`, `X!` (never null) or `[X]` (a list)."""
     if type_name.startswith("["):
         if not isinstance(value, list):
@@ -62,7 +62,7 @@ def check(value: Any, type_name: str, path: str) -> None:  # noqa: ANN401
         check_present(value, type_name.removesuffix("!"), path)
 
 
-def check_present(value: Any, type_name: str, path: str) -> None:  # noqa: ANN401
+def check_present(value: object, type_name: str, path: str) -> None:
     """Check a value that is not null against the name of an enum, an object type or a primitive type."""
     if type_name in TYPES["enums"]:
         if not isinstance(value, str) or value.lower() not in {name.lower() for name in TYPES["enums"][type_name]}:
@@ -73,7 +73,7 @@ def check_present(value: Any, type_name: str, path: str) -> None:  # noqa: ANN40
         raise unreadable(path, f"Edm.{type_name}")
 
 
-def check_object(value: Any, type_name: str, path: str) -> None:  # noqa: ANN401
+def check_object(value: object, type_name: str, path: str) -> None:
     """Check an object and all that it holds; `@odata.type` may name a derived type and must where none is implied."""
     if not isinstance(value, dict):
         raise unreadable(path, f"an object of type microsoft.graph.{type_name}")
@@ -104,7 +104,7 @@ def ancestry(type_name: str) -> list[str]:
     return chain
 
 
-def is_primitive(value: Any, type_name: str) -> bool:  # noqa: ANN401
+def is_primitive(value: object, type_name: str) -> bool:
     """Whether the value is of this primitive type of the Entity Data Model."""
     if type_name == "Boolean":
         return isinstance(value, bool)

@@ -34,7 +34,7 @@ class Faults:
     def add(self, fault: Fault) -> int:
         number = next(self._ids)
         # Tests want the same dice every time.
-        self.armed[number] = Armed(fault=fault, left=fault.times, dice=random.Random(fault.seed))  # noqa: S311
+        self.armed[number] = Armed(fault=fault, left=fault.times, dice=random.Random(fault.seed))  # noqa: S311 - no secret
         return number
 
     def remove(self, number: int) -> None:

@@ -108,7 +108,7 @@ class Cloud:
     def add_certificate(self, certificate: x509.Certificate) -> str:
         """Register a certificate; Entra finds it by either thumbprint, in hexadecimal."""
         # SHA-1 only names a certificate here, as it does at Entra.
-        thumbprint = certificate.fingerprint(hashes.SHA1()).hex()  # noqa: S303
+        thumbprint = certificate.fingerprint(hashes.SHA1()).hex()  # noqa: S303 - no signature
         self.certificates[thumbprint] = certificate
         self.certificates[certificate.fingerprint(hashes.SHA256()).hex()] = certificate
         return thumbprint
