@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from mailer import wiring
-from mailer.amend import REPLAYABLE
+from mailer.delivery.amend import REPLAYABLE
+from mailer.delivery.record import MailRecord, Status
 from mailer.errors import ConfigError, MailerError
-from mailer.lifecycle import MailRecord, Status
 from mailer.settings import PACKAGED_TEMPLATES, read_duration
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _show_templates(wishes: argparse.Namespace) -> int:
 
 
 def _check_templates(wishes: argparse.Namespace) -> int:
-    from mailer.templating.check import check
+    from mailer.templating.lint.check import check
 
     folder = wishes.folder or _template_folder()
     faults = check(folder)
@@ -97,7 +97,7 @@ def _check_templates(wishes: argparse.Namespace) -> int:
 
 def _template_folder() -> Path:
     """The folder of the settings; the app's own where they name none, or a container."""
-    from mailer.render import PACKAGED
+    from mailer.templating.templates import PACKAGED
 
     place = os.environ.get("MAILER_TEMPLATES", "").strip()
     if place in {"", PACKAGED_TEMPLATES} or "://" in place:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import timedelta
+from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,14 @@ LONGEST = timedelta(days=3660)
 LARGEST_MAIL = 150  # MB; the most that an Exchange Online mailbox can be set to
 _DOMAIN = r"(?:(?!_)[\w-])+(?:\.(?:(?!_)[\w-])+)+"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class OnUncertain(StrEnum):
+    """What to do with a mail that may or may not have left."""
+
+    HOLD = "hold"
+    RESEND = "resend"
+    VERIFY = "verify"
 
 
 def _matching(pattern: str) -> Callable[[str], str]:
@@ -101,6 +110,12 @@ def _size(text: str) -> int:
     if not match or not 1 <= int(match[1]) <= LARGEST_MAIL:
         raise ValueError
     return int(match[1]) * 1024 * 1024
+
+
+def _on_uncertain(text: str) -> OnUncertain:
+    if text not in [*OnUncertain]:
+        raise ValueError
+    return OnUncertain(text)
 
 
 def _setting(name: str, meaning: str, read: Callable[[str], Any] = str, default: str | None = "") -> Any:  # noqa: ANN401 - as dataclasses.field
@@ -207,10 +222,10 @@ class Settings:
         _names(rf"([^@\s*<>;]+@)?{_DOMAIN}"),
         None,
     )
-    on_uncertain: str = _setting(
+    on_uncertain: OnUncertain = _setting(
         "MAILER_ON_UNCERTAIN",
         "what to do with a mail that may or may not have left: `hold`, `resend` or `verify`",
-        _matching("hold|resend|verify"),
+        _on_uncertain,
         "hold",
     )
     mailbox_concurrency: int = _setting(

@@ -12,10 +12,10 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from mailer.errors import ConfigError, InvalidRequest, TryLater
-from mailer.settings import PACKAGED_TEMPLATES, Settings, Storage, read_settings
+from mailer.settings import PACKAGED_TEMPLATES, Settings, read_settings
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -23,28 +23,25 @@ if TYPE_CHECKING:
     from azure.data.tables import TableClient
     from azure.storage.blob import ContainerClient
 
-    from mailer.alarms import TableAlarms
-    from mailer.amend import Amendment
-    from mailer.attachment import Attachment, File
-    from mailer.bodies import Bodies
-    from mailer.compose import Composer
-    from mailer.deliver import Delivery
-    from mailer.gate import Gate
+    from mailer.delivery.amend import Amendment
+    from mailer.delivery.compose import Composer
+    from mailer.delivery.deliver import Delivery
+    from mailer.delivery.gate import Gate
+    from mailer.graph.connection import GraphConnection
     from mailer.health import Health
-    from mailer.ledger import TableLedger
-    from mailer.mail import MailRequest
-    from mailer.outbox import Outbox
-    from mailer.parse import Rules
-    from mailer.render import Templates
-    from mailer.send import GraphConnection
-    from mailer.throttle import Throttle
-    from mailer.tokens import GraphTokens
+    from mailer.identity.tokens import GraphTokens
+    from mailer.pace.throttle import Throttle
+    from mailer.request.attachment import Attachment, File
+    from mailer.request.model import MailRequest
+    from mailer.request.parse import Rules
+    from mailer.storage.alarms import TableAlarms
+    from mailer.storage.queues import Outbox
+    from mailer.storage.records import TableLedger
+    from mailer.storage.request_blobs import Bodies
+    from mailer.templating.templates import Templates
 
 # At INFO every request of the SDKs is a dozen lines.
 logging.getLogger("azure").setLevel(logging.WARNING)
-
-STORAGE_NETWORK: dict[str, Any] = {"connection_timeout": 4, "read_timeout": 8, "retry_total": 3}
-
 
 T = TypeVar("T")
 
@@ -77,18 +74,19 @@ def settings() -> Settings:
 @_once
 def templates() -> "Templates":
     """The templates, from where MAILER_TEMPLATES says; raises ConfigError."""
-    from mailer.render import Templates
+    from mailer.templating.templates import Templates
 
     place = settings().templates
     if place == PACKAGED_TEMPLATES:
         return Templates()
     if "://" in place:
-        from mailer.bodies import Bodies
+        from mailer.storage.clients import container_at
+        from mailer.storage.request_blobs import Bodies
+        from mailer.storage.template_blobs import BlobContainer
         from mailer.templating.good_versions import FOLDER, GoodVersions
-        from mailer.templating.template_blobs import BlobContainer
 
         keep = GoodVersions(Bodies(_container(), folder=FOLDER))
-        return Templates(BlobContainer(_container_at(place)), keep=keep)
+        return Templates(BlobContainer(container_at(settings().storage, place)), keep=keep)
     from mailer.templating.sources import Folder
 
     folder = Path(__file__).parents[1] / place
@@ -101,8 +99,8 @@ def templates() -> "Templates":
 @_once
 def rules() -> "Rules":
     """What a request must meet; raises ConfigError."""
-    from mailer.address import parse_address
-    from mailer.parse import Rules
+    from mailer.request.address import parse_address
+    from mailer.request.parse import Rules
 
     try:
         senders = [parse_address(sender) for sender in settings().senders]
@@ -120,8 +118,8 @@ def rules() -> "Rules":
 @_once
 def gate() -> "Gate":
     """Whom mails may reach; raises ConfigError."""
-    from mailer.address import parse_address
-    from mailer.gate import Gate, Mode
+    from mailer.delivery.gate import Gate, Mode
+    from mailer.request.address import parse_address
 
     def normal(entry: str) -> str:
         domain = "@" not in entry
@@ -142,10 +140,10 @@ def gate() -> "Gate":
 @_once
 def composer() -> "Composer":
     """What makes a mail of a request."""
-    from mailer.compose import Composer
+    from mailer.delivery.compose import Composer
 
     def open_blob(attachment: "Attachment") -> "File":
-        from mailer.blobs import open_blob
+        from mailer.storage.attachment_blobs import open_blob
 
         return open_blob(_container(), attachment)
 
@@ -158,18 +156,15 @@ def composer() -> "Composer":
 
 @_once
 def _table() -> "TableClient":
-    from azure.data.tables import TableClient
+    from mailer.storage.clients import table_client
 
-    storage, name = settings().storage, settings().table
-    if storage.connection_string:
-        return TableClient.from_connection_string(storage.connection_string, name, **STORAGE_NETWORK)
-    return TableClient(str(storage.table_url), name, credential=_identity(storage), **STORAGE_NETWORK)
+    return table_client(settings().storage, settings().table)
 
 
 @_once
 def ledger() -> "TableLedger":
     """The records."""
-    from mailer.ledger import TableLedger
+    from mailer.storage.records import TableLedger
 
     return TableLedger(_table(), key_window=settings().idempotency_window)
 
@@ -177,7 +172,7 @@ def ledger() -> "TableLedger":
 @_once
 def alarms() -> "TableAlarms":
     """What only a person can mend."""
-    from mailer.alarms import TableAlarms
+    from mailer.storage.alarms import TableAlarms
 
     return TableAlarms(_table(), clock=clock)
 
@@ -185,47 +180,23 @@ def alarms() -> "TableAlarms":
 @_once
 def outbox() -> "Outbox":
     """The queue and its poison queue."""
-    from azure.storage.queue import QueueClient
+    from mailer.storage.clients import queue_client
+    from mailer.storage.queues import Outbox
 
-    from mailer.outbox import Outbox
-
-    storage = settings().storage
-
-    def queue(name: str) -> QueueClient:
-        if storage.connection_string:
-            return QueueClient.from_connection_string(storage.connection_string, name, **STORAGE_NETWORK)
-        return QueueClient(str(storage.queue_url), name, credential=_identity(storage), **STORAGE_NETWORK)
-
-    return Outbox(queue(settings().queue), queue(f"{settings().queue}-poison"))
+    storage, name = settings().storage, settings().queue
+    return Outbox(queue_client(storage, name), queue_client(storage, f"{name}-poison"))
 
 
 @_once
 def _container() -> "ContainerClient":
-    from azure.storage.blob import ContainerClient
+    from mailer.storage.clients import container_client
 
-    storage, name = settings().storage, settings().container
-    if storage.connection_string:
-        return ContainerClient.from_connection_string(storage.connection_string, name, **STORAGE_NETWORK)
-    return ContainerClient(str(storage.blob_url), name, credential=_identity(storage), **STORAGE_NETWORK)
-
-
-def _container_at(url: str) -> "ContainerClient":
-    """One of mailer's own account is read as that is, any other with the app's identity."""
-    from azure.storage.blob import ContainerClient
-
-    storage = settings().storage
-    if storage.connection_string:
-        own = ContainerClient.from_connection_string(
-            storage.connection_string, url.rpartition("/")[2], **STORAGE_NETWORK
-        )
-        if own.url == url:
-            return own
-    return ContainerClient.from_container_url(url, credential=_identity(storage), **STORAGE_NETWORK)
+    return container_client(settings().storage, settings().container)
 
 
 @_once
 def _bodies() -> "Bodies":
-    from mailer.bodies import Bodies
+    from mailer.storage.request_blobs import Bodies
 
     return Bodies(_container())
 
@@ -246,20 +217,13 @@ class _LateBodies:
         return _bodies().before(instant)
 
 
-requests = _LateBodies()
-
-
-def _identity(storage: Storage) -> Any:  # noqa: ANN401 - each SDK has a Protocol of its own for it
-    from azure.identity import DefaultAzureCredential
-
-    chosen = {"managed_identity_client_id": storage.client_id} if storage.client_id else {}
-    return DefaultAzureCredential(**chosen, **STORAGE_NETWORK)
+request_blobs = _LateBodies()
 
 
 @_once
 def graph_tokens() -> "GraphTokens":
     """The tokens for Graph."""
-    from mailer.credentials import graph_tokens
+    from mailer.identity.entra import graph_tokens
 
     return graph_tokens(settings(), identity_id=os.environ.get("AZURE_CLIENT_ID") or None, clock=clock)
 
@@ -267,7 +231,7 @@ def graph_tokens() -> "GraphTokens":
 @_once
 def graph() -> "GraphConnection":
     """The connection to Graph."""
-    from mailer.send import GraphConnection
+    from mailer.graph.connection import GraphConnection
 
     return GraphConnection(settings().graph_url)
 
@@ -275,7 +239,7 @@ def graph() -> "GraphConnection":
 @_once
 def throttle() -> "Throttle":
     """The places and pauses of mailboxes."""
-    from mailer.throttle import Throttle
+    from mailer.pace.throttle import Throttle
 
     return Throttle(settings().mailbox_concurrency)
 
@@ -283,8 +247,8 @@ def throttle() -> "Throttle":
 @_once
 def delivery() -> "Delivery":
     """The delivery step with its real parts."""
-    from mailer.deliver import Delivery
-    from mailer.lifecycle import OnUncertain
+    from mailer.delivery.deliver import Delivery
+    from mailer.settings import OnUncertain
 
     def on_uncertain(request: "MailRequest") -> OnUncertain:
         with suppress(InvalidRequest, TryLater):  # the template may be gone by now, or out of reach
@@ -295,7 +259,7 @@ def delivery() -> "Delivery":
     return Delivery(
         rules=replace(rules(), content_problems=lambda _: ()),  # composing the mail tells them
         ledger=ledger(),
-        requests=requests,
+        requests=request_blobs,
         compose=composer().compose,
         screen=gate().screen,
         authorize=lambda: graph_tokens().token(),
@@ -318,16 +282,16 @@ def delivery() -> "Delivery":
 @_once
 def amendment() -> "Amendment":
     """Changes to accepted mails with their real parts."""
-    from mailer.amend import Amendment
+    from mailer.delivery.amend import Amendment
 
-    return Amendment(ledger=ledger(), requests=requests, put=outbox().put, unearth=outbox().unearth, clock=clock)
+    return Amendment(ledger=ledger(), requests=request_blobs, put=outbox().put, unearth=outbox().unearth, clock=clock)
 
 
 def sweep() -> None:
     """Clean up once; raises TryLater."""
-    from mailer import sweep as sweeping
+    from mailer.delivery import sweep as sweeping
 
-    sweeping.sweep(ledger=ledger(), requests=requests, retention=settings().record_retention, now=clock())
+    sweeping.sweep(ledger=ledger(), requests=request_blobs, retention=settings().record_retention, now=clock())
 
 
 @_once

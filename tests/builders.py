@@ -3,12 +3,12 @@
 import json
 from datetime import timedelta
 
-from mailer.attachment import File
+from mailer.delivery.record import MailRecord, Status
 from mailer.errors import Problem
-from mailer.lifecycle import MailRecord, Status
-from mailer.mail import Address, Content, MailRequest, RenderedMail
-from mailer.mail_id import mail_id
-from mailer.parse import Rules, read_request
+from mailer.request.attachment import File
+from mailer.request.mail_id import mail_id
+from mailer.request.model import Address, Content, MailRequest, RenderedMail
+from mailer.request.parse import Rules, read_request
 from tests.fakes import START
 
 SHOP = Address(address="shop@contoso.com", name="Contoso Shop")

@@ -8,7 +8,7 @@ import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from mailer.lifecycle import Conflict, KeyOwner, MailRecord
+from mailer.delivery.record import Conflict, KeyOwner, MailRecord
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

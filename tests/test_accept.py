@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.accept import accept
+from mailer.delivery.accept import accept
+from mailer.delivery.record import Conflict, KeyOwner, Status
 from mailer.errors import InvalidRequest, KeyReused, TryLater
-from mailer.lifecycle import Conflict, KeyOwner, Status
-from mailer.mail import Envelope
-from mailer.mail_id import mail_id
+from mailer.request.mail_id import mail_id
+from mailer.request.model import Envelope
 from tests.builders import TEMPLATE, a_record, a_request
 from tests.fakes import START, Clock, MemoryLedger, MemoryRequests
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from azure.data.tables import TableClient
 
-from mailer.alarms import REPEAT, STANDS, Alarm, TableAlarms
+from mailer.storage.alarms import REPEAT, STANDS, Alarm, TableAlarms
 from tests.fakes import Clock
 
 SHOP, ALERTS = "shop@contoso.com", "alerts@contoso.com"

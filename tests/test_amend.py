@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.amend import Amendment
+from mailer.delivery.amend import Amendment
+from mailer.delivery.record import Status
 from mailer.errors import UnknownMail, WrongStatus
-from mailer.lifecycle import Status
-from mailer.outbox import MAX_DELAY
+from mailer.storage.queues import MAX_DELAY
 from tests.builders import SOME_ID
 from tests.fakes import START
 from tests.test_deliver import NO_ANSWER, REFUSED, Crash, Post, raising

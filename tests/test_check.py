@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from mailer.local.programs import ROOT
-from mailer.render import PACKAGED
-from mailer.templating.check import check
-from mailer.templating.filenames import part_for, parts
+from mailer.templating.lint.check import check
+from mailer.templating.lint.filenames import part_for, parts
+from mailer.templating.templates import PACKAGED
 
 PIXEL = b"\x89PNG"
 

@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 from azure.storage.blob import ContainerClient
 
-from mailer.blobs import open_blob
-from mailer.compose import LARGEST_IMAGE, Composer
+from mailer.delivery.compose import LARGEST_IMAGE, Composer
 from mailer.errors import InvalidRequest, Problem, TryLater
-from mailer.mail import ONE_CALL, Content, MailRequest
+from mailer.request.model import ONE_CALL, Content, MailRequest
+from mailer.storage.attachment_blobs import open_blob
 from tests.builders import TEMPLATE, a_file, members
 
 MB = 1024 * 1024

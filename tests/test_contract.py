@@ -9,11 +9,11 @@ import pytest
 from hypothesis import settings
 
 from mailer.errors import InvalidRequest
-from mailer.mail import TemplateUse
-from mailer.templating.contract import Variable, contract
+from mailer.request.model import TemplateUse
+from mailer.templating.lint.contract import Variable, contract
+from mailer.templating.lint.trace import Trace
+from mailer.templating.lint.uses import Kind
 from mailer.templating.template import Template
-from mailer.templating.trace import Trace
-from mailer.templating.uses import Kind
 
 
 def an_environment(files):

@@ -9,15 +9,16 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.accept import accept
-from mailer.deliver import AFTER_LEASE, MENDING_WAIT, Delivery, QueuedMessage, id_of
+from mailer.delivery.accept import accept
+from mailer.delivery.deliver import AFTER_LEASE, MENDING_WAIT, Delivery, QueuedMessage, id_of
+from mailer.delivery.gate import Gate, Mode
+from mailer.delivery.message import write_message
+from mailer.delivery.record import LEASE, Status
+from mailer.delivery.settle import LONGEST_WAIT
 from mailer.errors import GiveUp, InvalidRequest, Misconfigured, Problem, TryLater, Uncertain
-from mailer.gate import Gate, Mode
-from mailer.lifecycle import LEASE, OnUncertain, Status
-from mailer.mail import ONE_CALL
-from mailer.message import write_message
-from mailer.settle import LONGEST_WAIT
-from mailer.throttle import Throttle
+from mailer.pace.throttle import Throttle
+from mailer.request.model import ONE_CALL
+from mailer.settings import OnUncertain
 from tests.builders import RULES, SHOP, TEMPLATE, a_file, a_request, as_bytes, composed, members
 from tests.fakes import START, Alarms, Clock, MemoryLedger, MemoryRequests
 

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.doubt import LOOKS
+from mailer.delivery.doubt import LOOKS
+from mailer.delivery.record import LEASE, Status
 from mailer.errors import CannotLook, InvalidRequest, Problem, TryLater
-from mailer.lifecycle import LEASE, OnUncertain, Status
+from mailer.settings import OnUncertain
 from tests.test_deliver import NO_ANSWER, Crash, Post, raising
 
 CLOSED = CannotLook("Grant Mail.Read.", code="ErrorAccessDenied")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.mail import TemplateUse
+from mailer.request.model import TemplateUse
 from tests.written import Written
 
 NOON = "2026-12-01T12:00:00+01:00"

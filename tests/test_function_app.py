@@ -17,9 +17,11 @@ from azure.storage.blob import ContainerClient
 from azure.storage.queue import QueueClient
 
 from mailer import wiring
+from mailer.doors.replies import STATUS_BY_CLASS
 from mailer.errors import ConfigError, MailerError
 from mailer.local import programs
 from mailer.local.cloud import seed
+from mailer.storage import clients
 from tests.builders import as_bytes, members
 
 URL = "https://mailer.example.com/api/emails"
@@ -67,41 +69,45 @@ class Worker:
         importlib.reload(wiring)
         path = Path(__file__).parents[1] / "function_app.py"
         spec = importlib.util.spec_from_file_location("function_app_under_test", path)
-        self.module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(self.module)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        self._functions = {one.get_function_name(): one for one in module.app.get_functions()}
+
+    def call(self, name, argument):
+        return self._functions[name].get_user_function()(argument)
 
     def post(self, content=None, *, url=URL, **headers):
         body = content if isinstance(content, bytes) else as_bytes(members() if content is None else content)
         headers = {name.replace("_", "-"): text for name, text in headers.items()}
-        return self.module.post_email(func.HttpRequest("POST", url, headers=headers, body=body))
+        return self.call("post_email", func.HttpRequest("POST", url, headers=headers, body=body))
 
     def get(self, mail_id):
         request = func.HttpRequest("GET", f"{URL}/{mail_id}", route_params={"id": mail_id}, body=b"")
-        return self.module.get_email(request)
+        return self.call("get_email", request)
 
     def templates(self):
-        return self.module.get_templates(func.HttpRequest("GET", TEMPLATES, body=b""))
+        return self.call("get_templates", func.HttpRequest("GET", TEMPLATES, body=b""))
 
     def template(self, name):
         request = func.HttpRequest("GET", f"{TEMPLATES}/{name}", route_params={"id": name}, body=b"")
-        return self.module.get_template(request)
+        return self.call("get_template", request)
 
     def preview(self, name="order-confirmation", content=None, *, accept="*/*"):
         body = content if isinstance(content, bytes) else b"" if content is None else as_bytes(content)
         url, route = f"{TEMPLATES}/{name}/preview", {"id": name}
         request = func.HttpRequest("POST", url, route_params=route, headers={"Accept": accept}, body=body)
-        return self.module.preview_template(request)
+        return self.call("preview_template", request)
 
     def health(self):
-        return self.module.get_health(func.HttpRequest("GET", "https://mailer.example.com/api/health", body=b""))
+        return self.call("get_health", func.HttpRequest("GET", "https://mailer.example.com/api/health", body=b""))
 
     def deliver(self, text):
         at = datetime.fromisoformat("2026-11-23T12:00:00+00:00")
-        self.module.deliver_email(QueueMessage(id="m1", body=text.encode(), insertion_time=at, dequeue_count=1))
+        self.call("deliver_email", QueueMessage(id="m1", body=text.encode(), insertion_time=at, dequeue_count=1))
 
     @property
     def triggers(self):
-        return {one.get_function_name(): one.get_trigger() for one in self.module.app.get_functions()}
+        return {name: one.get_trigger() for name, one in self._functions.items()}
 
 
 @pytest.fixture
@@ -282,7 +288,7 @@ def test_a_mail_that_cannot_be_stored_is_worth_another_try(storage, monkeypatch)
         "AzureWebJobsStorage", re.sub(r"(TableEndpoint=http://127.0.0.1):\d+", rf"\1:{port}", storage.connection_string)
     )
     worker = Worker()
-    worker.module.wiring.STORAGE_NETWORK |= {"retry_total": 0}
+    monkeypatch.setitem(clients.STORAGE_NETWORK, "retry_total", 0)
 
     response = worker.post()
     assert error(response, 503)["code"] == "storage_unavailable"
@@ -293,7 +299,7 @@ def test_every_leaf_of_the_error_tree_has_a_status(worker):
     def leaves(kind):
         return [leaf for one in kind.__subclasses__() for leaf in leaves(one)] or [kind]
 
-    by_class = worker.module.STATUS_BY_CLASS
+    by_class = STATUS_BY_CLASS
     assert [leaf for leaf in [*leaves(MailerError), ConfigError] if not issubclass(leaf, tuple(by_class))] == []
 
 
@@ -486,7 +492,7 @@ def test_the_trigger_listens_to_the_queue_that_mails_are_put_on(monkeypatch, tex
         monkeypatch.setenv("MAILER_QUEUE", text)
     worker = Worker()
 
-    assert worker.triggers["deliver_email"].queue_name == worker.module.wiring.settings().queue
+    assert worker.triggers["deliver_email"].queue_name == wiring.settings().queue
 
 
 def test_the_host_leaves_messages_as_they_are():

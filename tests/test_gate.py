@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer.delivery.gate import LONGEST_HEADER, ORIGINAL, Gate, Mode
 from mailer.errors import Suppressed
-from mailer.gate import LONGEST_HEADER, ORIGINAL, Gate, Mode
-from mailer.graph import send_mail_body
-from mailer.mail import MAX_HEADERS, Address, Content
+from mailer.graph.wire import send_mail_body
+from mailer.request.model import MAX_HEADERS, Address, Content
 from tests.builders import a_mail
 
 TESTER = Address(address="tester@contoso.com", name="Tester")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mailer.mail import TemplateUse
-from mailer.render import Templates
+from mailer.request.model import TemplateUse
 from mailer.templating.preview import Preview
+from mailer.templating.templates import Templates
 
 GOLDEN = Path(__file__).parent / "golden"
 TEMPLATES = Templates()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mailer.mail import TemplateUse
+from mailer.request.model import TemplateUse
 from tests.written import Written
 
 BODY = """<!DOCTYPE html>

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.attachment import File
+from mailer.request.attachment import File
 from tests.written import Written
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(100))

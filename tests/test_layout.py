@@ -1,4 +1,4 @@
-"""What each module may import: the knowledge of a service stays where it belongs."""
+"""Which room may import which: data flows down, and the knowledge of a service stays in its room."""
 
 import ast
 import subprocess
@@ -8,224 +8,47 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TYPES = {"pydantic", "pydantic_core", "email_validator"}
 
-# By module: what it may import of mailer, and of other people's packages. The standard library is open to all.
-MAY_IMPORT = {
-    # values and rules; none of these opens a file or a socket
-    "__init__": (set(), set()),
-    "templating.__init__": (set(), set()),
-    "errors": (set(), set()),
-    "mail_id": (set(), set()),
-    "address": (set(), TYPES),
-    "mail": ({"address", "attachment", "mail_id"}, TYPES),
-    "lifecycle": ({"mail", "mail_id"}, set()),
-    "parse": ({"address", "attachment", "errors", "mail"}, TYPES),
-    "attachment": ({"address"}, TYPES),
-    "claim": ({"errors", "gate", "lifecycle", "message", "settle"}, set()),
-    "message": ({"errors", "mail", "parse"}, TYPES),
-    "graph": ({"address", "attachment", "errors", "mail"}, set()),
-    "draft": ({"attachment", "errors", "graph", "mail"}, set()),
-    "gate": ({"address", "errors", "mail"}, set()),
-    "templating.variables": (set(), {"jinja2"}),
-    "templating.page": (set(), set()),
-    "templating.characters": (set(), set()),
-    "templating.faults": ({"errors"}, {"jinja2"}),
-    "templating.formats": (set(), {"babel"}),
-    "templating.schema": ({"templating.variables"}, {"jsonschema_rs"}),
-    "templating.chart": (set(), {"PIL"}),
-    "templating.styles": (set(), {"css_inline"}),
-    "templating.images": (
-        {"attachment", "templating.chart", "templating.formats", "templating.page", "templating.variables"},
-        {"jinja2", "markupsafe"},
-    ),
-    "templating.sandbox": (
-        {"templating.formats", "templating.images", "templating.page", "templating.variables"},
-        {"jinja2"},
-    ),
-    "templating.template": (
-        {
-            "templating.characters",
-            "errors",
-            "templating.faults",
-            "templating.images",
-            "lifecycle",
-            "mail",
-            "templating.page",
-            "templating.sandbox",
-            "templating.schema",
-            "templating.styles",
-            "templating.variables",
-        },
-        {"jinja2"},
-    ),
-    "plain_text": (set(), set()),
-    "templating.uses": (set(), set()),
-    "templating.values": ({"templating.uses"}, {"jinja2"}),
-    "templating.expressions": ({"templating.uses", "templating.values"}, {"jinja2"}),
-    "templating.trace": ({"templating.expressions", "templating.uses", "templating.values"}, {"jinja2"}),
-    "templating.contract": ({"templating.uses"}, set()),
-    "templating.filenames": ({"templating.images"}, set()),
-    "settings": ({"errors"}, set()),
-    "health": ({"errors"}, set()),
-    "network": ({"errors"}, set()),
-    "tokens": ({"errors"}, set()),
-    # steps; what they need of the world is handed to them
-    "accept": ({"errors", "lifecycle", "mail", "mail_id", "message"}, set()),
-    "deliver": (
-        {
-            "accept",
-            "address",
-            "claim",
-            "doubt",
-            "errors",
-            "gate",
-            "lifecycle",
-            "mail",
-            "mail_id",
-            "message",
-            "parse",
-            "settle",
-        },
-        set(),
-    ),
-    "settle": ({"accept", "errors", "lifecycle", "mail", "message"}, set()),
-    "doubt": ({"address", "errors", "lifecycle", "mail", "settle"}, set()),
-    "amend": ({"accept", "errors", "lifecycle", "mail", "settle"}, set()),
-    "prefer": ({"accept", "deliver", "errors", "lifecycle", "mail", "message"}, set()),
-    "sweep": ({"lifecycle"}, set()),
-    "throttle": ({"errors"}, set()),
-    "render": (
-        {
-            "errors",
-            "templating.good_versions",
-            "lifecycle",
-            "mail",
-            "templating.sources",
-            "templating.template",
-            "templating.versions",
-        },
-        {"jinja2"},
-    ),
-    "compose": ({"attachment", "errors", "mail"}, set()),
-    "upload": ({"attachment", "draft", "errors", "graph", "mail"}, set()),
-    "send": ({"address", "errors", "graph", "mail", "upload"}, {"requests", "urllib3"}),
-    "templating.versions": ({"errors", "templating.good_versions", "templating.sources", "templating.template"}, set()),
-    "templating.preview": (
-        {"templating.contract", "templating.filenames", "mail", "parse", "plain_text", "render", "templating.trace"},
-        set(),
-    ),
-    "templating.check": (
-        {
-            "templating.contract",
-            "errors",
-            "templating.filenames",
-            "templating.images",
-            "mail",
-            "render",
-            "templating.schema",
-            "templating.sources",
-            "templating.trace",
-            "templating.uses",
-            "templating.versions",
-        },
-        set(),
-    ),
-    # edges; each knows one service
-    "templating.sources": (set(), set()),
-    "templating.template_blobs": ({"errors", "network", "templating.sources"}, {"azure.core", "azure.storage.blob"}),
-    "templating.good_versions": ({"bodies", "templating.sources"}, set()),
-    "tables": ({"errors"}, {"azure.core", "azure.data.tables"}),
-    "ledger": ({"lifecycle", "tables"}, {"azure.core", "azure.data.tables"}),
-    "alarms": ({"errors", "tables"}, {"azure.core", "azure.data.tables"}),
-    "blobs": ({"attachment", "errors"}, {"azure.core", "azure.storage.blob"}),
-    "bodies": ({"blobs"}, {"azure.core", "azure.storage.blob"}),
-    "outbox": ({"errors", "mail", "message"}, {"azure.core", "azure.storage.queue"}),
-    "vault": (
-        {"errors", "network", "settings", "tokens"},
-        {"azure.core", "azure.identity", "azure.keyvault.secrets"},
-    ),
-    "credentials": ({"errors", "network", "settings", "tokens", "vault"}, {"azure.core", "azure.identity"}),
-    # everything plugged together, and the doors
+# By room, from the top: what it may import of mailer, and of other people's packages. The standard library is open to
+# all. A room imports only from rooms below it, so that no arrow runs back up.
+ROOMS = {
+    "function_app": ({"doors"}, {"azure.functions"}),
+    "doors": ({"delivery", "errors", "request", "settings", "templating", "wiring"}, {"azure.functions"}),
+    "__main__": ({"delivery", "errors", "settings", "templating", "wiring"}, set()),
     "wiring": (
-        {
-            "address",
-            "alarms",
-            "amend",
-            "attachment",
-            "blobs",
-            "bodies",
-            "compose",
-            "credentials",
-            "deliver",
-            "errors",
-            "gate",
-            "templating.good_versions",
-            "health",
-            "ledger",
-            "lifecycle",
-            "mail",
-            "outbox",
-            "parse",
-            "render",
-            "send",
-            "settings",
-            "templating.sources",
-            "sweep",
-            "templating.template_blobs",
-            "throttle",
-            "tokens",
-        },
-        {"azure.data.tables", "azure.identity", "azure.storage.blob", "azure.storage.queue"},
+        {"delivery", "errors", "graph", "health", "identity", "pace", "request", "settings", "storage", "templating"},
+        {"azure.data.tables", "azure.storage.blob"},
     ),
-    "function_app": (
-        {
-            "accept",
-            "deliver",
-            "errors",
-            "lifecycle",
-            "mail_id",
-            "parse",
-            "prefer",
-            "templating.preview",
-            "settings",
-            "wiring",
-        },
-        {"azure.functions"},
+    "health": ({"errors"}, set()),
+    "storage": (
+        {"delivery", "errors", "identity", "request", "settings", "templating"},
+        {"azure.core", "azure.data.tables", "azure.identity", "azure.storage.blob", "azure.storage.queue"},
     ),
-    "__main__": ({"amend", "templating.check", "errors", "lifecycle", "render", "settings", "wiring"}, set()),
+    "delivery": ({"errors", "request", "settings"}, {"pydantic"}),
+    "graph": ({"errors", "request"}, {"requests", "urllib3"}),
+    "pace": ({"errors"}, set()),
+    "templating": (
+        {"errors", "request", "settings"},
+        {"PIL", "babel", "css_inline", "jinja2", "jsonschema_rs", "markupsafe"},
+    ),
+    "identity": ({"errors", "settings"}, {"azure.core", "azure.identity", "azure.keyvault.secrets"}),
+    "request": ({"errors"}, {"email_validator", "pydantic", "pydantic_core"}),
+    "settings": ({"errors"}, set()),
+    "errors": (set(), set()),
 }
 
-WITHOUT_IO = [
-    "attachment",
-    "draft",
-    "gate",
-    "errors",
-    "mail_id",
-    "address",
-    "mail",
-    "lifecycle",
-    "parse",
-    "message",
-    "graph",
-    "settings",
-]
-WITHOUT_IO += [
-    "templating.characters",
-    "templating.faults",
-    "templating.variables",
-    "templating.page",
-    "templating.formats",
-    "templating.schema",
-    "templating.styles",
-    "templating.images",
-    "templating.sandbox",
-    "templating.template",
-]
 IO = {"os", "io", "pathlib", "shutil", "socket", "ssl", "http", "urllib.request", "subprocess", "tempfile", "sqlite3"}
+WITHOUT_IO = ["mailer/request", "mailer/graph/wire.py", "mailer/graph/drafts.py", "mailer/delivery/gate.py"]
+WITHOUT_IO += ["mailer/delivery/message.py", "mailer/delivery/record.py", "mailer/settings.py", "mailer/errors.py"]
+WITHOUT_IO += [f"mailer/templating/{name}.py" for name in ("template", "sandbox", "images", "styles", "variables")]
 
-FILES = {path.stem: path for path in [ROOT / "function_app.py", *ROOT.glob("mailer/*.py")]}
-FILES |= {f"templating.{path.stem}": path for path in ROOT.glob("mailer/templating/*.py")}
+FILES = [ROOT / "function_app.py", *ROOT.glob("mailer/*.py"), *ROOT.glob("mailer/*/**/*.py")]
+FILES = [path for path in FILES if path != ROOT / "mailer/__init__.py" and ROOT / "mailer/local" not in path.parents]
+
+
+def room_of(path):
+    inside = path.relative_to(ROOT).with_suffix("").parts
+    return inside[1] if len(inside) > 1 else inside[0]
 
 
 def imports(path):
@@ -239,57 +62,51 @@ def imports(path):
             yield from (f"mailer.{alias.name}" for alias in node.names) if own else [node.module]
 
 
-def ours_and_others(path):
-    found = set(imports(path))
-    ours = {name.removeprefix("mailer.") for name in found if name.split(".")[0] == "mailer"}
-    others = {name for name in found if name.split(".")[0] not in {"mailer", *sys.stdlib_module_names}}
-    return ours, others
+def used(room):
+    """The other rooms that a room imports, and other people's packages."""
+    found = {name for path in FILES if room_of(path) == room for name in imports(path)}
+    rooms = {name.split(".")[1] for name in found if name.startswith("mailer.")} - {room}
+    return rooms, {name for name in found if name.split(".")[0] not in {"mailer", *sys.stdlib_module_names}}
 
 
-def test_every_module_has_a_row():
-    assert set(FILES) == set(MAY_IMPORT)
+def test_every_file_stands_in_a_room():
+    assert {room_of(path) for path in FILES} == set(ROOMS)
 
 
-@pytest.mark.parametrize("module", MAY_IMPORT)
-def test_a_module_imports_only_what_it_may(module):
-    of_mailer, of_others = MAY_IMPORT[module]
-    ours, others = ours_and_others(FILES[module])
-
-    assert ours <= of_mailer
-    assert {name for name in others if not any(f"{name}.".startswith(f"{allowed}.") for allowed in of_others)} == set()
+def test_no_arrow_runs_back_up():
+    order = list(ROOMS)
+    for room, (rooms, _) in ROOMS.items():
+        assert rooms <= set(order[order.index(room) + 1 :]), room
 
 
-@pytest.mark.parametrize("module", MAY_IMPORT)
-def test_the_table_allows_nothing_that_a_module_does_not_need(module):
-    of_mailer, of_others = MAY_IMPORT[module]
-    ours, others = ours_and_others(FILES[module])
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_what_the_table_says_and_no_more(room):
+    rooms, others = used(room)
+    may_rooms, may_others = ROOMS[room]
 
-    assert of_mailer - ours == set()
-    needless = {name for name in of_others - TYPES if not any(f"{other}.".startswith(f"{name}.") for other in others)}
-    assert needless == set()
+    assert rooms == may_rooms
+    assert {name for name in others if not any(f"{name}.".startswith(f"{may}.") for may in may_others)} == set()
+    assert {may for may in may_others if not any(f"{name}.".startswith(f"{may}.") for name in others)} == set()
 
 
-@pytest.mark.parametrize("module", WITHOUT_IO)
-def test_values_and_rules_touch_neither_files_nor_sockets(module):
-    assert set(imports(FILES[module])) & IO == set()
+@pytest.mark.parametrize("place", WITHOUT_IO)
+def test_values_and_rules_touch_neither_files_nor_sockets(place):
+    files = [path for path in FILES if path == ROOT / place or ROOT / place in path.parents]
+
+    assert files
+    assert {name for path in files for name in imports(path)} & IO == set()
 
 
 def test_no_module_reads_the_environment_but_the_doors_and_the_wiring():
-    reads = {name for name, path in FILES.items() if "os.environ" in path.read_text() or "getenv" in path.read_text()}
+    reads = {path.name for path in FILES if "os.environ" in path.read_text() or "getenv" in path.read_text()}
 
-    assert reads <= {"function_app", "wiring", "__main__"}
+    assert reads <= {"function_app.py", "wiring.py", "__main__.py"}
 
 
 def test_nothing_outside_mailer_local_knows_it():
     """It is not deployed."""
-    for path in FILES.values():
+    for path in FILES:
         assert not any(name.startswith("mailer.local") for name in imports(path)), path.name
-
-
-def test_only_the_doors_know_azure_functions():
-    know = {name for name, path in FILES.items() if any(found.startswith("azure.functions") for found in imports(path))}
-
-    assert know == {"function_app"}
 
 
 def test_a_cold_start_loads_no_sdk():

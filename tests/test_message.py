@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailer.delivery.message import MAX_BYTES, ROOM, fits, grave, read_message, write_message, write_request
 from mailer.errors import InvalidRequest
-from mailer.mail import Envelope
-from mailer.message import MAX_BYTES, ROOM, fits, grave, read_message, write_message, write_request
-from mailer.parse import read_request
+from mailer.request.model import Envelope
+from mailer.request.parse import read_request
 from tests.builders import RULES, SOME_ID, a_request, as_bytes, members
 
 VERSION = "W/\"datetime'2026-11-23T12%3A00%3A00.0000001Z'\""

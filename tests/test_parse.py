@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.address import Address
 from mailer.errors import InvalidRequest
-from mailer.mail import MAX_HEADERS, MAX_RECIPIENTS, MailRequest
-from mailer.parse import parse, read_object, read_request
+from mailer.request.address import Address
+from mailer.request.model import MAX_HEADERS, MAX_RECIPIENTS, MailRequest
+from mailer.request.parse import parse, read_object, read_request
 from tests.builders import ALERTS, RULES, SHOP, TEMPLATE, a_request, as_bytes, members
 
 TEMPLATED = {"to": "ada@example.com", "template": {"id": TEMPLATE, "variables": {"order": {"number": 7}}}}

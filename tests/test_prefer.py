@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.lifecycle import Status
-from mailer.prefer import LONGEST, MARGIN, accept_and_deliver, wished_wait
+from mailer.delivery.prefer import LONGEST, MARGIN, accept_and_deliver, wished_wait
+from mailer.delivery.record import Status
 from tests.builders import a_request
 from tests.fakes import START
 from tests.test_deliver import BUSY, NO_ANSWER, REFUSED, Post, raising

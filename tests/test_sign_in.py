@@ -65,7 +65,8 @@ def health(environ, monkeypatch):
         spec = importlib.util.spec_from_file_location("function_app_under_test", ROOT / "function_app.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        reply = module.get_health(func.HttpRequest("GET", "https://mailer.example.com/api/health", body=b""))
+        (door,) = [one for one in module.app.get_functions() if one.get_function_name() == "get_health"]
+        reply = door.get_user_function()(func.HttpRequest("GET", "https://mailer.example.com/api/health", body=b""))
         return reply.status_code, json.loads(reply.get_body())
 
     return ask

@@ -8,11 +8,11 @@ import pytest
 from azure.data.tables import TableClient
 from azure.storage.blob import ContainerClient
 
-from mailer import sweep as sweeping
-from mailer.bodies import Bodies
-from mailer.ledger import TableLedger
-from mailer.lifecycle import LEASE, LOST_AFTER, KeyOwner, Status
-from mailer.sweep import Swept, sweep
+from mailer.delivery import sweep as sweeping
+from mailer.delivery.record import LEASE, LOST_AFTER, KeyOwner, Status
+from mailer.delivery.sweep import Swept, sweep
+from mailer.storage.records import TableLedger
+from mailer.storage.request_blobs import Bodies
 from tests.builders import a_record
 from tests.fakes import START
 

@@ -12,12 +12,12 @@ from azure.core.exceptions import ServiceRequestError
 from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import ContainerClient
 
-from mailer.bodies import Bodies
 from mailer.errors import InvalidRequest, Misconfigured, TryLater
-from mailer.mail import TemplateUse
-from mailer.render import Templates
+from mailer.request.model import TemplateUse
+from mailer.storage.request_blobs import Bodies
+from mailer.storage.template_blobs import BlobContainer
 from mailer.templating.good_versions import GoodVersions
-from mailer.templating.template_blobs import BlobContainer
+from mailer.templating.templates import Templates
 
 LAYOUT = "<b>{% block x %}{% endblock %}</b>"
 BODY = "{% extends '_shared/layout.html' %}{% block x %}{{ n }}{% endblock %}"

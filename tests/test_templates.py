@@ -9,11 +9,11 @@ from html.parser import HTMLParser
 import pytest
 from jinja2 import nodes
 
-from mailer.mail import TemplateUse
-from mailer.plain_text import plain_text
-from mailer.render import Templates
+from mailer.request.model import TemplateUse
 from mailer.templating.chart import FONT
+from mailer.templating.plain_text import plain_text
 from mailer.templating.styles import inline_css
+from mailer.templating.templates import Templates
 from tests.contrast import contrast
 
 TEMPLATES = Templates()

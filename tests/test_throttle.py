@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from mailer import throttle
+from mailer.delivery.record import Status
 from mailer.errors import Throttled, TryLater
-from mailer.lifecycle import Status
-from mailer.throttle import Throttle
+from mailer.pace import throttle
+from mailer.pace.throttle import Throttle
 from tests.test_deliver import Post, raising
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailer.errors import Misconfigured, TryLater
-from mailer.tokens import AGAIN, TTL, GraphTokens, Secret
+from mailer.identity.tokens import AGAIN, TTL, GraphTokens, Secret
 from tests.fakes import START, Clock
 
 WRONG = Misconfigured("Wrong secret.", code="AADSTS7000215")

@@ -9,14 +9,15 @@ import pytest
 from azure.data.tables import TableClient
 from azure.storage.queue import QueueClient
 
-from mailer.accept import accept
-from mailer.deliver import Delivery, QueuedMessage
+from mailer.delivery.accept import accept
+from mailer.delivery.deliver import Delivery, QueuedMessage
+from mailer.delivery.gate import Gate, Mode
+from mailer.delivery.record import Status
 from mailer.errors import TryLater
-from mailer.gate import Gate, Mode
-from mailer.ledger import TableLedger
-from mailer.lifecycle import OnUncertain, Status
-from mailer.outbox import Outbox
-from mailer.throttle import Throttle
+from mailer.pace.throttle import Throttle
+from mailer.settings import OnUncertain
+from mailer.storage.queues import Outbox
+from mailer.storage.records import TableLedger
 from tests.builders import RULES, a_request, as_bytes, composed, members
 from tests.fakes import START, Alarms, Clock, MemoryRequests
 

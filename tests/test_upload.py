@@ -14,14 +14,14 @@ import pytest
 import requests
 from azure.storage.blob import ContainerClient
 
-from mailer import draft, upload
+from mailer.delivery.record import Conflict
 from mailer.errors import GiveUp, Misconfigured, TryLater, Uncertain
-from mailer.lifecycle import Conflict
+from mailer.graph import drafts, upload
+from mailer.graph.connection import GraphConnection
 from mailer.local.cloud import seed
 from mailer.local.cloud.control import Control
 from mailer.local.cloud.model import Fault, Mailbox
-from mailer.mail import RenderedMail
-from mailer.send import GraphConnection
+from mailer.request.model import RenderedMail
 from tests.builders import a_file, a_mail
 from tests.fakes import scripted_session
 from tests.other_graph import other_graph
@@ -130,7 +130,7 @@ def test_small_files_beside_a_large_one_go_in_one_request_each(cloud):
     assert cloud.calls("createUploadSession", "addAttachment") == [1, 2]
 
 
-@pytest.mark.parametrize("size", [2_900_000, 2_900_001, 3_000_000, 3 * MB - 300, 3 * MB, draft.RANGE, 4 * MB - 1])
+@pytest.mark.parametrize("size", [2_900_000, 2_900_001, 3_000_000, 3 * MB - 300, 3 * MB, drafts.RANGE, 4 * MB - 1])
 def test_a_file_of_any_size_arrives(cloud, size):
     cloud.send(one_mail(a_file(b"x" * size, filename="a.bin")))
 
@@ -169,18 +169,18 @@ def test_the_pieces_are_read_one_by_one(cloud):
 
     cloud.send(one_mail(replace(big_file(), read=read)))
 
-    assert asked == [(n * draft.RANGE, min(draft.RANGE, len(BIG) - n * draft.RANGE)) for n in range(PIECES)]
+    assert asked == [(n * drafts.RANGE, min(drafts.RANGE, len(BIG) - n * drafts.RANGE)) for n in range(PIECES)]
 
 
 MEMORY = """
 import resource, sys
 from azure.storage.blob import ContainerClient
 import requests
-from mailer import upload
-from mailer.blobs import open_blob
-from mailer.compose import Composer
-from mailer.mail import MailRequest
-from mailer.send import GraphConnection
+from mailer.graph import upload
+from mailer.storage.attachment_blobs import open_blob
+from mailer.delivery.compose import Composer
+from mailer.request.model import MailRequest
+from mailer.graph.connection import GraphConnection
 
 storage, name, url, ca, token = sys.argv[1:6]
 session = requests.Session()
@@ -434,7 +434,7 @@ def test_a_missing_permission_is_named_with_the_remedy(cloud):
 
 
 def test_a_sender_who_may_not_send_as_another_keeps_that_reason():
-    refusal = draft.before_sending(403, {}, json.dumps({"error": {"code": "ErrorSendAsDenied"}}).encode())
+    refusal = drafts.before_sending(403, {}, json.dumps({"error": {"code": "ErrorSendAsDenied"}}).encode())
 
     assert "Send As" in str(refusal)
 
@@ -561,7 +561,7 @@ def test_an_upload_url_is_never_told(cloud, caplog):
     ],
 )
 def test_the_next_position_is_read_from_any_form(body, position):
-    assert draft.next_range(body) == position
+    assert drafts.next_range(body) == position
 
 
 # One call

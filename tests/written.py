@@ -4,9 +4,9 @@ import pydantic_core
 import pytest
 
 from mailer.errors import InvalidRequest
-from mailer.mail import Content, TemplateUse
-from mailer.render import Templates
+from mailer.request.model import Content, TemplateUse
 from mailer.templating.sources import Folder
+from mailer.templating.templates import Templates
 
 
 class Written:

@@ -9,10 +9,10 @@ from typing import Any
 import requests
 from azure.storage.queue import QueueClient
 
-from mailer.deliver import QueuedMessage, id_of
+from mailer.delivery.deliver import QueuedMessage, id_of
 from mailer.local.stack import Stack
-from mailer.mail import TemplateUse
-from mailer.render import PACKAGED, Templates
+from mailer.request.model import TemplateUse
+from mailer.templating.templates import PACKAGED, Templates
 
 SENT_WITHIN = 60.0  # seconds
 TEMPLATE = "order-confirmation"

@@ -1,18 +1,25 @@
-"""The last good version of each template, as blobs: a fresh worker has none in memory. Touches what Bodies touches."""
+"""The last good version of each template, as blobs: a fresh worker has none in memory. No I/O of its own."""
 
 import json
 from base64 import b64decode, b64encode
+from typing import Protocol
 
-from mailer.bodies import Bodies
 from mailer.templating.sources import Files
 
 FOLDER = "good-templates/"
 
 
+class Blobs(Protocol):
+    """Where they are kept, by name. Each call may raise TryLater."""
+
+    def get(self, name: str, /) -> bytes | None: ...
+    def put(self, name: str, content: bytes, /) -> None: ...
+
+
 class GoodVersions:
     """A template's own files and the shared ones that it was good with. Every call may raise TryLater."""
 
-    def __init__(self, blobs: Bodies) -> None:
+    def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
 
     def put(self, name: str, files: Files, shared: Files) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import jinja2
 from markupsafe import Markup
 
-from mailer.attachment import File
+from mailer.request.attachment import File
 from mailer.templating.page import current_page
 from mailer.templating.variables import note_fault
 

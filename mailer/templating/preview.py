@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from mailer.mail import Content
-from mailer.parse import parse_preview
-from mailer.plain_text import plain_text
-from mailer.render import Templates
-from mailer.templating.contract import contract
-from mailer.templating.filenames import parts
-from mailer.templating.trace import Trace
+from mailer.request.model import Content
+from mailer.request.parse import parse_preview
+from mailer.templating.lint.contract import contract
+from mailer.templating.lint.filenames import parts
+from mailer.templating.lint.trace import Trace
+from mailer.templating.plain_text import plain_text
+from mailer.templating.templates import Templates
 
 # What a page must not do that shows a mail: run anything, load anything, send anything.
 # https://www.w3.org/TR/CSP3/

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from mailer.errors import InvalidRequest, Problem
-from mailer.lifecycle import OnUncertain
-from mailer.mail import Content, TemplateUse
+from mailer.request.model import Content, TemplateUse
+from mailer.settings import OnUncertain
 from mailer.templating.characters import body_text, one_line
 from mailer.templating.faults import failed, failed_file, says, wrong_variable
 from mailer.templating.images import content_ids, image, is_image

@@ -33,8 +33,8 @@ from datetime import timedelta
 
 import mailer
 
-names = [one.name for one in pkgutil.iter_modules(mailer.__path__) if not one.ispkg]
-modules = [importlib.import_module(f"mailer.{name}") for name in names]
+names = [one.name for one in pkgutil.walk_packages(mailer.__path__, "mailer.")]
+modules = [importlib.import_module(name) for name in names if not name.startswith(("mailer.local", "mailer.__main__"))]
 
 
 def shorten(name, value):

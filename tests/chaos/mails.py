@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mailer.render import PACKAGED
+from mailer.templating.templates import PACKAGED
 
 TEMPLATE = "order-confirmation"
 HEADER = "x-chaos"

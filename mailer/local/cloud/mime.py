@@ -7,7 +7,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from mailer.local.cloud.model import AcceptedMail, Attachment, Recipient
-from mailer.plain_text import plain_text
+from mailer.templating.plain_text import plain_text
 
 
 def as_mime(mail: AcceptedMail, contents: Sequence[bytes]) -> EmailMessage:

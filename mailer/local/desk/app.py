@@ -15,13 +15,13 @@ from watchfiles import awatch
 
 from mailer.errors import InvalidRequest
 from mailer.local.desk.panes import panes
-from mailer.mail import TemplateUse
-from mailer.parse import read_object
-from mailer.render import Templates
-from mailer.templating.check import Fault, check
-from mailer.templating.filenames import part_for, parts
+from mailer.request.model import TemplateUse
+from mailer.request.parse import read_object
+from mailer.templating.lint.check import Fault, check
+from mailer.templating.lint.filenames import part_for, parts
 from mailer.templating.preview import Preview, described
 from mailer.templating.sources import Folder
+from mailer.templating.templates import Templates
 
 PAGE = Path(__file__).parent / "page"
 STILL_THERE = 5_000  # milliseconds between two signs of life

@@ -27,4 +27,4 @@ class Binding:
 
 def converter(binding_type: str) -> Any:  # noqa: ANN401 - azure.functions has an InConverter or an OutConverter for each
     """The converter for a binding's values."""
-    return get_binding_registry().get(binding_type)  # type: ignore[no-untyped-call] # azure.functions leaves it untyped
+    return get_binding_registry().get(binding_type)

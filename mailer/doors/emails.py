@@ -1,0 +1,116 @@
+"""Mails by HTTP: accept one, show it, move it, cancel it, send it again."""
+
+from typing import TYPE_CHECKING, Any
+
+import azure.functions as func
+
+from mailer import wiring
+from mailer.doors.replies import answer, as_json
+from mailer.errors import UnknownMail
+
+if TYPE_CHECKING:
+    from mailer.delivery.record import MailRecord
+
+emails = func.Blueprint()
+
+
+@emails.route("emails", methods=["POST"])
+def post_email(req: func.HttpRequest) -> func.HttpResponse:
+    """Accept one mail."""
+    return answer(lambda: _post(req))
+
+
+@emails.route("emails/{id}", methods=["GET"])
+def get_email(req: func.HttpRequest) -> func.HttpResponse:
+    """Show what became of a mail."""
+    return answer(lambda: _get(_mail_id(req)))
+
+
+@emails.route("emails/{id}", methods=["PATCH"])
+def patch_email(req: func.HttpRequest) -> func.HttpResponse:
+    """Move a scheduled mail to another instant."""
+    return answer(lambda: _patch(req))
+
+
+@emails.route("emails/{id}/cancel", methods=["POST"])
+def cancel_email(req: func.HttpRequest) -> func.HttpResponse:
+    """See that a mail is not sent which nobody has begun to send."""
+    return answer(lambda: as_json(200, _shown(wiring.amendment().cancel(_mail_id(req)))))
+
+
+@emails.route("emails/{id}/replay", methods=["POST"])
+def replay_email(req: func.HttpRequest) -> func.HttpResponse:
+    """Send a failed or uncertain mail again."""
+    return answer(lambda: as_json(202, _shown(wiring.amendment().replay(_mail_id(req)))))
+
+
+def _post(req: func.HttpRequest) -> func.HttpResponse:
+    from mailer.delivery.accept import accept
+    from mailer.delivery.prefer import accept_and_deliver, wished_wait
+    from mailer.request.parse import parse
+
+    request = parse(req.get_body(), rules=wiring.rules(), key=req.headers.get("Idempotency-Key"))
+    within = wished_wait(req.headers.get("Prefer", ""))
+    if within:
+        receipt = accept_and_deliver(
+            request,
+            within=within,
+            deliver=wiring.delivery().deliver,
+            pool=wiring.pool(),
+            ledger=wiring.ledger(),
+            put=wiring.outbox().put,
+            store=wiring.request_blobs.put,
+            clock=wiring.clock,
+        )
+    else:
+        receipt = accept(
+            request,
+            ledger=wiring.ledger(),
+            put=wiring.outbox().put,
+            store=wiring.request_blobs.put,
+            clock=wiring.clock,
+        )
+    location = f"{req.url.partition('?')[0].rstrip('/')}/{receipt.id}"
+    content = {"id": receipt.id, "status": receipt.status}
+    return as_json(200 if receipt.status.final else 202, content, headers={"Location": location})
+
+
+def _get(mail_id: str) -> func.HttpResponse:
+    record = wiring.ledger().read(mail_id)
+    if record is None:
+        raise UnknownMail
+    return as_json(200, _shown(record))
+
+
+def _patch(req: func.HttpRequest) -> func.HttpResponse:
+    from mailer.request.parse import parse_schedule
+
+    due_at = parse_schedule(req.get_body(), now=wiring.clock())
+    return as_json(200, _shown(wiring.amendment().reschedule(_mail_id(req), due_at)))
+
+
+def _mail_id(req: func.HttpRequest) -> str:
+    from mailer.request.mail_id import is_mail_id
+
+    mail = str(req.route_params["id"])
+    if not is_mail_id(mail):
+        raise UnknownMail
+    return mail
+
+
+def _shown(record: "MailRecord") -> dict[str, Any]:
+    """A record as callers see it."""
+    error = {"code": record.error_code, "message": record.error_message} if record.error_code else None
+    return {
+        "id": record.id,
+        "status": record.status,
+        "attempts": record.attempts,
+        "resent": record.resent or 0,
+        "gate": record.gate or None,
+        "error": error,
+        "template": record.template,
+        "recipients": record.recipients,
+        "tags": dict(record.tags or {}),
+        "scheduled_at": record.due_at.isoformat() if record.status == "scheduled" and record.due_at else None,
+        "times": {status: instant.isoformat(timespec="milliseconds") for status, instant in record.times.items()},
+    }

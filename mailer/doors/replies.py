@@ -1,0 +1,61 @@
+"""Replies by HTTP: JSON, or the error in the envelope of https://github.com/microsoft/api-guidelines."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import azure.functions as func
+
+from mailer.errors import (
+    ConfigError,
+    InvalidRequest,
+    KeyReused,
+    MailerError,
+    Problem,
+    TryLater,
+    UnknownMail,
+    WrongStatus,
+)
+
+# By the error's code, else by its class.
+STATUS_BY_CODE = {"validation_error": 400, "request_too_large": 413, "attachment_too_large": 413}
+STATUS_BY_CLASS: dict[type[Exception], int] = {
+    InvalidRequest: 422,
+    KeyReused: 409,
+    UnknownMail: 404,
+    WrongStatus: 409,
+    TryLater: 503,
+    ConfigError: 503,
+    MailerError: 500,
+}
+
+
+def answer(reply: Callable[[], func.HttpResponse], **statuses: int) -> func.HttpResponse:
+    """The reply, or the error in its envelope; `statuses` are those of codes that mean something else here."""
+    try:
+        return reply()
+    except InvalidRequest as invalid:
+        return _error(invalid, invalid.code, invalid.problems, status=statuses.get(invalid.code))
+    except ConfigError as wrong:
+        problems = [Problem(code="setting_wrong", message=text) for text in wrong.problems]
+        return _error(wrong, "configuration_error", problems)
+    except MailerError as error:
+        return _error(error, error.code)
+
+
+def as_json(status: int, content: Mapping[str, Any], *, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
+    """A reply with this content."""
+    body = json.dumps(content, ensure_ascii=False)
+    return func.HttpResponse(body, status_code=status, mimetype="application/json", headers=dict(headers or {}))
+
+
+def _error(
+    error: Exception, code: str, problems: Sequence[Problem] = (), *, status: int | None = None
+) -> func.HttpResponse:
+    by_class = next(status for kind, status in STATUS_BY_CLASS.items() if isinstance(error, kind))
+    details = [{"code": one.code, "message": one.message, "target": one.target} for one in problems]
+    content: dict[str, Any] = {"code": code, "message": str(error), "details": details}
+    if len(problems) == 1:
+        content["target"] = problems[0].target
+    headers = {"Retry-After": "30"} if isinstance(error, TryLater) else {}
+    return as_json(status or STATUS_BY_CODE.get(code, by_class), {"error": content}, headers=headers)

@@ -1,0 +1,13 @@
+"""What happens by the clock."""
+
+import azure.functions as func
+
+from mailer import wiring
+
+timers = func.Blueprint()
+
+
+@timers.timer_trigger(arg_name="timer", schedule="0 23 * * * *")
+def sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger hands it over
+    """Clean up what crashes left behind and what is past its time, once an hour."""
+    wiring.sweep()

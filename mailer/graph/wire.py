@@ -1,0 +1,266 @@
+"""Microsoft Graph's wire format and what each of its replies means. Opens no socket.
+
+https://learn.microsoft.com/graph/api/user-sendmail and https://learn.microsoft.com/graph/errors
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+from mailer.errors import CannotLook, GiveUp, Misconfigured, Refusal, Throttled, TryLater, Uncertain
+from mailer.request.address import Address
+from mailer.request.attachment import File
+from mailer.request.model import RenderedMail
+
+API = "/v1.0"
+LONGEST_WAIT = timedelta(days=1)  # whatever a reply asks for
+USER_AGENT = "mailer/1"  # fixed, because an organisation may allow REST clients by their User-Agent
+
+
+def send_mail_path(sender: Address) -> str:
+    """The path of sendMail for this mailbox."""
+    return f"{user_path(sender)}/sendMail"
+
+
+def message_id(mail: str, sender: Address) -> str:
+    """The Message-ID header: made of the mail's own id, so that the mail can be found again in Sent Items."""
+    return f"<{mail}@{sender.address.rpartition('@')[2]}>"
+
+
+def send_mail_body(mail: RenderedMail) -> dict[str, Any]:
+    """What sendMail is given. Reads the files."""
+    attachments = [attachment(file) for file in mail.files]
+    content = message(mail) | ({"attachments": attachments} if attachments else {})
+    return {"message": content, "saveToSentItems": mail.request.save_to_sent_items}
+
+
+def message(mail: RenderedMail) -> dict[str, Any]:
+    """The message without its files; https://learn.microsoft.com/graph/api/resources/message."""
+    request = mail.request
+    content: dict[str, Any] = {
+        "subject": mail.content.subject,
+        "body": {"contentType": mail.content.content_type, "content": mail.content.body},
+        "toRecipients": [_recipient(address) for address in request.to],
+        "importance": request.importance,
+        "internetMessageId": message_id(mail.id, mail.sender),
+    }
+    # Graph refuses an empty list of headers, so nothing that is empty is sent at all.
+    if request.cc:
+        content["ccRecipients"] = [_recipient(address) for address in request.cc]
+    if request.bcc:
+        content["bccRecipients"] = [_recipient(address) for address in request.bcc]
+    if request.reply_to:
+        content["replyTo"] = [_recipient(address) for address in request.reply_to]
+    if request.headers:
+        content["internetMessageHeaders"] = [{"name": name, "value": text} for name, text in request.headers.items()]
+    if request.categories:
+        content["categories"] = list(request.categories)
+    if request.delivery_receipt:
+        content["isDeliveryReceiptRequested"] = True
+    if request.read_receipt:
+        content["isReadReceiptRequested"] = True
+    if mail.sender.name:
+        content["from"] = _recipient(mail.sender)
+    return content
+
+
+def attachment(file: File) -> dict[str, Any]:
+    """A file inside of a request; https://learn.microsoft.com/graph/api/resources/fileattachment. Reads it."""
+    return file_facts(file) | {
+        "@odata.type": "#microsoft.graph.fileAttachment",
+        "contentBytes": base64.b64encode(file.read(0, file.size)).decode(),
+    }
+
+
+def file_facts(file: File) -> dict[str, Any]:
+    """What Graph is told about a file beside its bytes."""
+    facts: dict[str, Any] = {"name": file.filename, "contentType": file.content_type}
+    return facts | ({"isInline": True, "contentId": file.content_id} if file.content_id else {})
+
+
+def request_headers(mail: str, token: str) -> dict[str, str]:
+    """The mail's id is the client-request-id, by which Microsoft's support finds a request."""
+    return {
+        "Authorization": f"Bearer {token}",
+        "Content-Type": "application/json",
+        "User-Agent": USER_AGENT,
+        "client-request-id": mail,
+        "return-client-request-id": "true",
+    }
+
+
+def _recipient(address: Address) -> dict[str, Any]:
+    named = {"address": address.address, "name": address.name} if address.name else {"address": address.address}
+    return {"emailAddress": named}
+
+
+def check_reply(status: int, headers: Mapping[str, str], body: bytes) -> str:
+    """Graph's request-id if the mail was accepted; otherwise raises the Refusal that the reply means.
+
+    Only 202 is success, also with a Retry-After; a 200 has been seen for mail that was not sent.
+    """
+    request_id = headers.get("request-id", "")
+    if status == 202:
+        return request_id
+    raise refusal(status, headers, body)
+
+
+def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
+    """What a reply means that is no success.
+
+    By code first and status second: permanent faults come as 500 and temporary ones as 403.
+    """
+    code, request_id = error_code(body), headers.get("request-id", "")
+    said = " ".join(filter(None, [f"Graph answered {status}", code, request_id and f"(request-id {request_id})"]))
+    return _refusal(status, code, retry_after(headers), said)
+
+
+def sent_items_path(mail: str, sender: Address) -> str:
+    """Where the copy of this mail in Sent Items is looked for; needs a permission that sending does not."""
+    query = quote(f"internetMessageId eq '{message_id(mail, sender)}'", safe="")
+    return f"{user_path(sender)}/mailFolders/sentitems/messages?$filter={query}&$select=id,internetMessageId"
+
+
+def user_path(sender: Address) -> str:
+    """The path of a mailbox, of which https://learn.microsoft.com/graph/known-issues has a second form for a $ name."""
+    if sender.address.startswith("$"):
+        name = quote(sender.address.replace("'", "''"), safe="@$'")
+        return f"{API}/users('{name}')"
+    return f"{API}/users/{quote(sender.address, safe='@')}"
+
+
+def read_sent_items(status: int, headers: Mapping[str, str], body: bytes, wanted: str) -> bool:
+    """Whether a mail with the wanted Message-ID is in the answer, whatever else Graph lists.
+
+    Raises CannotLook without the permission, TryLater without an answer.
+    """
+    code = error_code(body)
+    name = code or f"http_{status}"
+    if status in {401, 403}:
+        raise CannotLook(f"Graph answered {name} when asked for Sent Items. {_GRANT_READ}", code=name)
+    if status != 200:
+        message = f"Graph answered {name} when asked for Sent Items."
+        raise TryLater(message, code=name, after=retry_after(headers))
+    try:
+        return any(copy["internetMessageId"] == wanted for copy in json.loads(body)["value"])
+    except (ValueError, KeyError, TypeError) as error:
+        message = "Graph's answer about Sent Items cannot be read."
+        raise TryLater(message, code="unreadable_answer") from error
+
+
+def error_code(body: bytes) -> str:
+    """The reply's `error.code`; empty for anything that is not Graph's error envelope, such as a proxy's page."""
+    try:
+        code = json.loads(body)["error"]["code"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return code if isinstance(code, str) else ""
+
+
+def retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """How long Graph asks us to wait: seconds, possibly with a fraction."""
+    try:
+        return min(timedelta(seconds=max(0.0, float(headers["Retry-After"]))), LONGEST_WAIT)
+    except (KeyError, ValueError, OverflowError):
+        return None
+
+
+def _refusal(status: int, code: str, after: timedelta | None, said: str) -> Refusal:
+    by_status = f"http_{status}"
+    name = code or by_status
+    for key in (code, by_status):
+        if key in _MEND:
+            return Misconfigured(f"{said}. {_MEND[key]}", code=name, after=after)
+        if key in _PERMANENT:
+            return GiveUp(f"{said}. {_PERMANENT[key]}", code=name)
+        if key in _TRANSIENT and status == 429:
+            return Throttled(f"{said}. The mailbox has to wait.", code=name, after=after)
+        if key in _TRANSIENT:
+            return TryLater(f"{said}. Graph asks to try again later.", code=name, after=after or _TRANSIENT[key])
+        if key in _UNCLEAR:
+            break
+    else:
+        if 400 <= status < 500:
+            return GiveUp(f"{said}. Graph does not take this mail as it is.", code=name)
+    return Uncertain(f"{said}, which does not tell whether the mail was sent.", code=name)
+
+
+_GRANT = (
+    "Grant the app registration the application permission Mail.Send with admin consent, or the Exchange role "
+    "'Application Mail.Send' for this mailbox (New-ManagementRoleAssignment); a change takes up to 2 hours to act."
+)
+_GRANT_READ = (
+    "MAILER_ON_UNCERTAIN=verify needs the application permission Mail.Read with admin consent, or the Exchange role "
+    "'Application Mail.Read' for this mailbox."
+)
+_MAILBOX = (
+    "Check that the sender is the primary address of a licensed mailbox in this tenant (Get-Mailbox), "
+    "and the setting MAILER_SENDERS."
+)
+_BLOCKED = "Exchange has stopped this sender; look at 'Restricted entities' in the Microsoft Defender portal."
+
+# The same mail succeeds once somebody has done what the text says.
+_MEND = {
+    "InvalidAuthenticationToken": "Graph refuses a fresh token: check MAILER_TENANT_ID, MAILER_AUTHORITY_HOST and "
+    "MAILER_GRAPH_URL, which must all belong to the same cloud.",
+    "NoPermissionsInAccessToken": _GRANT,
+    "Authorization_RequestDenied": _GRANT,
+    "ErrorAccessDenied": _GRANT,
+    "ErrorSendAsDenied": "Use the mailbox's own address in `from`, or grant the sender 'Send As' on it.",
+    "ErrorInvalidUser": _MAILBOX,
+    "ResourceNotFound": _MAILBOX,
+    "Request_ResourceNotFound": _MAILBOX,
+    "MailboxNotEnabledForRESTAPI": _MAILBOX,
+    "ErrorNonExistentMailbox": _MAILBOX,
+    "extensionError": "The mailbox is on-premises without hybrid REST, or a policy blocks the app.",
+    "ErrorQuotaExceeded": "The sender's mailbox is full; empty it or raise its quota.",
+    "ErrorExceededMessageLimit": _BLOCKED,
+    "ErrorMessageSubmissionBlocked": _BLOCKED,
+    "ErrorAccountSuspend": _BLOCKED,
+    "ErrorExceededMaxRecipientLimit": _BLOCKED,
+    "ErrorMessageBlocked": _BLOCKED,
+    "http_401": _GRANT,
+    "http_403": _GRANT,
+    "http_404": _MAILBOX,
+}
+
+# Nobody can make this mail go as it is, whatever the status that came with the code.
+_PERMANENT = {
+    "ErrorInvalidRecipients": "One of the recipients' addresses is not valid.",
+    "ErrorMissingRecipients": "The mail has no recipient.",
+    "ErrorMessageSizeExceeded": "The mail is larger than the mailbox may send.",
+    "ErrorAttachmentSizeLimitExceeded": "An attachment is too large.",
+    "ErrorRequiredPropertyMissing": "Graph misses a part of the mail.",
+    "UnableToDeserializePostBody": "Graph cannot read the request.",
+    "RequestBroker--ParseUri": "Graph cannot read the request's path.",
+    "InvalidInternetMessageHeader": "Graph does not take one of the headers.",
+    "InvalidInternetMessageHeaderCollection": "Graph does not take these headers.",
+    "ErrorInvalidExtendedProperty": "Graph does not take a property of the mail.",
+    "ErrorInvalidExtendedPropertyValue": "Graph does not take a property of the mail.",
+    "ErrorMimeContentInvalidBase64String": "Graph cannot read the mail.",
+    "ErrorMimeContentInvalid": "Graph cannot read the mail.",
+    "ErrorMimeContentConversionFailed": "Exchange cannot convert the mail.",
+    "http_413": "The request is larger than the 4 MB that Graph takes.",
+    "ErrorVirusDetected": "Exchange has found malware in the mail.",
+}
+
+# The request was turned away at the door; how long to wait at least. Back-end faults that come as a 500 are not here:
+# the mail may have left.
+_TRANSIENT = {
+    "ApplicationThrottled": None,
+    "TooManyRequests": None,
+    "activityLimitReached": None,
+    "ErrorServerBusy": None,
+    "ErrorIrresolvableConflict": None,
+    "ErrorSubmissionQuotaExceeded": timedelta(hours=1),
+    "http_408": None,
+    "http_429": None,
+    "http_503": None,
+    "http_509": None,
+}
+
+# Seen with mail that went out all the same.
+_UNCLEAR = {"CommandConcurrencyLimitReached", "ErrorItemNotFound"}

@@ -1,0 +1,113 @@
+"""A file to send: as a caller hands it in, and as it goes to Graph."""
+
+import binascii
+import contextlib
+import mimetypes
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from mailer.request.address import Line, Value
+
+MAX_ATTACHMENTS = 250  # Exchange Online's limit
+OWN_FOLDERS = ("requests/", "good-templates/")  # of mailer's container: what lies there belongs to no caller
+
+
+def _base64(text: str) -> str:
+    text = "".join(text.split())  # MIME breaks it into lines
+    content = b""
+    with contextlib.suppress(ValueError):
+        content = binascii.a2b_base64(text, strict_mode=True)
+    if not content:
+        message = "must be the file's bytes in base64, without `data:` or anything else before them"
+        raise ValueError(message)
+    return text
+
+
+def _filename(name: str) -> str:
+    if re.search(r"[/\\]", name) or not name.strip(" ."):
+        message = "must be the name of a file, without a path"
+        raise ValueError(message)
+    return name
+
+
+def _blob_path(path: str) -> str:
+    # Whatever a URL would read as more than a name is no name here: `..` must not lead out of the container.
+    if re.search(r"[\\?#%]", path) or not all(segment.strip(".") for segment in path.split("/")):
+        message = "must be the path of a blob in mailer's container, such as invoices/7.pdf; no other place is read"
+        raise ValueError(message)
+    if path.startswith(OWN_FOLDERS):
+        message = f"must not begin with {' or '.join(OWN_FOLDERS)}: mailer keeps its own there"
+        raise ValueError(message)
+    return path
+
+
+def _content_type(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-z!#$&^_.+-]+/[0-9a-z!#$&^_.+-]+(;.*)?", text, re.IGNORECASE):
+        message = "must be a media type such as application/pdf"
+        raise ValueError(message)
+    return text
+
+
+def _content_id(text: str) -> str:
+    if not re.fullmatch(r"[0-9A-Za-z._@+-]{1,128}", text):
+        message = "must be up to 128 letters, digits and any of . _ @ + - (the HTML then shows `cid:` and this)"
+        raise ValueError(message)
+    return text
+
+
+class Attachment(Value):
+    """A file to send: its bytes in base64, or the path of a blob in mailer's container."""
+
+    filename: Annotated[Line, Field(min_length=1, max_length=255), AfterValidator(_filename)]
+    content: Annotated[str, Field(min_length=1), AfterValidator(_base64)] | None = None
+    blob: Annotated[Line, Field(min_length=1, max_length=1024), AfterValidator(_blob_path)] | None = None
+    content_type: Annotated[Line, AfterValidator(_content_type)] | None = None
+    content_id: Annotated[str, AfterValidator(_content_id)] | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.content is None) == (self.blob is None):
+            message = "needs `content` or `blob`, one of them"
+            raise ValueError(message)
+        return self
+
+    @property
+    def media_type(self) -> str:
+        """As given, else as the file's name says."""
+        return self.content_type or mimetypes.guess_type(self.filename)[0] or "application/octet-stream"
+
+
+def _distinct_ids(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+    ids = [attachment.content_id for attachment in attachments if attachment.content_id]
+    if len(set(ids)) < len(ids):
+        message = "must have a `content_id` of its own for each image"
+        raise ValueError(message)
+    return attachments
+
+
+Attachments = Annotated[
+    tuple[Attachment, ...], Field(strict=False, max_length=MAX_ATTACHMENTS), AfterValidator(_distinct_ids)
+]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class File:
+    """A file that goes with a mail; with a content id it is an image that the HTML shows as `cid:` and that id.
+
+    `size` is in bytes, before encoding; `read` gives the bytes from an offset on, as many as are asked for.
+    """
+
+    filename: str
+    content_type: str
+    size: int
+    read: Callable[[int, int], bytes]
+    content_id: str | None = None
+
+    @property
+    def encoded(self) -> int:
+        """Its bytes in base64, which is what mailboxes and Graph count."""
+        return -(-self.size // 3) * 4

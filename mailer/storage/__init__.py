@@ -1,0 +1,9 @@
+"""The storage account: the only room that knows Table, Queue and Blob Storage.
+
+clients           the SDKs' clients, made from the settings
+records           a mail's record, and the idempotency keys; tables asks a table for anything
+queues            mails onto the queue
+request_blobs     requests kept outside of a message; attachment_blobs files that callers have uploaded
+template_blobs    templates in a container
+alarms            what only a person can mend
+"""

@@ -1,0 +1,52 @@
+"""Requests as blobs: those too large for a message, those that wait for their day, those kept for a replay.
+
+One blob a mail, named after it. https://learn.microsoft.com/azure/architecture/patterns/claim-check
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TypeVar
+
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob import ContainerClient
+
+from mailer.storage.attachment_blobs import ask
+
+T = TypeVar("T")
+
+
+class Bodies:
+    """The requests in one container, which is made when it is first missed. Every call may raise TryLater."""
+
+    def __init__(self, container: ContainerClient, *, folder: str = "requests/") -> None:
+        self._container = container
+        self._folder = folder
+
+    def put(self, mail: str, body: bytes) -> None:
+        """Keep the request of this mail, in place of one that was kept before."""
+        self._ask(lambda: self._container.upload_blob(self._name(mail), body, overwrite=True))
+
+    def get(self, mail: str) -> bytes | None:
+        """The request of this mail, or None."""
+        try:
+            return self._ask(lambda: self._container.download_blob(self._name(mail)).readall())
+        except ResourceNotFoundError:
+            return None
+
+    def delete(self, mail: str) -> None:
+        """Forget the request of this mail."""
+        with contextlib.suppress(ResourceNotFoundError):
+            self._ask(lambda: self._container.delete_blob(self._name(mail)))
+
+    def before(self, instant: datetime) -> Iterator[str]:
+        """The mails whose request was last written before this instant."""
+        for blob in self._ask(lambda: list(self._container.list_blobs(name_starts_with=self._folder))):
+            if blob.last_modified < instant:
+                yield blob.name.removeprefix(self._folder).removesuffix(".json")
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        return ask(self._container, call)
+
+    def _name(self, mail: str) -> str:
+        return f"{self._folder}{mail}.json"
