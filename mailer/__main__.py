@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from mailer import wiring
-from mailer.delivery.amend import REPLAYABLE
 from mailer.delivery.record import MailRecord, Status
 from mailer.errors import ConfigError, MailerError
 from mailer.settings import PACKAGED_TEMPLATES, read_duration
+
+REPLAYABLE = [status for status in Status if status.replayable]
 
 if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - its only name

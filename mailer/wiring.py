@@ -7,7 +7,7 @@ import functools
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mailer.errors import ConfigError, InvalidRequest, TryLater
-from mailer.settings import PACKAGED_TEMPLATES, Settings, read_settings
+from mailer.settings import PACKAGED_TEMPLATES, OnUncertain, Settings, read_settings
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -25,19 +25,24 @@ if TYPE_CHECKING:
 
     from mailer.delivery.amend import Amendment
     from mailer.delivery.compose import Composer
+    from mailer.delivery.decide import Policy
     from mailer.delivery.deliver import Delivery
     from mailer.delivery.gate import Gate
+    from mailer.delivery.stores import Stores
+    from mailer.delivery.sweep import Swept
     from mailer.graph.connection import GraphConnection
     from mailer.health import Health
     from mailer.identity.tokens import GraphTokens
+    from mailer.pace.later import Later
     from mailer.pace.throttle import Throttle
     from mailer.request.attachment import Attachment, File
     from mailer.request.model import MailRequest
     from mailer.request.parse import Rules
     from mailer.storage.alarms import TableAlarms
-    from mailer.storage.queues import Outbox
+    from mailer.storage.later_rows import LaterRows
+    from mailer.storage.queues import MailQueue
     from mailer.storage.records import TableLedger
-    from mailer.storage.request_blobs import Bodies
+    from mailer.storage.request_blobs import RequestBlobs
     from mailer.templating.templates import Templates
 
 # At INFO every request of the SDKs is a dozen lines.
@@ -81,11 +86,11 @@ def templates() -> "Templates":
         return Templates()
     if "://" in place:
         from mailer.storage.clients import container_at
-        from mailer.storage.request_blobs import Bodies
+        from mailer.storage.request_blobs import RequestBlobs
         from mailer.storage.template_blobs import BlobContainer
         from mailer.templating.good_versions import FOLDER, GoodVersions
 
-        keep = GoodVersions(Bodies(_container(), folder=FOLDER))
+        keep = GoodVersions(RequestBlobs(_container(), folder=FOLDER))
         return Templates(BlobContainer(container_at(settings().storage, place)), keep=keep)
     from mailer.templating.sources import Folder
 
@@ -99,42 +104,17 @@ def templates() -> "Templates":
 @_once
 def rules() -> "Rules":
     """What a request must meet; raises ConfigError."""
-    from mailer.request.address import parse_address
-    from mailer.request.parse import Rules
+    from mailer.delivery.rules import rules_of
 
-    try:
-        senders = [parse_address(sender) for sender in settings().senders]
-    except ValueError as error:
-        message = f"MAILER_SENDERS is wrong ({error}). It holds the mailboxes that may send, separated by commas."
-        raise ConfigError([message]) from error
-    return Rules(
-        senders=senders,
-        content_problems=composer().problems,
-        headers=settings().headers,
-        max_headers=gate().max_headers,
-    )
+    return rules_of(settings(), gate(), composer().problems)
 
 
 @_once
 def gate() -> "Gate":
     """Whom mails may reach; raises ConfigError."""
-    from mailer.delivery.gate import Gate, Mode
-    from mailer.request.address import parse_address
+    from mailer.delivery.rules import gate_of
 
-    def normal(entry: str) -> str:
-        domain = "@" not in entry
-        return parse_address(f"x@{entry}" if domain else entry).address.removeprefix("x@" if domain else "").lower()
-
-    try:
-        redirect_to = settings().redirect_to
-        return Gate(
-            mode=Mode(settings().gate),
-            redirect_to=parse_address(redirect_to) if redirect_to else None,
-            allowed=frozenset(map(normal, settings().allowed_recipients)),
-        )
-    except ValueError as error:
-        message = f"MAILER_REDIRECT_TO or MAILER_ALLOWED_RECIPIENTS is wrong: an entry {error}."
-        raise ConfigError([message]) from error
+    return gate_of(settings())
 
 
 @_once
@@ -178,13 +158,42 @@ def alarms() -> "TableAlarms":
 
 
 @_once
-def outbox() -> "Outbox":
-    """The queue and its poison queue."""
+def _queue() -> "MailQueue":
     from mailer.storage.clients import queue_client
-    from mailer.storage.queues import Outbox
+    from mailer.storage.queues import MailQueue
 
-    storage, name = settings().storage, settings().queue
-    return Outbox(queue_client(storage, name), queue_client(storage, f"{name}-poison"))
+    return MailQueue(queue_client(settings().storage, settings().queue))
+
+
+@_once
+def _poison() -> "MailQueue":
+    from mailer.storage.clients import queue_client
+    from mailer.storage.queues import MailQueue
+
+    return MailQueue(queue_client(settings().storage, f"{settings().queue}-poison"))
+
+
+@_once
+def _rows() -> "LaterRows":
+    from mailer.storage.later_rows import LaterRows
+
+    return LaterRows(_table())
+
+
+@_once
+def later() -> "Later":
+    """The messages of mails, due soon or later."""
+    from mailer.pace.later import Later
+
+    return Later(queue=_queue(), rows=_rows(), clock=clock)
+
+
+@_once
+def stores() -> "Stores":
+    """Where mails are kept."""
+    from mailer.delivery.stores import Stores
+
+    return Stores(ledger=ledger(), requests=_LateRequests(), outbox=later())
 
 
 @_once
@@ -195,29 +204,23 @@ def _container() -> "ContainerClient":
 
 
 @_once
-def _bodies() -> "Bodies":
-    from mailer.storage.request_blobs import Bodies
+def _request_blobs() -> "RequestBlobs":
+    from mailer.storage.request_blobs import RequestBlobs
 
-    return Bodies(_container())
+    return RequestBlobs(_container())
 
 
-class _LateBodies:
+class _LateRequests:
     """The requests in blobs, which few mails need: their SDK is imported when one does."""
 
-    def put(self, mail: str, body: bytes) -> None:
-        _bodies().put(mail, body)
+    def put(self, mail: str, content: bytes) -> None:
+        _request_blobs().put(mail, content)
 
     def get(self, mail: str) -> bytes | None:
-        return _bodies().get(mail)
+        return _request_blobs().get(mail)
 
     def delete(self, mail: str) -> None:
-        _bodies().delete(mail)
-
-    def before(self, instant: datetime) -> Iterator[str]:
-        return _bodies().before(instant)
-
-
-request_blobs = _LateBodies()
+        _request_blobs().delete(mail)
 
 
 @_once
@@ -244,38 +247,37 @@ def throttle() -> "Throttle":
     return Throttle(settings().mailbox_concurrency)
 
 
+def policy(request: "MailRequest | None" = None) -> "Policy":
+    """What to do in doubt about this request: as its template says, else as the setting does."""
+    from mailer.delivery.decide import Policy
+
+    chosen = settings().on_uncertain
+    if request and request.template:
+        with suppress(InvalidRequest, TryLater):  # the template may be gone by now, or out of reach
+            chosen = templates().on_uncertain(request.template.id) or chosen
+    if request and chosen is OnUncertain.VERIFY and not request.save_to_sent_items:
+        chosen = OnUncertain.HOLD
+    return Policy(on_uncertain=chosen, max_age=settings().max_age)
+
+
 @_once
 def delivery() -> "Delivery":
     """The delivery step with its real parts."""
     from mailer.delivery.deliver import Delivery
-    from mailer.settings import OnUncertain
+    from mailer.delivery.rules import preparation_of
+    from mailer.graph.mailbox import Mailbox
 
-    def on_uncertain(request: "MailRequest") -> OnUncertain:
-        with suppress(InvalidRequest, TryLater):  # the template may be gone by now, or out of reach
-            if request.template and (chosen := templates().on_uncertain(request.template.id)):
-                return chosen
-        return OnUncertain(settings().on_uncertain)
+    def read_rules() -> "Rules":
+        return replace(rules(), content_problems=lambda _: ())  # composing the mail tells them
 
     return Delivery(
-        rules=replace(rules(), content_problems=lambda _: ()),  # composing the mail tells them
-        ledger=ledger(),
-        requests=request_blobs,
-        compose=composer().compose,
-        screen=gate().screen,
-        authorize=lambda: graph_tokens().token(),
-        send=lambda mail, token: graph().send(mail, token, renew=graph_tokens().token),
-        send_large=lambda mail, token, *, leaving: graph().send_large(
-            mail, token, renew=graph_tokens().token, leaving=leaving
-        ),
-        clear_drafts=lambda mail, token: graph().clear_drafts(mail, token, renew=graph_tokens().token),
-        is_sent=lambda mail, sender, token: graph().is_sent(mail, sender, token, renew=graph_tokens().token),
+        stores=stores(),
+        preparation=preparation_of(read_rules, composer().compose, gate, clock),
+        graph=Mailbox(graph(), graph_tokens),
         throttle=throttle(),
         alarms=alarms(),
-        put=outbox().put,
-        bury=outbox().bury,
-        on_uncertain=on_uncertain,
+        policy=policy,
         clock=clock,
-        max_age=settings().max_age,
     )
 
 
@@ -284,14 +286,32 @@ def amendment() -> "Amendment":
     """Changes to accepted mails with their real parts."""
     from mailer.delivery.amend import Amendment
 
-    return Amendment(ledger=ledger(), requests=request_blobs, put=outbox().put, unearth=outbox().unearth, clock=clock)
+    return Amendment(stores=stores(), policy=policy(), clock=clock)
 
 
-def sweep() -> None:
+def release() -> int:
+    """Put the mails on the queue that are due within the next minutes; raises TryLater."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(8, thread_name_prefix="release") as several:
+        return later().release(several.map)
+
+
+def sweep() -> "Swept":
     """Clean up once; raises TryLater."""
-    from mailer.delivery import sweep as sweeping
+    from mailer.delivery.sweep import Sweep
+    from mailer.storage.clean_up import CleanUpTable, Waits
 
-    sweeping.sweep(ledger=ledger(), requests=request_blobs, retention=settings().record_retention, now=clock())
+    return Sweep(
+        table=CleanUpTable(_table()),
+        stores=stores(),
+        request_pages=_request_blobs().pages,
+        waits=Waits((_queue(), _poison()), _rows()),
+        report=lambda text: alarms().sound("", "mails_stalled", text),
+        policy=policy(),
+        retention=settings().record_retention,
+        clock=clock,
+    ).run()
 
 
 @_once
@@ -318,7 +338,7 @@ def health() -> "Health":
         {
             "settings": check_settings,
             "table": lambda: ledger().ping(),
-            "queue": lambda: outbox().ping(),
+            "queue": lambda: _queue().ping(),
             "graph_token": lambda: graph_tokens().check(),
             "templates": lambda: templates().warnings(),
             "sending": check_sending,

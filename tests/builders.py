@@ -1,8 +1,10 @@
 """Values to test with: each builder gives something valid, and takes what a test is about."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
+from mailer.delivery.decide import LEASE
 from mailer.delivery.record import MailRecord, Status
 from mailer.errors import Problem
 from mailer.request.attachment import File
@@ -66,6 +68,13 @@ def a_file(content=b"%PDF", **changes) -> File:
 def a_record(*, at=START, entropy=b"0123456789", **changes) -> MailRecord:
     known = {"digest": "d1", "template": TEMPLATE, "recipients": 1, "tags": {"flow": "checkout"}}
     return MailRecord(id=mail_id(at, entropy), **{**known, "times": {Status.QUEUED: at}, **changes})
+
+
+def claimed(record, *, claim="worker", now=START, **changes) -> MailRecord:
+    """The record while this worker sends the mail."""
+    sending = record.moved(Status.SENDING, now=now)
+    known = {"claim": claim, "leased_until": now + LEASE, "attempts": record.attempts + 1}
+    return replace(sending, **known | changes)
 
 
 def minutes(number):

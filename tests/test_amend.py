@@ -5,35 +5,18 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.delivery.amend import Amendment
 from mailer.delivery.record import Status
 from mailer.errors import UnknownMail, WrongStatus
-from mailer.storage.queues import MAX_DELAY
 from tests.builders import SOME_ID
-from tests.fakes import START
-from tests.test_deliver import NO_ANSWER, REFUSED, Crash, Post, raising
+from tests.fakes import START, MemoryLedger
+from tests.post import BUSY, NO_ANSWER, REFUSED, Crash, Post, raising
 
 TOMORROW = START + timedelta(days=1)
 
 
-class Desk(Post):
-    """A post at which accepted mails can be amended."""
-
-    def __init__(self):
-        super().__init__()
-        self.unearthed = []
-
-    def amendment(self, **parts):
-        known = {"ledger": self.ledger, "requests": self.requests, "put": self.put, "unearth": self.unearthed.append}
-        return Amendment(**({**known, "clock": self.clock} | parts))
-
-    def put(self, request, envelope, *, after=timedelta()):
-        super().put(request, envelope, after=min(after, MAX_DELAY))  # as the queue has it
-
-
 @pytest.fixture
 def desk():
-    return Desk()
+    return Post()
 
 
 @pytest.mark.parametrize("error", [REFUSED, NO_ANSWER], ids=["failed", "uncertain"])
@@ -48,7 +31,6 @@ def test_a_failed_or_uncertain_mail_is_sent_again_under_its_id(desk, door, error
     assert desk.run() is Status.SENT
     assert desk.record.id == first.id
     assert (desk.record.status, desk.record.tags) == (Status.SENT, {"flow": "checkout"})
-    assert desk.unearthed == [first.grave]
     assert desk.record.resent == (1 if first.status is Status.UNCERTAIN else 0)
 
 
@@ -81,11 +63,13 @@ def test_an_old_mail_that_is_replayed_has_its_whole_time_again(desk):
     assert desk.deliver(desk.take(), send=raising(NO_ANSWER)) is Status.UNCERTAIN  # and not given up for its age
 
 
-def test_what_was_never_a_request_cannot_be_replayed(desk):
+def test_what_was_never_a_request_fails_again_when_it_is_replayed(desk):
     desk.deliver(desk.by_queue(body=b"rubbish"))
 
-    with pytest.raises(WrongStatus, match="never was one"):
-        desk.amendment().replay(desk.record.id)
+    desk.amendment().replay(desk.record.id)
+
+    assert desk.run() is Status.FAILED
+    assert (desk.record.error_code, desk.kept) == ("validation_error", b"rubbish")
 
 
 def test_a_request_that_was_refused_is_judged_anew(desk):
@@ -94,7 +78,7 @@ def test_a_request_that_was_refused_is_judged_anew(desk):
     desk.amendment().replay(desk.record.id)
 
     assert desk.run() is Status.FAILED
-    assert len(desk.buried) == 2
+    assert desk.kept
 
 
 def test_a_scheduled_mail_is_sent_at_its_instant(desk):
@@ -106,11 +90,11 @@ def test_a_scheduled_mail_is_sent_at_its_instant(desk):
 
 
 @pytest.mark.parametrize("days", [8, 30, 365])
-def test_a_mail_for_a_far_day_hops_over_what_one_message_can_wait(desk, days):
+def test_a_mail_for_a_far_day_waits_in_the_table_until_then(desk, days):
     due = START + timedelta(days=days)
-    message = desk.by_http(scheduled_at=due.isoformat())
+    desk.accept(scheduled_at=due.isoformat())
+    assert desk.queue == []
 
-    assert desk.deliver(message) is Status.SCHEDULED
     assert desk.run() is Status.SENT
     assert due <= desk.clock.now < due + timedelta(seconds=2)
 
@@ -130,22 +114,21 @@ def test_a_producers_mail_whose_instant_passed_on_the_queue_is_sent_at_once(desk
     assert desk.deliver(message) is Status.SENT
 
 
+@pytest.mark.parametrize("stays", [False, True], ids=["", "the old row could not be taken back"])
 @pytest.mark.parametrize("shift", [timedelta(hours=-12), timedelta(days=3)])
-def test_a_moved_mail_is_sent_once_at_its_new_instant(desk, shift):
-    desk.by_http(scheduled_at=TOMORROW.isoformat())
-    desk.clock.now = START
-    desk.queue.append((TOMORROW, desk.last))
+def test_a_moved_mail_is_sent_once_at_its_new_instant(desk, shift, stays):
+    desk.accept(scheduled_at=TOMORROW.isoformat())
+    (old,) = desk.rows.kept.values()
 
     moved = desk.amendment().reschedule(desk.record.id, TOMORROW + shift)
 
     assert moved.due_at == TOMORROW + shift
-    desk.queue.sort(key=lambda entry: entry[0])
-    while desk.record.status is not Status.SENT:
-        desk.deliver(desk.take())
-        desk.queue.sort(key=lambda entry: entry[0])
+    assert [row.due for row in desk.rows.kept.values()] == [TOMORROW + shift], "its row has moved with it"
+    if stays:
+        desk.rows.put(old)
+    assert desk.run() is Status.SENT
     assert desk.record.times[Status.SENT] == TOMORROW + shift
-    desk.run()
-    assert len(desk.sent) == 1
+    assert (len(desk.sent), desk.record.status) == (1, Status.SENT)
 
 
 @pytest.mark.parametrize("scheduled_at", [None, TOMORROW.isoformat()])
@@ -155,7 +138,7 @@ def test_a_canceled_mail_is_not_sent(desk, scheduled_at):
     assert desk.amendment().cancel(desk.record.id).status is Status.CANCELED
 
     assert desk.deliver(message) is Status.CANCELED
-    assert (desk.sent, desk.buried, desk.requests.kept) == ([], [], {})
+    assert (desk.sent, desk.waits, desk.requests.kept) == ([], False, {})
     assert desk.amendment().cancel(desk.record.id).status is Status.CANCELED
 
 
@@ -167,6 +150,45 @@ def test_a_mail_that_is_sent_can_neither_be_canceled_nor_moved(desk, change):
 
     with pytest.raises(WrongStatus, match="sent"):
         change(desk.amendment(), desk.record.id)
+
+
+def test_a_mail_that_waits_for_its_next_attempt_can_be_moved(desk):
+    """Its content is in its message still, which finds the new hour in the record."""
+    message = desk.by_http()
+    desk.amendment().reschedule(desk.record.id, TOMORROW)
+
+    assert desk.deliver(message) is Status.SCHEDULED
+    assert desk.run() is Status.SENT
+    assert desk.record.times[Status.SENT] == TOMORROW
+
+
+def test_a_mail_moved_further_than_its_age_is_tried_again_at_its_new_hour(desk):
+    desk.accept(scheduled_at=TOMORROW.isoformat())
+    desk.amendment().reschedule(desk.record.id, TOMORROW + timedelta(days=30))
+
+    assert desk.deliver(desk.take(), send=raising(BUSY)) is Status.QUEUED
+    assert desk.run() is Status.SENT
+
+
+def test_of_two_replays_at_once_one_is_done(desk):
+    desk.deliver(desk.by_http(), send=raising(REFUSED))
+    failed = desk.record
+
+    class Stale(MemoryLedger):
+        """Reads the record as it was before the other replay."""
+
+        def read(self, _mail):
+            return failed
+
+        def write(self, record):
+            return desk.ledger.write(record)
+
+    desk.amendment().replay(failed.id)
+    with pytest.raises(WrongStatus, match="moved on just now"):
+        desk.amendment(ledger=Stale()).replay(failed.id)
+
+    desk.run()
+    assert len(desk.sent) == 2
 
 
 def test_a_mail_that_is_being_sent_can_no_longer_be_canceled(desk):

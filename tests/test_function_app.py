@@ -5,7 +5,9 @@ import importlib.util
 import json
 import os
 import re
-from datetime import datetime
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
@@ -17,6 +19,7 @@ from azure.storage.blob import ContainerClient
 from azure.storage.queue import QueueClient
 
 from mailer import wiring
+from mailer.delivery.mail import QueuedMessage
 from mailer.doors.replies import STATUS_BY_CLASS
 from mailer.errors import ConfigError, MailerError
 from mailer.local import programs
@@ -48,6 +51,7 @@ def environ(storage, cloud, monkeypatch):
         "MAILER_SENDERS": "Contoso Shop <shop@contoso.com>",
         "MAILER_QUEUE": name,
         "MAILER_TABLE": name,
+        "MAILER_CONTAINER": name,
         "AzureWebJobsStorage": storage.connection_string,
         "IDENTITY_ENDPOINT": f"{cloud.url}/msi/token",
         "IDENTITY_HEADER": seed.IDENTITY_HEADER,
@@ -101,9 +105,11 @@ class Worker:
     def health(self):
         return self.call("get_health", func.HttpRequest("GET", "https://mailer.example.com/api/health", body=b""))
 
-    def deliver(self, text):
+    def deliver(self, text, door="deliver_email"):
+        """Hand a message over; returns the id of the mail if it is a producer's."""
         at = datetime.fromisoformat("2026-11-23T12:00:00+00:00")
-        self.call("deliver_email", QueueMessage(id="m1", body=text.encode(), insertion_time=at, dequeue_count=1))
+        self.call(door, QueueMessage(id="m1", body=text.encode(), insertion_time=at, dequeue_count=1))
+        return QueuedMessage(body=text.encode(), id="m1", inserted_at=at).mail_id
 
     @property
     def triggers(self):
@@ -125,6 +131,13 @@ def queues(environ, storage):
     ]
     with clients[0], clients[1]:
         yield SimpleNamespace(main=clients[0], poison=clients[1])
+
+
+@pytest.fixture
+def requests(environ, storage):
+    """The container of requests."""
+    with ContainerClient.from_connection_string(storage.connection_string, environ["MAILER_CONTAINER"]) as container:
+        yield container
 
 
 def content(response):
@@ -196,13 +209,50 @@ def test_a_mail_that_graph_refuses_is_shown_with_its_reason(worker, queues, clou
     assert "Mail.Send" in record["error"]["message"]
 
 
-def test_a_bad_message_is_kept_on_the_poison_queue_at_the_first_try(worker, queues):
-    worker.deliver('{"to": "nobody"}')
+def test_a_bad_message_is_failed_and_kept_at_the_first_try(worker, requests):
+    mail = worker.deliver('{"to": "nobody"}')
 
-    (buried,) = queues.poison.receive_messages()
-    reason = json.loads(buried.content)["mailer"]
-    assert (reason["status"], reason["code"]) == ("failed", "validation_error")
-    assert content(worker.get(reason["id"]))["status"] == "failed"
+    record = content(worker.get(mail))
+    assert (record["status"], record["error"]["code"]) == ("failed", "validation_error")
+    assert requests.download_blob(f"requests/{mail}.json").readall() == b'{"to":"nobody"}'
+
+
+@pytest.mark.usefixtures("cloud")
+def test_what_the_host_has_given_up_is_a_failed_mail_that_can_be_replayed(worker, queues, cloud):
+    mail = worker.deliver(json.dumps(members()), door="account_for_email")
+    record = content(worker.get(mail))
+    assert (record["status"], record["error"]["code"]) == ("failed", "host_gave_up")
+
+    worker.call("replay_email", func.HttpRequest("POST", URL, route_params={"id": mail}, body=b""))
+    worker.deliver(_waited_for(queues.main))
+
+    assert content(worker.get(mail))["status"] == "sent"
+    assert len(cloud.control.mails()) == 1
+
+
+def _waited_for(queue):
+    """The next message, once it can be seen."""
+    while (message := queue.receive_message()) is None:
+        time.sleep(0.2)
+    return message.content
+
+
+def test_a_mail_for_another_day_waits_in_the_table_and_comes_in_its_minute(worker, queues):
+    due = datetime.now(UTC) + timedelta(minutes=3)
+    assert content(worker.post(members(scheduled_at=due.isoformat())))["status"] == "scheduled"
+    worker.call("release", None)
+    wiring._queue().ping()
+    assert queues.main.get_queue_properties().approximate_message_count == 0
+
+    later = wiring.later()
+    replace(later, clock=lambda: due - timedelta(minutes=1)).release(map)
+
+    assert queues.main.get_queue_properties().approximate_message_count == 1
+
+
+@pytest.mark.parametrize("timer", ["release", "sweep"])
+def test_the_timers_run_on_an_empty_account(worker, timer):
+    worker.call(timer, None)
 
 
 # Replies

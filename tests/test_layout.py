@@ -21,12 +21,12 @@ ROOMS = {
     ),
     "health": ({"errors"}, set()),
     "storage": (
-        {"delivery", "errors", "identity", "request", "settings", "templating"},
+        {"delivery", "errors", "identity", "pace", "request", "settings", "templating"},
         {"azure.core", "azure.data.tables", "azure.identity", "azure.storage.blob", "azure.storage.queue"},
     ),
+    "pace": ({"delivery", "errors"}, set()),
     "delivery": ({"errors", "request", "settings"}, {"pydantic"}),
     "graph": ({"errors", "request"}, {"requests", "urllib3"}),
-    "pace": ({"errors"}, set()),
     "templating": (
         {"errors", "request", "settings"},
         {"PIL", "babel", "css_inline", "jinja2", "jsonschema_rs", "markupsafe"},
@@ -39,7 +39,13 @@ ROOMS = {
 
 IO = {"os", "io", "pathlib", "shutil", "socket", "ssl", "http", "urllib.request", "subprocess", "tempfile", "sqlite3"}
 WITHOUT_IO = ["mailer/request", "mailer/graph/wire.py", "mailer/graph/drafts.py", "mailer/delivery/gate.py"]
-WITHOUT_IO += ["mailer/delivery/message.py", "mailer/delivery/record.py", "mailer/settings.py", "mailer/errors.py"]
+WITHOUT_IO += [
+    "mailer/delivery/message.py",
+    "mailer/delivery/record.py",
+    "mailer/delivery/decide.py",
+    "mailer/delivery/event.py",
+]
+WITHOUT_IO += ["mailer/settings.py", "mailer/errors.py"]
 WITHOUT_IO += [f"mailer/templating/{name}.py" for name in ("template", "sandbox", "images", "styles", "variables")]
 
 FILES = [ROOT / "function_app.py", *ROOT.glob("mailer/*.py"), *ROOT.glob("mailer/*/**/*.py")]

@@ -10,7 +10,7 @@ from mailer.delivery.prefer import LONGEST, MARGIN, accept_and_deliver, wished_w
 from mailer.delivery.record import Status
 from tests.builders import a_request
 from tests.fakes import START
-from tests.test_deliver import BUSY, NO_ANSWER, REFUSED, Post, raising
+from tests.post import BUSY, NO_ANSWER, REFUSED, Post, raising
 
 WITHIN = timedelta(seconds=20)
 
@@ -23,9 +23,7 @@ class Door(Post):
                 within=within,
                 deliver=self.delivery(send=send).deliver,
                 pool=pool,
-                ledger=self.ledger,
-                put=self.put,
-                store=self.requests.put,
+                stores=self.stores(),
                 clock=self.clock,
             )
 
@@ -51,9 +49,7 @@ def test_the_answer_tells_how_it_ended(door, error, status):
 def test_a_mail_that_has_to_wait_is_still_accepted_and_sent_by_the_queue_once(door):
     assert door.post(send=raising(BUSY)).status is Status.QUEUED
 
-    while door.queue:
-        door.queue.sort(key=lambda entry: entry[0])
-        door.deliver(door.take())
+    door.run()
     assert (door.record.status, len(door.sent)) == (Status.SENT, 2)
 
 
@@ -70,6 +66,19 @@ def test_a_call_that_takes_too_long_is_answered_as_accepted(door):
 
     assert door.post(within=timedelta(seconds=0.05), send=go_on.wait).status is Status.QUEUED
     assert door.record.status is Status.SENT
+
+
+def test_whatever_goes_wrong_after_the_acceptance_the_caller_gets_the_receipt(door):
+    def fails(_message):
+        raise RuntimeError("a bug")
+
+    with ThreadPoolExecutor(1) as pool:
+        receipt = accept_and_deliver(
+            a_request(), within=WITHIN, deliver=fails, pool=pool, stores=door.stores(), clock=door.clock
+        )
+
+    assert (receipt.id, receipt.status) == (door.record.id, Status.QUEUED)
+    assert door.run() is Status.SENT
 
 
 def test_a_scheduled_mail_is_not_sent_early(door):

@@ -64,6 +64,7 @@ def answers(tmp_path_factory):
 
 def test_the_worker_finds_every_function(answers):
     assert sorted(answers["functions"]) == [
+        "account_for_email",
         "cancel_email",
         "deliver_email",
         "get_email",
@@ -73,6 +74,7 @@ def test_the_worker_finds_every_function(answers):
         "patch_email",
         "post_email",
         "preview_template",
+        "release",
         "replay_email",
         "sweep",
     ]

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.delivery.record import LEASE, MailRecord, Status
+from mailer.delivery.decide import LEASE
+from mailer.delivery.record import MailRecord, Status
 from mailer.graph.connection import ANSWER_WITHIN, CONNECT_WITHIN
 from mailer.local.programs import ROOT
 from mailer.request.mail_id import instant_of, is_mail_id, mail_id
+from mailer.request.model import digest_of
 from tests.builders import TEMPLATE, a_record, a_request, minutes
 from tests.fakes import START
 
@@ -75,19 +77,8 @@ def test_a_new_record_knows_the_mail_but_none_of_its_content():
     assert "secret" not in repr(record)
 
 
-def test_a_claim_counts_an_attempt_and_holds_for_the_lease():
-    record = a_record().claimed(claim="me", now=START)
-
-    assert (record.status, record.claim, record.attempts, record.leased_until) == (
-        Status.SENDING,
-        "me",
-        1,
-        START + LEASE,
-    )
-
-
 def test_what_settles_a_mail_says_why():
-    record = a_record().settled(Status.FAILED, now=START, code="c", message="m")
+    record = a_record().moved(Status.FAILED, now=START, code="c", message="m")
 
     assert (record.status, record.error_code, record.error_message) == (Status.FAILED, "c", "m")
     assert record.times[Status.FAILED] == START
@@ -105,3 +96,33 @@ def test_no_call_outlives_its_claim():
     hours, minutes, seconds = map(int, json.loads((ROOT / "host.json").read_text())["functionTimeout"].split(":"))
 
     assert timedelta(hours=hours, minutes=minutes, seconds=seconds) < LEASE
+
+
+def test_the_digest_of_a_request_never_changes():
+    """It is compared over 366 days, and over every upgrade that falls into them."""
+    request = a_request(
+        to=["Ada <ada@example.com>", {"address": "grace@example.com"}],
+        cc="bob@example.com",
+        subject=None,
+        text=None,
+        template={
+            "id": TEMPLATE,
+            "variables": {"order": {"number": 7, "total": 12.5, "note": "é€\u2028"}},
+            "locale": "fr-CA",
+        },
+        attachments=[{"filename": "a.pdf", "content": "JVBERi0="}, {"filename": "b.pdf", "blob": "invoices/7.pdf"}],
+        headers={"x-order": "7"},
+        importance="high",
+        tags={"flow": "checkout"},
+        scheduled_at="2026-12-01T08:00:00+01:00",
+        save_to_sent_items=False,
+        idempotency_key="order-7",
+    )
+
+    assert request.digest() == "8801bf6a7335f0ef20c17eb82f64f486b1eaef8c28be95cd1773c2eb587be17d"
+    assert request.digest() == digest_of(json.loads(json.dumps(request.as_json())))
+
+
+@pytest.mark.parametrize("changes", [{"importance": "normal"}, {"cc": []}, {"tags": {}}, {"delivery_receipt": False}])
+def test_what_is_given_as_the_default_makes_no_other_mail(changes):
+    assert a_request(**changes).digest() == a_request().digest()

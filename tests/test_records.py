@@ -13,8 +13,8 @@ from azure.data.tables import TableClient, UpdateMode
 from mailer.delivery.record import Conflict, KeyOwner, Status
 from mailer.errors import TryLater
 from mailer.local import programs
-from mailer.storage.records import TableLedger, _row
-from tests.builders import a_record, minutes
+from mailer.storage.records import TableLedger, row_of
+from tests.builders import a_record, claimed, minutes
 from tests.fakes import START, MemoryLedger
 
 WINDOW = timedelta(hours=24)
@@ -63,12 +63,12 @@ def test_there_is_no_record_of_an_unknown_mail(ledger):
 def test_a_claimed_record_reads_as_it_was_claimed(ledger):
     record = ledger.write(a_record())
 
-    claimed = ledger.write(record.claimed(claim="me", now=START + minutes(1)))
+    written = ledger.write(claimed(record, claim="me", now=START + minutes(1)))
 
-    assert ledger.read(record.id) == claimed
-    assert (claimed.status, claimed.attempts, claimed.claim) == (Status.SENDING, 1, "me")
-    assert claimed.leased_until == START + minutes(6)
-    assert claimed.times == {Status.QUEUED: START, Status.SENDING: START + minutes(1)}
+    assert ledger.read(record.id) == written
+    assert (written.status, written.attempts, written.claim) == (Status.SENDING, 1, "me")
+    assert written.leased_until == START + minutes(6)
+    assert written.times == {Status.QUEUED: START, Status.SENDING: START + minutes(1)}
 
 
 def test_a_mail_is_recorded_once(ledger):
@@ -80,10 +80,10 @@ def test_a_mail_is_recorded_once(ledger):
 
 def test_a_record_is_changed_only_in_the_state_that_the_writer_knows(ledger):
     record = ledger.write(a_record())
-    ledger.write(record.claimed(claim="me", now=START))
+    ledger.write(claimed(record, claim="me", now=START))
 
     with pytest.raises(Conflict):
-        ledger.write(record.claimed(claim="another", now=START))
+        ledger.write(claimed(record, claim="another", now=START))
     assert ledger.read(record.id).claim == "me"
 
 
@@ -92,21 +92,14 @@ def test_a_record_that_is_gone_cannot_be_changed(ledger):
     ledger.withdraw(record)
 
     with pytest.raises(Conflict):
-        ledger.write(record.claimed(claim="me", now=START))
-
-
-def test_a_claim_that_is_repeated_finds_itself(ledger):
-    record = ledger.write(a_record())
-    first = ledger.write(record.claimed(claim="me", now=START))
-
-    assert ledger.write(record.claimed(claim="me", now=START)).version == first.version
+        ledger.write(claimed(record, claim="me", now=START))
 
 
 def test_a_write_leaves_what_it_does_not_know(ledger):
     record = ledger.write(a_record(tags={"flow": "checkout"}, recipients=3))
     barely_known = replace(record, digest=None, template=None, recipients=None, tags=None, times={})
 
-    ledger.write(barely_known.settled(Status.SENT, now=START + minutes(2)))
+    ledger.write(barely_known.moved(Status.SENT, now=START + minutes(2)))
 
     kept = ledger.read(record.id)
     assert (kept.digest, kept.template, kept.recipients, kept.tags) == (
@@ -119,17 +112,17 @@ def test_a_write_leaves_what_it_does_not_know(ledger):
 
 
 def test_a_mail_that_was_sent_in_the_end_shows_no_error(ledger):
-    record = ledger.write(a_record().settled(Status.QUEUED, now=START, code="http_503", message="busy"))
+    record = ledger.write(a_record().moved(Status.QUEUED, now=START, code="http_503", message="busy"))
 
-    ledger.write(record.settled(Status.SENT, now=START))
+    ledger.write(record.moved(Status.SENT, now=START))
 
     assert (ledger.read(record.id).error_code, ledger.read(record.id).error_message) == ("", "")
 
 
 def test_times_read_in_the_order_they_happened(ledger):
     record = ledger.write(a_record())
-    record = ledger.write(record.claimed(claim="me", now=START + minutes(1)))
-    ledger.write(record.settled(Status.QUEUED, now=START + minutes(2)))
+    record = ledger.write(claimed(record, claim="me", now=START + minutes(1)))
+    ledger.write(record.moved(Status.QUEUED, now=START + minutes(2)))
 
     assert list(ledger.read(record.id).times.values()) == sorted(ledger.read(record.id).times.values())
 
@@ -144,7 +137,7 @@ def test_a_withdrawn_record_is_gone(ledger):
 
 def test_a_record_that_somebody_has_changed_cannot_be_withdrawn(ledger):
     record = ledger.write(a_record())
-    ledger.write(record.claimed(claim="me", now=START))
+    ledger.write(claimed(record, claim="me", now=START))
 
     with pytest.raises(Conflict):
         ledger.withdraw(record)
@@ -204,7 +197,7 @@ def test_of_many_workers_one_claims_a_mail(ledger):
 
     def claim(number):
         try:
-            return ledger.write(record.claimed(claim=f"worker {number}", now=START)).claim
+            return ledger.write(claimed(record, claim=f"worker {number}", now=START)).claim
         except Conflict:
             return None
 
@@ -215,7 +208,7 @@ def test_of_many_workers_one_claims_a_mail(ledger):
 def test_of_many_workers_one_claims_a_mail_that_has_no_record_yet(ledger):
     def claim(number):
         try:
-            return ledger.write(a_record().claimed(claim=f"worker {number}", now=START)).claim
+            return ledger.write(claimed(a_record(), claim=f"worker {number}", now=START)).claim
         except Conflict:
             return None
 
@@ -270,15 +263,15 @@ def test_a_ping_makes_the_table(table):
 def test_a_column_of_somebody_else_survives_every_write(table):
     ledger = TableLedger(table, key_window=WINDOW)
     record = ledger.write(a_record())
-    partition, row = _row(record.id)
+    partition, row = row_of(record.id)
     table.update_entity({"PartitionKey": partition, "RowKey": row, "note": "mine"}, mode=UpdateMode.MERGE)
 
-    ledger.write(ledger.read(record.id).claimed(claim="me", now=START))
+    ledger.write(claimed(ledger.read(record.id), claim="me", now=START))
 
     assert table.get_entity(partition, row)["note"] == "mine"
 
 
-def test_rows_of_a_day_come_newest_first(table):
+def testrow_ofs_of_a_day_come_newest_first(table):
     ledger = TableLedger(table, key_window=WINDOW)
     records = [ledger.write(a_record(at=START + minutes(number))) for number in range(3)]
 
@@ -297,12 +290,12 @@ def test_a_text_of_any_length_can_be_recorded(table):
     ledger = TableLedger(table, key_window=WINDOW)
     record = ledger.write(a_record())
 
-    ledger.write(record.settled(Status.FAILED, now=START, code="validation_error", message="much is wrong. " * 5000))
+    ledger.write(record.moved(Status.FAILED, now=START, code="validation_error", message="much is wrong. " * 5000))
 
     assert ledger.read(record.id).error_message.startswith("much is wrong.")
 
 
-def test_a_key_whose_row_is_cleaned_up_meanwhile_is_free(table):
+def test_a_key_whoserow_of_is_cleaned_up_meanwhile_is_free(table):
     """The row vanishes between the refused insert and the look at it."""
     ledger = TableLedger(table, key_window=WINDOW)
     ledger.own_key("order-7", a_key_owner(1), now=START)

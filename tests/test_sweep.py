@@ -1,5 +1,8 @@
-"""The timer's work over real storage: what crashes leave is settled, what is past its time is gone."""
+"""The clean-up over real storage: what crashes leave is accounted for, what is past its time goes, nothing else."""
 
+import os
+import tracemalloc
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
@@ -7,39 +10,79 @@ from uuid import uuid4
 import pytest
 from azure.data.tables import TableClient
 from azure.storage.blob import ContainerClient
+from azure.storage.queue import QueueClient
 
 from mailer.delivery import sweep as sweeping
-from mailer.delivery.record import LEASE, LOST_AFTER, KeyOwner, Status
-from mailer.delivery.sweep import Swept, sweep
-from mailer.storage.records import TableLedger
-from mailer.storage.request_blobs import Bodies
-from tests.builders import a_record
+from mailer.delivery.decide import LEASE, LOOKS, Policy
+from mailer.delivery.record import KeyOwner, Status
+from mailer.delivery.sweep import EXPIRED_WITHIN, Sweep
+from mailer.settings import OnUncertain
+from mailer.storage.clean_up import CleanUpTable, Waits
+from mailer.storage.later_rows import LaterRows
+from mailer.storage.queues import MailQueue
+from mailer.storage.records import TableLedger, _entity
+from mailer.storage.request_blobs import RequestBlobs
+from tests import post as memory
+from tests.builders import a_record, claimed
 from tests.fakes import START
+from tests.post import NO_ANSWER, Crash, raising
 
-NOTHING = Swept(settled=0, requests=0, rows=0)
+HOURS = timedelta(hours=1)
+RETENTION = timedelta(days=90)
 
 
-class Store:
-    def __init__(self, connection_string):
+class Rows(LaterRows):
+    @property
+    def kept(self):
+        """All that wait, as a dictionary in memory has them."""
+        return {row.mail: row for page in self.pages(START + timedelta(days=3650)) for row in page}
+
+    @property
+    def first_due(self):
+        return min(row.due for row in self.kept.values())
+
+
+class Store(memory.Post):
+    """All steps over Azurite; a test moves the clock."""
+
+    def __init__(self, connection_string, stack):
+        def client(kind, name):
+            return stack.enter_context(kind.from_connection_string(connection_string, name))
+
+        super().__init__()
         name = f"t{uuid4().hex}"
-        self.table = TableClient.from_connection_string(connection_string, name)
-        self.container = ContainerClient.from_connection_string(connection_string, name)
+        self.table = client(TableClient, name)
         self.ledger = TableLedger(self.table, key_window=timedelta(hours=24))
-        self.requests = Bodies(self.container)
+        self.rows = Rows(self.table)
+        self.requests = RequestBlobs(client(ContainerClient, name))
+        self.mails, self.poison = (MailQueue(client(QueueClient, text)) for text in (name, f"{name}-poison"))
+        self.reports = []
 
-    def sweep(self, now=START, retention=timedelta(days=90)):
-        return sweep(ledger=self.ledger, requests=self.requests, retention=retention, now=now)
+    def sweep(self, **parts):
+        known = {
+            "table": CleanUpTable(self.table),
+            "stores": self.stores(),
+            "request_pages": self.requests.pages,
+            "waits": Waits((self.mails, self.poison), self.rows),
+            "report": self.reports.append,
+            "policy": Policy(on_uncertain=OnUncertain.HOLD, max_age=timedelta(hours=48)),
+            "retention": RETENTION,
+            "clock": self.clock,
+        }
+        return Sweep(**known | parts).run()
 
-    def record(self, *, entropy, **changes):
+    def put_record(self, entropy=b"0123456789", **changes):
         return self.ledger.write(a_record(entropy=entropy, **changes))
+
+    def after(self, **duration):
+        self.clock.advance(**duration)
+        return self
 
 
 @pytest.fixture
 def store(storage):
-    made = Store(storage.connection_string)
-    yield made
-    made.table.close()
-    made.container.close()
+    with ExitStack() as stack:
+        yield Store(storage.connection_string, stack)
 
 
 @pytest.fixture
@@ -47,76 +90,185 @@ def _orphans_at_once(monkeypatch):
     monkeypatch.setattr(sweeping, "ORPHANED_AFTER", timedelta(days=-3650))  # blobs carry the storage's own clock
 
 
+def died_in_flight(store, **changes):
+    """The worker that claimed this mail never came back."""
+    return store.ledger.write(claimed(store.put_record(), **changes))
+
+
+# Mails that should have moved
+
+
 def test_nothing_is_done_where_nothing_is_to_do(store):
-    store.record(entropy=b"sent-sent-sent", status=Status.SENT)
-    store.record(entropy=b"waits-waits-wa")
+    store.put_record(b"sent-sent-sent", status=Status.SENT, times={Status.SENT: START})
+    store.put_record(b"waits-waits-wa", times={Status.QUEUED: START})
 
-    assert store.sweep() == NOTHING
+    swept = store.sweep()
+
+    assert (swept.stalled, swept.revived, swept.records, swept.keys, swept.requests) == ((), 0, 0, 0, 0)
+    assert store.reports == []
 
 
-def test_an_upload_that_nobody_came_back_for_has_failed(store):
-    record = store.record(entropy=b"0123456789")
-    store.ledger.write(record.claimed(claim="c", now=START, drafting=True))
+def test_a_mail_whose_message_may_still_come_is_only_reported(store):
+    """The worker died in flight, the app was down for hours or days, and the timer runs before the message."""
+    record = died_in_flight(store)
+    store.mails.send("{}", after=timedelta())
 
-    store.sweep(START + LEASE + timedelta(hours=2))
+    for _ in range(9):
+        swept = store.after(days=1).sweep()
+
+        assert swept.stalled == (record.id,)
+        assert store.ledger.read(record.id).status is Status.SENDING
+    assert record.id in store.reports[0]
+
+
+def test_a_message_on_the_poison_queue_counts_as_one_that_may_come(store):
+    died_in_flight(store)
+    store.poison.send("{}", after=timedelta())
+
+    assert len(store.after(hours=2).sweep().stalled) == 1
+
+
+@pytest.mark.parametrize("policy", OnUncertain)
+def test_a_mail_that_has_lost_its_message_gets_a_new_one_and_its_policy_decides(store, policy):
+    store.policy = policy
+    record = died_in_flight(store, digest="d1")
+    store.requests.put(record.id, b'{"to":"ada@example.com","from":"shop@contoso.com","subject":"s","text":"t"}')
+
+    assert store.after(hours=2).sweep().revived == 1
+
+    store.deliver(store.take())
+    expected = {OnUncertain.HOLD: Status.UNCERTAIN, OnUncertain.RESEND: Status.QUEUED}
+    assert store.ledger.read(record.id).status is expected.get(policy, Status.UNCERTAIN)
+    assert store.requests.get(record.id)
+
+
+def test_a_claim_whose_message_and_content_are_lost_is_uncertain(store):
+    record = died_in_flight(store)
+    assert store.after(seconds=LEASE.total_seconds()).sweep().revived == 0, "its message may come any moment"
+
+    store.after(hours=2).sweep()
+
+    kept = store.ledger.read(record.id)
+    assert (kept.status, kept.error_code) == (Status.UNCERTAIN, "lease_expired")
+
+
+def test_an_upload_whose_message_and_content_are_lost_has_failed(store):
+    record = died_in_flight(store, drafting=True)
+
+    store.after(hours=2).sweep()
 
     kept = store.ledger.read(record.id)
     assert (kept.status, kept.error_code) == (Status.FAILED, "upload_interrupted")
 
 
-def test_a_claim_that_nobody_came_back_for_is_uncertain(store):
-    record = store.record(entropy=b"0123456789")
-    store.ledger.write(record.claimed(claim="c", now=START))
+def test_a_mail_that_was_recorded_and_never_queued_has_failed(store):
+    record = store.put_record()
 
-    assert store.sweep(START + LEASE) == NOTHING
-    assert store.sweep(START + timedelta(hours=2)).settled == 1
+    store.after(hours=2).sweep()
 
-    settled = store.ledger.read(record.id)
-    assert (settled.status, settled.error_code) == (Status.UNCERTAIN, "lease_expired")
+    kept = store.ledger.read(record.id)
+    assert (kept.status, kept.error_code) == (Status.FAILED, "message_missing")
 
 
-def test_a_mail_that_was_recorded_and_never_queued_is_failed(store):
-    record = store.record(entropy=b"0123456789")
+def test_a_mail_that_waits_in_the_table_is_left_alone_however_late_it_is(store):
+    store.deliver(store.by_queue(), send=raising(memory.DENIED))
+    (record,) = store.ledger.found(code=None, since=START, statuses=[Status.QUEUED])
 
-    assert store.sweep(START + LOST_AFTER + timedelta(hours=1)).settled == 1
+    swept = store.after(days=3).sweep()
 
-    settled = store.ledger.read(record.id)
-    assert (settled.status, settled.error_code) == (Status.FAILED, "message_missing")
+    assert (swept.stalled, swept.revived) == ((record.id,), 0)
+    assert store.run() is Status.SENT
 
 
-def test_a_mail_scheduled_for_a_far_day_is_left_alone(store):
+def test_a_scheduled_mail_is_left_alone_until_its_day(store):
     due = START + timedelta(days=300)
-    store.record(entropy=b"0123456789", status=Status.SCHEDULED, due_at=due, times={Status.SCHEDULED: START})
+    store.accept(scheduled_at=due.isoformat())
 
-    assert store.sweep(START + timedelta(days=80)) == NOTHING
+    for _ in range(4):
+        assert store.after(days=74).sweep().stalled == ()
+    assert store.run() is Status.SENT
 
 
-def test_records_past_their_retention_are_forgotten(store):
-    for number in range(205):
-        store.record(entropy=f"old-{number:06}".encode(), status=Status.SENT)
-    kept = store.record(at=START + timedelta(days=60), entropy=b"young-young", status=Status.SENT)
+def test_between_two_looks_a_clean_up_changes_nothing(store):
+    store.policy = OnUncertain.VERIFY
+    message = store.by_http()
+    store.deliver(message, send=raising(NO_ANSWER))
+    store.graph.sent_items.append(store.sent[0])
 
-    assert store.sweep(START + timedelta(days=91)).rows == 205
+    store.after(seconds=LOOKS[0].total_seconds() + 1).sweep()
 
-    assert store.ledger.read(kept.id)
-    assert store.sweep(START + timedelta(days=91)) == NOTHING
+    assert store.run() is Status.SENT
+
+
+def test_stalled_mails_of_any_age_are_found_sooner_or_later(store):
+    old = store.put_record(at=START - timedelta(days=200), times={Status.QUEUED: START - timedelta(days=200)})
+
+    runs = 0
+    while store.ledger.read(old.id).status is Status.QUEUED:
+        store.after(minutes=30).sweep()
+        runs += 1
+    assert 1 < runs < 30
+
+
+# What is past its time
+
+
+def test_records_are_kept_for_their_retention_from_their_end_on(store):
+    """A mail scheduled for beyond the retention fails on its day: its record and its content stay as long as any."""
+    due = START + timedelta(days=200)
+    store.accept(scheduled_at=due.isoformat())
+    store.deliver(store.take(), send=raising(memory.REFUSED))
+    (record,) = store.ledger.found(code=None, since=START, statuses=[Status.FAILED])
+
+    store.after(days=89).sweep()
+    assert store.ledger.read(record.id)
+    assert store.requests.get(record.id)
+
+    assert store.after(days=2).sweep().records == 1
+    assert store.ledger.read(record.id) is None
+    assert store.requests.get(record.id) is None, "the content goes with the record"
+
+
+def test_a_record_that_changes_while_it_is_read_is_not_deleted(store):
+    record = store.put_record(status=Status.FAILED, times={Status.FAILED: START})
+    store.after(days=91)
+
+    class Replayed(CleanUpTable):
+        def forget(self, records):
+            store.ledger.write(record.moved(Status.QUEUED, now=store.clock.now))
+            return super().forget(records)
+
+    assert store.sweep(table=Replayed(store.table)).records == 0
+    assert store.ledger.read(record.id).status is Status.QUEUED
+
+
+@pytest.mark.parametrize("status", [Status.SCHEDULED, Status.QUEUED, Status.SENDING])
+def test_a_mail_that_is_still_to_be_sent_keeps_its_record_and_its_request(store, status):
+    due_at = START + timedelta(days=200)
+    record = store.put_record(status=status, due_at=due_at, leased_until=due_at, times={status: START})
+    store.requests.put(record.id, b"{}")
+
+    store.after(days=92).sweep()
+
+    assert store.ledger.read(record.id) == record
+    assert store.requests.get(record.id) == b"{}"
 
 
 def test_keys_past_their_window_are_forgotten_and_others_not(store):
     store.ledger.own_key("old", KeyOwner(id="a", digest="d"), now=START)
-    store.ledger.own_key("new", KeyOwner(id="b", digest="d"), now=START + timedelta(hours=20))
+    store.ledger.own_key("new", KeyOwner(id="b", digest="d"), now=START + 20 * HOURS)
 
-    assert store.sweep(START + timedelta(hours=25)).rows == 1
+    assert store.after(hours=25).sweep().keys == 1
 
-    assert store.ledger.own_key("new", KeyOwner(id="c", digest="d"), now=START + timedelta(hours=25)).id == "b"
+    assert store.ledger.own_key("new", KeyOwner(id="c", digest="d"), now=store.clock.now).id == "b"
 
 
 @pytest.mark.usefixtures("_orphans_at_once")
-@pytest.mark.parametrize("status", [Status.SENT, Status.CANCELED, None])
-def test_the_blob_of_a_mail_that_is_over_or_unknown_is_deleted(store, status):
+@pytest.mark.parametrize("status", [Status.SENT, Status.CANCELED, Status.SUPPRESSED, None])
+def test_the_content_of_a_mail_that_is_over_or_unknown_is_deleted(store, status):
     record = a_record(entropy=b"0123456789")
     if status:
-        store.ledger.write(replace(record, status=status))
+        store.ledger.write(replace(record, status=status, times={status: START}))
     store.requests.put(record.id, b"{}")
 
     assert store.sweep().requests == 1
@@ -125,22 +277,65 @@ def test_the_blob_of_a_mail_that_is_over_or_unknown_is_deleted(store, status):
 
 @pytest.mark.usefixtures("_orphans_at_once")
 @pytest.mark.parametrize("status", [Status.FAILED, Status.UNCERTAIN, Status.SCHEDULED, Status.QUEUED])
-def test_the_blob_of_a_mail_that_may_still_be_sent_is_kept(store, status):
-    record = store.record(entropy=b"0123456789", status=status)
+def test_the_content_of_a_mail_that_may_still_be_sent_is_kept(store, status):
+    record = store.put_record(status=status, times={status: START})
     store.requests.put(record.id, b"{}")
 
     assert store.sweep().requests == 0
     assert store.requests.get(record.id) == b"{}"
 
 
-@pytest.mark.parametrize("status", [Status.SCHEDULED, Status.QUEUED, Status.SENDING])
-def test_a_mail_that_is_still_to_be_sent_keeps_its_record_and_its_request(store, status):
-    """It may be scheduled for later than records are kept."""
-    due_at = START + timedelta(days=200)
-    record = store.record(entropy=b"0123456789", status=status, due_at=due_at, leased_until=due_at)
-    store.requests.put(record.id, b"{}")
+# In bounded runs
 
-    store.sweep(START + timedelta(days=92))
 
-    assert store.ledger.read(record.id) == record
-    assert store.requests.get(record.id) == b"{}"
+def test_a_run_stops_in_time_and_the_next_one_goes_on(store):
+    _insert(store, 1_500)
+    store.after(days=91)
+
+    class Slow(CleanUpTable):
+        """Each page takes longer than a run may."""
+
+        def forget(self, records):
+            store.after(seconds=EXPIRED_WITHIN + 1)
+            return super().forget(records)
+
+    gone = [store.sweep(table=Slow(store.table)).records for _ in range(4)]
+
+    assert gone == [500, 500, 500, 0]
+
+
+def test_the_memory_of_a_run_does_not_grow_with_what_there_is_to_do(store):
+    peaks = []
+    for many in (600, 2_400):
+        _insert(store, many)
+        store.clock.now = START + timedelta(days=91)
+        tracemalloc.start()
+        assert store.sweep().records == many
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+    assert peaks[1] < 1.5 * peaks[0]
+
+
+def _insert(store, many):
+    """So many mails of one day, which were sent, in few calls."""
+    store.ledger.ping()
+    entities = [_entity(a_record(entropy=os.urandom(10), status=Status.SENT, times={Status.SENT: START}))
+                for _ in range(many)]  # fmt: skip
+    for start in range(0, many, 100):
+        store.table.submit_transaction([("create", entity) for entity in entities[start : start + 100]])
+
+
+def test_a_crash_in_a_clean_up_loses_nothing(store):
+    record = died_in_flight(store)
+    store.requests.put(record.id, b'{"to":"ada@example.com","from":"shop@contoso.com","subject":"s","text":"t"}')
+    store.after(hours=2)
+
+    class Crashing:
+        def put(self, *_, **__):
+            raise Crash
+
+    with pytest.raises(Crash):
+        store.sweep(stores=store.stores(outbox=Crashing()))
+
+    assert store.sweep().revived == 1

@@ -14,7 +14,7 @@ from azure.storage.blob import ContainerClient
 
 from mailer.errors import InvalidRequest, Misconfigured, TryLater
 from mailer.request.model import TemplateUse
-from mailer.storage.request_blobs import Bodies
+from mailer.storage.request_blobs import RequestBlobs
 from mailer.storage.template_blobs import BlobContainer
 from mailer.templating.good_versions import GoodVersions
 from mailer.templating.templates import Templates
@@ -90,7 +90,7 @@ class Cloud:
         account = account or self._account
         name = name or self.container.container_name
         client = ContainerClient.from_connection_string(account, name, transport=self.line, retry_total=0)
-        versions = GoodVersions(Bodies(self.own, folder="good-templates/")) if keep else None
+        versions = GoodVersions(RequestBlobs(self.own, folder="good-templates/")) if keep else None
         return Templates(BlobContainer(client, clock=self.clock), keep=versions)
 
     def later(self):
@@ -385,4 +385,4 @@ def test_no_name_leads_out_of_what_was_kept(cloud, name):
     body(cloud.fresh())
     cloud.own.upload_blob("requests/x.json", cloud.own.download_blob("good-templates/t.json").readall())
 
-    assert GoodVersions(Bodies(cloud.own, folder="good-templates/")).get(name) is None
+    assert GoodVersions(RequestBlobs(cloud.own, folder="good-templates/")).get(name) is None

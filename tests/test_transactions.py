@@ -9,22 +9,20 @@ import pytest
 from azure.data.tables import TableClient
 from azure.storage.queue import QueueClient
 
-from mailer.delivery.accept import accept
-from mailer.delivery.deliver import Delivery, QueuedMessage
-from mailer.delivery.gate import Gate, Mode
+from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.record import Status
 from mailer.errors import TryLater
-from mailer.pace.throttle import Throttle
-from mailer.settings import OnUncertain
-from mailer.storage.queues import Outbox
+from mailer.storage.later_rows import LaterRows
+from mailer.storage.queues import MailQueue
 from mailer.storage.records import TableLedger
-from tests.builders import RULES, a_request, as_bytes, composed, members
-from tests.fakes import START, Alarms, Clock, MemoryRequests
+from tests import post as memory
+from tests.builders import as_bytes, members
+from tests.fakes import START
 
 HOSTS_DELETE = 1
 
 
-class Post:
+class Post(memory.Post):
     """Accepting and delivering over real storage clients, each request of which is counted."""
 
     def __init__(self, connection_string, stack):
@@ -32,60 +30,34 @@ class Post:
             made = kind.from_connection_string(connection_string, name, raw_request_hook=self._count)
             return stack.enter_context(made)
 
+        super().__init__()
         self.calls = Counter()
         name = f"t{uuid4().hex}"
-        self.queue = client(QueueClient, name)
-        self.outbox = Outbox(self.queue, client(QueueClient, f"{name}-poison"))
-        self.ledger = TableLedger(client(TableClient, name), key_window=timedelta(hours=24))
-        self.clock = Clock()
-        self.outbox.ping()
+        table = client(TableClient, name)
+        self.client = client(QueueClient, name)
+        self.mails = MailQueue(self.client)
+        self.rows = LaterRows(table)
+        self.ledger = TableLedger(table, key_window=timedelta(hours=24))
+        self.mails.ping()
         self.ledger.ping()
         self.calls.clear()
 
     def _count(self, request):
         self.calls[request.http_request.method] += 1
 
+    def send(self, text, *, after):
+        self.mails.send(text, after=after)
+
     @property
     def spent(self):
         return self.calls.total() + HOSTS_DELETE
 
-    def accept(self, **changes):
-        accept(
-            a_request(**changes),
-            ledger=self.ledger,
-            put=self.outbox.put,
-            store=MemoryRequests().put,
-            clock=self.clock,
-        )
-
     def received(self):
         """The message as the host gives it: its receive is the host's and does not count."""
         before = self.calls.copy()
-        (message,) = self.queue.receive_messages(messages_per_page=1, max_messages=1)
+        (message,) = self.client.receive_messages(messages_per_page=1, max_messages=1)
         self.calls = before
         return QueuedMessage(body=message.content.encode(), id=message.id, inserted_at=message.inserted_on)
-
-    def deliver(self, message, *, send=lambda *_: None):
-        delivery = Delivery(
-            rules=RULES,
-            ledger=self.ledger,
-            requests=MemoryRequests(),
-            is_sent=lambda *_: False,
-            throttle=Throttle(4),
-            alarms=Alarms(),
-            on_uncertain=lambda _: OnUncertain.HOLD,
-            compose=composed,
-            screen=Gate(mode=Mode.OPEN).screen,
-            send_large=lambda *_, **__: None,
-            clear_drafts=lambda *_: None,
-            authorize=lambda: "token",
-            send=send,
-            put=self.outbox.put,
-            bury=self.outbox.bury,
-            clock=self.clock,
-            max_age=timedelta(hours=48),
-        )
-        return delivery.deliver(message)
 
 
 @pytest.fixture
@@ -122,10 +94,17 @@ def test_a_mail_by_queue_with_a_key_takes_four(post):
     assert post.spent <= 4
 
 
-def test_each_wait_takes_four_more(post):
-    def busy(*_):
-        raise TryLater("Busy.", code="http_503", after=timedelta(milliseconds=1))
+def test_each_short_wait_takes_four_more(post):
+    busy = TryLater("Busy.", code="http_503", after=timedelta(milliseconds=1))
 
-    post.deliver(by_queue(), send=busy)
+    post.deliver(by_queue(), send=memory.raising(busy))
 
     assert post.spent <= 4
+
+
+def test_a_long_wait_takes_five_its_blob_included(post):
+    busy = TryLater("Busy.", code="http_503", after=timedelta(hours=1))
+
+    post.deliver(by_queue(), send=memory.raising(busy))
+
+    assert post.spent + len(post.requests.kept) <= 5

@@ -1,9 +1,12 @@
 """The life of an accepted mail, step by step. What the steps need of the world is handed to them.
 
-accept    MailRequest to Receipt: record it, then queue it; prefer delivers before the caller is answered
-deliver   queued mail to Status: compose, screen, claim, send; settle records how it ended, doubt what nobody knows
-compose   MailRequest to RenderedMail: its content and files
-gate      whom the mail of a staging app may reach
-amend     replay, move, cancel; sweep clears up
-record    a mail's statuses and record; message how it lies on the queue
+accept     MailRequest to Receipt: record it, then put its message; prefer delivers before the caller is answered
+deliver    queued mail to its next status: opening reads the message, decide says what comes next, attempt asks Graph
+decide     the one place where it is decided what comes next for a mail; event is what can happen to one
+compose    MailRequest to RenderedMail: its content and files; gate whom the mail of a staging app may reach
+amend      replay, move, cancel
+sweep      the clean-up
+
+record     a mail's statuses and record; mail one in delivery; stores where it is kept; rules what the settings allow
+message    how a mail lies on the queue; envelope what mailer writes beside it
 """

@@ -1,325 +1,225 @@
-"""A queued mail to its status: compose, screen, claim, send, record.
+"""A queued mail to its next status: open its message, decide, carry the decision out.
 
-All that can fail without Graph comes before the claim, so that a crash there leaves nothing to doubt. A mail that has
-to wait goes back as a new message with a delay: a function never sleeps.
+The record is written before the message that brings the mail back: a crash between the two brings the present message
+back instead. What is kept for a person is stored before its record says so.
 """
 
-import hashlib
 import logging
+import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from datetime import datetime, timedelta
+from typing import Protocol
 
-from mailer.delivery.accept import Put, check_limits
-from mailer.delivery.claim import NotOurs, Stray, claim, suppress
-from mailer.delivery.doubt import Doubts
-from mailer.delivery.gate import Passed
-from mailer.delivery.message import read_message, write_request
-from mailer.delivery.record import LEASE, Conflict, KeyOwner, Ledger, MailRecord, Status
-from mailer.delivery.settle import Alarms, Mail, Requests, Settlement, backoff
-from mailer.errors import (
-    GiveUp,
-    InvalidRequest,
-    KeyReused,
-    Misconfigured,
-    Problem,
-    Refusal,
-    Suppressed,
-    Throttled,
-    TryLater,
-    Uncertain,
-)
-from mailer.request.address import Address
-from mailer.request.mail_id import mail_id
-from mailer.request.model import Content, Envelope, MailRequest, RenderedMail
-from mailer.request.parse import Rules, read_object, read_request
-from mailer.settings import OnUncertain
+from mailer.delivery.attempt import Attempt, Graph, Preparation, Throttle
+from mailer.delivery.decide import Do, Next, Policy, decide
+from mailer.delivery.envelope import Envelope, Outcome
+from mailer.delivery.event import Event, What
+from mailer.delivery.mail import AlreadyClaimed, Mail, QueuedMessage, RecordMismatch
+from mailer.delivery.message import SOON, fits
+from mailer.delivery.opening import ARRIVED, Opening
+from mailer.delivery.record import Conflict, MailRecord, Status
+from mailer.delivery.stores import Stores
+from mailer.errors import ConfigError, Refusal, TryLater
+from mailer.request.model import MailRequest
 
 log = logging.getLogger("mailer.deliver")
 
-MENDING_WAIT = timedelta(minutes=15)  # how often to look whether somebody has mended the configuration
-AFTER_LEASE = timedelta(seconds=5)
+BACK_AFTER = timedelta(seconds=90)  # for a message that a wrong setting or an absent table keeps from being opened
+CARRIED_AFTER = timedelta(seconds=30)  # for a message that carries an outcome
+PAUSES = (
+    0.2,
+    1.0,
+    3.0,
+    10.0,
+    20.0,
+    30.0,
+    30.0,
+)  # seconds between tries to record one; under host.json's functionTimeout
+GAVE_UP = Event(
+    what=What.HOST_GAVE_UP,
+    code="host_gave_up",
+    text="The host gave the mail's message up after many failed runs; the log has the reason. Mend it and replay it.",
+)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class QueuedMessage:
-    """One message as the trigger hands it over. A producer's own `id` member overwrites the queue's id of it."""
+class Alarms(Protocol):
+    """Tells people, once for each cause, what only they can mend."""
 
-    body: bytes
-    id: str
-    inserted_at: datetime | None
-
-
-class Compose(Protocol):
-    """Makes the mail of this id; raises InvalidRequest, TryLater."""
-
-    def __call__(self, request: MailRequest, *, mail: str) -> RenderedMail: ...
-
-
-class SendLarge(Protocol):
-    """Sends what one call cannot carry; calls `leaving` when the mail is about to leave. Raises Refusal."""
-
-    def __call__(self, mail: RenderedMail, token: str, /, *, leaving: Callable[[], None]) -> object: ...
-
-
-class Throttle(Protocol):
-    """Places for requests to a mailbox, and pauses."""
-
-    def place(self, mailbox: str) -> AbstractContextManager[None]: ...
-    def pause(self, mailbox: str, after: timedelta | None) -> None: ...
+    def sound(self, mailbox: str, code: str, text: str, /) -> None: ...
+    def over(self, mailbox: str, /) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """The step from a queued message to a status, with the parts it uses."""
+    """The step, with the parts it uses. `policy` says what to do in doubt about this request."""
 
-    rules: Rules
-    ledger: Ledger
-    requests: Requests
-    compose: Compose
-    screen: Callable[[RenderedMail], Passed]
-    authorize: Callable[[], str]
-    send: Callable[[RenderedMail, str], object]
-    send_large: SendLarge
-    clear_drafts: Callable[[RenderedMail, str], object]
-    is_sent: Callable[[str, Address, str], bool]
+    stores: Stores
+    preparation: Preparation
+    graph: Graph
     throttle: Throttle
     alarms: Alarms
-    put: Put
-    bury: Callable[[str], str]
-    on_uncertain: Callable[[MailRequest], OnUncertain]
+    policy: Callable[[MailRequest | None], Policy]
     clock: Callable[[], datetime]
-    max_age: timedelta
+    pause: Callable[[float], None] = time.sleep
 
     @property
-    def _settlement(self) -> Settlement:
-        return Settlement(
-            ledger=self.ledger,
-            requests=self.requests,
-            alarms=self.alarms,
-            put=self.put,
-            bury=self.bury,
-            clock=self.clock,
-        )
+    def _opening(self) -> Opening:
+        return Opening(stores=self.stores, read_request=self.preparation.read, clock=self.clock)
 
     @property
-    def _doubts(self) -> Doubts:
-        return Doubts(
-            settlement=self._settlement,
-            ledger=self.ledger,
-            authorize=self.authorize,
-            is_sent=self.is_sent,
-            on_uncertain=self.on_uncertain,
+    def _attempt(self) -> Attempt:
+        return Attempt(
+            ledger=self.stores.ledger,
+            preparation=self.preparation,
+            graph=self.graph,
+            throttle=self.throttle,
             clock=self.clock,
-            max_age=self.max_age,
         )
 
     def deliver(self, message: QueuedMessage) -> Status:
-        """Bring the mail to its next status. Raises TryLater if storage does not answer; the host then tries again."""
-        record = own = MailRecord(id=id_of(message))
-        members = None
+        """Bring the mail to its next status. Raises TryLater while no storage answers; the host then tries again."""
+        return self._take(message, ARRIVED)
+
+    def give_up(self, message: QueuedMessage) -> Status:
+        """Account for a message that the host has given up. Raises TryLater."""
+        return self._take(message, GAVE_UP)
+
+    def _take(self, message: QueuedMessage, event: Event) -> Status:
         try:
-            members, envelope = read_message(message.body)
-            if envelope:
-                record = MailRecord(id=envelope.id, version=envelope.version, attempts=envelope.attempts)
-                if envelope.stored:
-                    if self._is_early(envelope):
-                        return Status.SCHEDULED
-                    members = self._stored(envelope)
-            request = read_request(members, rules=self.rules)
-            check_limits(request, self.clock())
-            if not envelope:
-                record = MailRecord.of(request, mail=self._owner(request, record.id), now=self.clock())
-                envelope = Envelope(id=record.id)
-            elif not record.version:
-                record = _anew(request, record)
-        except (InvalidRequest, KeyReused) as refused:
-            blamed = self._blamed(record, own)
-            return self._settlement.fail(blamed, members, message.body, refused.code, str(refused))
-        except NotOurs as over:
-            return over.record.status
-        return self._next(Mail(request=request, record=record, envelope=envelope), own=own)
+            mail, said = self._opening.open(message)
+            return self._apply(event if said is ARRIVED else said, mail)
+        except RecordMismatch as mismatch:
+            return self._mismatch(message, mismatch)
+        except (ConfigError, TryLater) as reason:
+            return self._put_back(message, reason)
 
-    def _next(self, mail: Mail, *, own: MailRecord) -> Status:
-        """Bring a mail to its next status; `own` is the record of its message, should the mail's be missing."""
+    def _apply(self, event: Event, mail: Mail) -> Status:
+        """Decide, and carry it out; who finds that the record has changed meanwhile decides anew."""
+        if not mail.proven and event is not ARRIVED:
+            kept = self._opening.prove(mail)
+            event, mail = _still(event, mail.record, kept.record), kept
+        step = self._decide(event, mail)
         try:
-            if mail.record.status is Status.SCHEDULED:
-                return self._schedule(mail)
-            return self._look(mail) if mail.envelope.check else self._attempt(mail)
-        except InvalidRequest as refused:
-            blamed = self._blamed(mail.record, own, mail.request.digest())
-            return self._fail(mail.at(blamed), refused.code, str(refused))
-        except Stray as stray:
-            return self._settlement.fail(own, mail.request.as_json(), b"", "record_missing", str(stray))
-
-    def _fail(self, mail: Mail, code: str, text: str) -> Status:
-        """Given up for good; a draft that an attempt may have left in the mailbox goes, or the record tells of it."""
-        kept = self.ledger.read(mail.id)
-        if kept and kept.drafting and (kept.status.waiting or kept.claim == mail.record.claim):
-            content = Content(subject="", body="", content_type="text")
-            try:
-                self.clear_drafts(RenderedMail(id=mail.id, request=mail.request, content=content), self.authorize())
-            except Refusal as left:
-                text += f" A draft of it may be left in the mailbox's Drafts ({left.code})."
-        return self._settlement.fail(mail.record, mail.request.as_json(), b"", code, text)
-
-    def _blamed(self, record: MailRecord, own: MailRecord, digest: str = "") -> MailRecord:
-        """Whose failure a wrong message is: a producer can write any mail's name on it, not its state or content."""
-        kept = self.ledger.read(record.id) if record.id != own.id else None
-        named = kept and (kept.version == record.version or kept.digest == digest)
-        return record if kept is None or named else own
-
-    def _is_early(self, envelope: Envelope) -> bool:
-        """Whether the mail's day has not come; it then goes back for as long as one message can wait."""
-        left = timedelta(seconds=(envelope.not_before or 0) - self.clock().timestamp())
-        if left > timedelta():
-            self.put(None, envelope, after=left)
-        return left > timedelta()
-
-    def _stored(self, envelope: Envelope) -> dict[str, Any]:
-        """The request's members out of their blob. Raises NotOurs if the mail is done with and the blob gone."""
-        body = self.requests.get(envelope.id)
-        if body is not None:
-            return read_object(body)
-        kept = self.ledger.read(envelope.id)
-        if kept and kept.status.final:
-            raise NotOurs(kept)
-        problem = Problem(code="content_missing", message="The blob with the mail's request is gone.")
-        raise InvalidRequest([problem])
-
-    def _owner(self, request: MailRequest, own_id: str) -> str:
-        """The id of a mail straight from a producer: its own, or that of the mail its key belongs to."""
-        if request.idempotency_key is None:
-            return own_id
-        claimant = KeyOwner(id=own_id, digest=request.digest())
-        owner = self.ledger.own_key(request.idempotency_key, claimant, now=self.clock())
-        if owner.digest != claimant.digest:
-            raise KeyReused
-        return owner.id
-
-    def _attempt(self, mail: Mail) -> Status:
-        """Raises InvalidRequest, Stray."""
-        record = mail.record
-
-        def leaving() -> None:
-            nonlocal record
-            try:
-                record = self.ledger.write(replace(record, drafting=False, leased_until=self.clock() + LEASE))
-            except Conflict:
-                raise NotOurs(self.ledger.read(record.id) or record) from None
-
-        try:
-            passed = self.screen(self.compose(mail.request, mail=mail.id))
-            with self.throttle.place(mail.mailbox):
-                token = self.authorize()
-                record = claim(mail, passed, ledger=self.ledger, now=self.clock())
-                if passed.mail.large:
-                    self.send_large(passed.mail, token, leaving=leaving)
-                else:
-                    self.send(passed.mail, token)
-        except Suppressed as held:
-            return self._suppress(mail, held)
-        except NotOurs as other:
-            return self._stand_back(mail.at(other.record))
-        except TryLater as later:
-            if isinstance(later, Throttled):
-                self.throttle.pause(mail.mailbox, later.after)
-            return self._wait(mail.at(record), later)
-        except Uncertain as doubt:
-            return self._doubts.arise(mail.at(record), doubt)
-        except GiveUp as refused:
-            return self._settlement.fail(record, mail.request.as_json(), b"", refused.code, str(refused))
-        return self._settlement.sent(mail.at(record))
-
-    def _schedule(self, mail: Mail) -> Status:
-        """A producer's mail for another day: record it, and let it wait as one that came by HTTP does.
-
-        Raises InvalidRequest: what cannot be composed today is not promised for tomorrow.
-        """
-        self.compose(mail.request, mail=mail.id)
-        self.requests.put(mail.id, write_request(mail.request))
-        try:
-            record = self.ledger.write(mail.record)
+            if step.do is Do.DROP:
+                return self._drop(mail)
+            if step.do is Do.LOOK:
+                event = self._attempt.look(mail)
+            elif step.do is Do.SEND and step.record:
+                event, mail = self._attempt.send(mail, step.record)
+            else:
+                return self._carry_out(step, event, mail)
+        except AlreadyClaimed:
+            return self._opening.prove(mail).record.status
         except Conflict:
-            record = replace(mail.record, version=None)
-        due = round((mail.record.due_at or self.clock()).timestamp())
-        envelope = Envelope(id=mail.id, version=record.version, stored=True, not_before=due, since=due)
-        self.put(None, envelope, after=max(timedelta(), (mail.record.due_at or self.clock()) - self.clock()))
-        return Status.SCHEDULED
+            kept = self._opening.prove(mail)
+            event, mail = _still(event, mail.record, kept.record), kept
+        return self._apply(event, mail)
 
-    def _suppress(self, mail: Mail, held: Suppressed) -> Status:
-        """The gate lets the mail reach nobody, and nothing is left to keep. Raises Stray."""
+    def _decide(self, event: Event, mail: Mail) -> Next:
+        in_doubt = event.what is not What.SENT and not mail.record.status.waiting
+        return decide(event, mail.record, policy=self.policy(mail.request if in_doubt else None), now=self.clock())
+
+    def _carry_out(self, step: Next, event: Event, mail: Mail) -> Status:
+        """Raises Conflict."""
+        new = mail.record if mail.record.version is None else None  # a producer's mail for another day
+        if record := step.record or new:
+            record = self._told(record, event, mail)
+            written = self._written(record, event, mail)
+            if written is None:
+                return mail.record.status
+            mail = replace(mail.at(written), stored=mail.stored or record.status.replayable)
+        if step.due:
+            self._put(mail, Envelope.of(mail.record, stored=mail.stored), due=step.due)
+            return mail.record.status
+        return self._drop(mail)
+
+    def _written(self, record: MailRecord, event: Event, mail: Mail) -> MailRecord | None:
+        """The record as it was written, or None where a message carries the outcome on. Raises Conflict, TryLater.
+
+        What came of a claim is known here and nowhere else, so a storage that is away for minutes must not lose it.
+        """
+        tries = PAUSES if mail.record.claim and mail.record.status is Status.SENDING else ()
+        for number, pause in enumerate(tries):
+            try:
+                return self._write(record, mail)
+            except TryLater as away:
+                log.warning("outcome_not_recorded id=%s what=%s: %s", mail.id, event.what, away)
+                if number and self._carries(event, mail):
+                    return None
+                self.pause(pause)
+        return self._write(record, mail)
+
+    def _write(self, record: MailRecord, mail: Mail) -> MailRecord:
+        if record.status.replayable and not mail.stored:
+            self.stores.requests.put(mail.id, mail.content)
+        return self.stores.ledger.write(record)
+
+    def _carries(self, event: Event, mail: Mail) -> bool:
+        """Whether a message carries the outcome now, until it is recorded."""
+        envelope = Envelope(id=mail.id, outcome=Outcome.of(event, mail.record.claim or ""))
         try:
-            record = suppress(mail, held, ledger=self.ledger, now=self.clock())
-        except NotOurs as other:
-            return self._stand_back(mail.at(other.record))
-        log.info("mail_suppressed id=%s code=%s", mail.id, held.code)
-        self._settlement.forget(mail)
-        return record.status
+            self._put(mail, envelope, due=self.clock() + CARRIED_AFTER)
+        except TryLater:
+            return False
+        return True
 
-    def _stand_back(self, mail: Mail) -> Status:
-        """What is left to do for a mail that is not ours now: nothing, look again later, or admit the doubt."""
-        now, kept = self.clock(), mail.record
-        if kept.status.final:
-            log.info("mail_done_before id=%s status=%s", kept.id, kept.status)
-            return kept.status
-        left = AFTER_LEASE
-        if kept.status is Status.SENDING and kept.leased_until:
-            if kept.leased_until <= now and kept.drafting:
-                text = "The worker that was uploading this mail's attachments never came back. Nothing was sent."
-                return self._wait(mail, TryLater(text, code="upload_interrupted"))
-            if kept.leased_until <= now:
-                text = "The worker that was sending this mail never came back, so nobody knows whether it was sent."
-                return self._doubts.arise(mail, Uncertain(text, code="lease_expired"))
-            left += kept.leased_until - now
-        elif kept.due_at and kept.due_at > now:
-            left = kept.due_at - now
-        # Without a version, so that the record is looked at again: a claim at this one would overrule the other's.
-        self._settlement.put_back(mail, Envelope(id=kept.id, since=mail.envelope.since), after=left)
-        return kept.status
+    def _put(self, mail: Mail, envelope: Envelope, *, due: datetime) -> None:
+        """See that the mail comes back. What waits long, or fits into no message, has its content in a blob."""
+        stored = mail.stored
+        if not stored and (due - self.clock() > SOON or not fits(mail.content)):
+            self.stores.requests.put(mail.id, mail.content)
+            stored = True
+        envelope = envelope.model_copy(update={"stored": stored})
+        self.stores.outbox.put(envelope, None if stored else mail.content, due=due)
 
-    def _look(self, mail: Mail) -> Status:
-        """A doubt whose next look into Sent Items is due. Raises Stray."""
-        kept = self.ledger.read(mail.id)
-        if kept is None or kept.digest != mail.request.digest():
-            raise Stray(mail.id)
-        if kept.status is not Status.UNCERTAIN:
-            return self._stand_back(mail.at(kept))
-        return self._doubts.look(mail.at(kept))
+    def _drop(self, mail: Mail) -> Status:
+        """Nothing more comes of this message; a mail that nobody can send any more needs no content."""
+        status = mail.record.status
+        if mail.stored and status.final and not status.replayable:
+            with suppress(TryLater):  # the clean-up finds what is left
+                self.stores.requests.delete(mail.id)
+        return status
 
-    def _wait(self, mail: Mail, later: TryLater) -> Status:
-        """Back onto the queue with a delay, unless the mail is too old for it."""
-        now, record = self.clock(), mail.record
-        if isinstance(later, Misconfigured):
-            self.alarms.sound(mail.mailbox, later.code, str(later))
-        if now - mail.since > self.max_age:
-            text = f"Given up after {self.max_age}: {later}"
-            return self._fail(mail, later.code, text)
-        if record.status is not Status.SENDING:  # failed before its claim, which would have counted the attempt
-            record = replace(record, attempts=record.attempts + 1)
-        after = later.after or (MENDING_WAIT if isinstance(later, Misconfigured) else backoff(record.attempts))
-        log.info("mail_waits id=%s code=%s seconds=%.1f", record.id, later.code, after.total_seconds())
-        waiting = record.queued(now=now, due_at=now + after, code=later.code, message=str(later))
-        try:
-            version = self.ledger.write(waiting).version
-        except (Conflict, TryLater):
-            version = None  # written by another delivery, or not at all: the next one has to look
-        envelope = Envelope(id=record.id, version=version, attempts=waiting.attempts, since=mail.envelope.since)
-        self._settlement.put_back(mail, envelope, after=after)
+    def _told(self, record: MailRecord, event: Event, mail: Mail) -> MailRecord:
+        """The record as it is to be written, once whoever must know has been told."""
+        if event.what is What.NEEDS_MENDING:
+            self.alarms.sound(mail.mailbox, event.code, event.text)
+        if record.status is Status.SENT:
+            self.alarms.over(mail.mailbox)
+        if record.status is Status.FAILED and mail.record.drafting and mail.request:
+            try:
+                self._attempt.clear_drafts(mail)
+            except Refusal as left:
+                text = f"{record.error_message} A draft of it may be left in the mailbox's Drafts ({left.code})."
+                record = replace(record, error_message=text)
+        why = f" code={record.error_code}: {record.error_message}" if record.error_code else ""
+        level = logging.WARNING if why and record.status is not Status.QUEUED else logging.INFO
+        log.log(level, "mail_%s id=%s attempt=%d%s", record.status, record.id, record.attempts, why)
+        return record
+
+    def _mismatch(self, message: QueuedMessage, mismatch: RecordMismatch) -> Status:
+        """A message under a name that is not its own is a mail of its own, and a wrong one, if it has content."""
+        own = self._opening.own(message)
+        if own is None:
+            log.warning("message_dropped: %s", mismatch)
+            return Status.FAILED
+        return self._apply(Event(what=What.REFUSED, code=mismatch.code, text=str(mismatch)), own)
+
+    def _put_back(self, message: QueuedMessage, reason: ConfigError | TryLater) -> Status:
+        """The same message once more, so that the host does not count its runs. Raises the reason if it cannot be."""
+        back = self._opening.as_is(message)
+        if back is None:
+            raise reason
+        envelope, content = back
+        log.warning("message_put_back id=%s: %s", envelope.id, reason)
+        self.stores.outbox.put(envelope, content, due=self.clock() + BACK_AFTER)
         return Status.QUEUED
 
 
-def _anew(request: MailRequest, record: MailRecord) -> MailRecord:
-    """The whole record of a mail that may not have been written yet, and whose day has come."""
-    new = MailRecord.of(request, mail=record.id, now=record.accepted_at)
-    times = {Status.QUEUED: record.accepted_at}
-    return replace(new, status=Status.QUEUED, due_at=None, times=times, attempts=record.attempts)
-
-
-def id_of(message: QueuedMessage) -> str:
-    """The id of a mail straight from a producer: made of the message, so that a redelivery has the same."""
-    inserted_at = message.inserted_at or datetime.fromtimestamp(0, UTC)
-    seed = f"{message.id} {inserted_at.timestamp():.0f} ".encode() + message.body
-    return mail_id(inserted_at, hashlib.sha256(seed).digest())
+def _still(event: Event, before: MailRecord, kept: MailRecord) -> Event:
+    """What is left of an event once the record has changed: a send stays known, and all else counts anew."""
+    if before.claim and before.status is Status.SENDING:
+        return event if event.what is What.SENT and kept.claim == before.claim else ARRIVED
+    return event if kept.status is before.status or (kept.status.waiting and before.status.waiting) else ARRIVED

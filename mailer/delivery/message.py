@@ -3,18 +3,20 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
 
+from mailer.delivery.envelope import Envelope
 from mailer.errors import InvalidRequest, Problem
-from mailer.request.model import Envelope, MailRequest
+from mailer.request.model import MailRequest
 from mailer.request.parse import read_object
 
 ENVELOPE = "mailer"  # the one member that is ours and not the producer's
 MAX_BYTES = 64 * 1024  # https://learn.microsoft.com/azure/storage/queues/storage-queues-introduction
-ROOM = 1024  # bytes that an envelope takes at most
+ROOM = 2048  # bytes that an envelope takes at most
+SOON = timedelta(minutes=2)  # what is due later than this waits in the table: see pace/later.py
 
 
 def read_message(body: bytes) -> tuple[dict[str, Any], Envelope | None]:
@@ -40,9 +42,14 @@ def _plain(body: bytes) -> bytes:
         return body
 
 
-def write_message(members: Mapping[str, Any], envelope: Mapping[str, Any]) -> str:
-    """The text of a message. JSON escapes all that XML, in which it travels, cannot hold, but for two characters."""
-    text = json.dumps({ENVELOPE: envelope, **members}, separators=(",", ":"), ensure_ascii=False)
+def write_message(content: bytes, envelope: Envelope) -> str:
+    """The text of a message: the JSON object in these bytes, and beside it the envelope.
+
+    JSON escapes all that XML, in which it travels, cannot hold, but for two characters.
+    """
+    beside = envelope.model_dump_json(exclude_defaults=True)
+    rest = content.decode().lstrip()[1:].lstrip()
+    text = f'{{"{ENVELOPE}":{beside}{"" if rest.startswith("}") else ","}{rest}'
     return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
 
@@ -51,20 +58,6 @@ def write_request(request: MailRequest) -> bytes:
     return json.dumps(request.as_json(), separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def fits(request: MailRequest) -> bool:
-    """Whether one message can hold the request."""
-    if sum(len(attachment.content or "") for attachment in request.attachments) > MAX_BYTES:
-        return False  # known without writing out megabytes
-    return len(write_request(request)) <= MAX_BYTES - ROOM
-
-
-def grave(body: bytes, reason: Mapping[str, str]) -> str:
-    """The text that keeps a message on the poison queue: its members, with the reason as its envelope."""
-    try:
-        members = read_object(_plain(body))
-    except InvalidRequest:
-        members = {"message": body.decode(errors="backslashreplace")}
-    members.pop(ENVELOPE, None)
-    # The reason is in the record too, and what no message can hold is in a blob.
-    texts = (write_message(members, reason), body.decode(errors="backslashreplace"), write_message({}, reason))
-    return next(text for text in texts if len(text.encode()) <= MAX_BYTES)
+def fits(content: bytes) -> bool:
+    """Whether one message can hold the request that was written out as these bytes."""
+    return len(content) <= MAX_BYTES - ROOM

@@ -1,19 +1,21 @@
 """`Prefer: wait=N` (RFC 7240): a mail is delivered before its caller is answered, if that is possible in time."""
 
+import logging
 import re
 from collections.abc import Callable
 from concurrent.futures import Executor
 from concurrent.futures import TimeoutError as TookTooLong
 from datetime import datetime, timedelta
 
-from mailer.delivery.accept import Put, Store, accept
-from mailer.delivery.deliver import QueuedMessage
-from mailer.delivery.message import write_message
-from mailer.delivery.record import Ledger, Receipt, Status
-from mailer.errors import TryLater
-from mailer.request.model import Envelope, MailRequest
+from mailer.delivery.accept import accept
+from mailer.delivery.mail import QueuedMessage
+from mailer.delivery.record import Receipt, Status
+from mailer.delivery.stores import Stores
+from mailer.request.model import MailRequest
 
-LONGEST = timedelta(seconds=100)  # under the 230 seconds after which Azure cuts a call off
+log = logging.getLogger("mailer.prefer")
+
+LONGEST = timedelta(seconds=85)  # and MARGIN: its message must not lie on the queue for more than two minutes
 MARGIN = timedelta(seconds=30)
 
 
@@ -29,28 +31,24 @@ def accept_and_deliver(
     within: timedelta,
     deliver: Callable[[QueuedMessage], Status],
     pool: Executor,
-    ledger: Ledger,
-    put: Put,
-    store: Store,
+    stores: Stores,
     clock: Callable[[], datetime],
 ) -> Receipt:
     """Accept the mail, deliver it here, and tell how far it has come. Raises what accept raises.
 
-    Its message is queued all the same, for later than that: it finds the mail done, or a worker that stopped.
+    Its message is queued all the same, for later than that: it finds the mail done, or a worker that stopped. Whatever
+    goes wrong here after the acceptance, the caller gets the receipt.
     """
-    messages: list[QueuedMessage] = []
-
-    def put_for_later(request: MailRequest | None, envelope: Envelope, *, after: timedelta) -> None:
-        put(request, envelope, after=max(after, within + MARGIN))
-        if not after:
-            text = write_message(request.as_json() if request else {}, envelope.model_dump(exclude_defaults=True))
-            messages.append(QueuedMessage(body=text.encode(), id="", inserted_at=None))
-
-    receipt = accept(request, ledger=ledger, put=put_for_later, store=store, clock=clock)
-    if not messages:
+    accepted = accept(request, stores=stores, clock=clock, head_start=within + MARGIN)
+    receipt = accepted.receipt
+    if accepted.message is None:
         return receipt
-    delivery = pool.submit(deliver, messages[-1])
+    message = QueuedMessage(body=accepted.message.encode(), id="", inserted_at=None)
+    delivery = pool.submit(deliver, message)
     try:
         return Receipt(id=receipt.id, status=delivery.result(within.total_seconds()))
-    except (TookTooLong, TryLater):
+    except TookTooLong:
+        return receipt
+    except Exception:  # the mail is accepted, and its message will come
+        log.exception("waited_for_in_vain id=%s", receipt.id)
         return receipt

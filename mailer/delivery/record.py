@@ -1,43 +1,49 @@
-"""The life of a mail: its statuses, its record, the lease of whoever is sending it, and how a Ledger keeps it.
+"""A mail's record: its statuses, what is kept of it, and how a Ledger keeps it.
 
     scheduled -> queued -> sending -> sent
-                                   -> failed, uncertain, and from both back to queued by a replay
-    scheduled, queued -> canceled
-    queued -> suppressed
+                                   -> queued      turned away for now, or sent again in doubt
+                                   -> failed      and from there back to queued by a replay
+                                   -> uncertain   likewise; under `verify` also to sent, or back to queued
+    scheduled, queued -> canceled, suppressed
 
-A claim is the one conditional write that moves a record to `sending`: of any number of workers one succeeds. The
-claim holds for LEASE. When a lease has run out on a mail still `sending`, nobody knows whether Graph was asked.
+What moves a record from one status to the next is decided in decide.py, and nowhere else.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, Self
 
 from mailer.request.mail_id import instant_of
 from mailer.request.model import MailRequest
 
-LEASE = timedelta(minutes=5)  # far above the longest call to Graph, under the host's 10 minutes of invisibility
-LOST_AFTER = timedelta(days=9)  # longer than any delay of a message, and than the queue keeps one by default
 LONGEST_MESSAGE = 2000  # characters of an error that a record keeps
 
 
 class Status(StrEnum):
     """Where a mail is."""
 
+    #: It waits for the day that its sender has named.
     SCHEDULED = "scheduled"
+    #: It waits for its first attempt, or for the next one.
     QUEUED = "queued"
+    #: A worker has claimed it and asks Graph.
     SENDING = "sending"
+    #: Graph has taken it.
     SENT = "sent"
+    #: It was not sent; its content is kept for a replay.
     FAILED = "failed"
+    #: Its sender has called it back in time.
     CANCELED = "canceled"
+    #: The gate let it reach nobody.
     SUPPRESSED = "suppressed"
+    #: Graph was asked and nobody knows; its content is kept for a replay.
     UNCERTAIN = "uncertain"
 
     @property
     def final(self) -> bool:
-        """Nothing more happens to the mail by itself."""
+        """Nothing more happens to the mail, but that a doubt may be looked up."""
         return self not in {Status.SCHEDULED, Status.QUEUED, Status.SENDING}
 
     @property
@@ -45,32 +51,43 @@ class Status(StrEnum):
         """Nobody has begun to send the mail."""
         return self in {Status.SCHEDULED, Status.QUEUED}
 
+    @property
+    def replayable(self) -> bool:
+        """Its content is kept, so that a person can send it again."""
+        return self in {Status.FAILED, Status.UNCERTAIN}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailRecord:
     """What is kept of a mail: never its content, never an address.
 
-    `version` is the ledger's mark of the state that this value was read or written in; None before the first write.
-    What is None is not known here, and a write leaves it as it was. `due_at` is when a waiting mail may be claimed;
-    `drafting` says that the holder of the claim has not come to where the mail may leave. `resent` is how often it was
-    sent again in doubt, `gate` what the gate did to it, `grave` where it lies on the poison queue.
+    What is None is not known here, and a write leaves it as it was.
     """
 
     id: str
+    #: The ledger's mark of the state that this value was read or written in; None before the first write.
     version: str | None = None
     status: Status = Status.QUEUED
+    #: Tells whether a request is this mail's.
     digest: str | None = None
     template: str | None = None
     recipients: int | None = None
     tags: Mapping[str, str] | None = None
+    #: From when its age counts, if not from its acceptance: the hour it was scheduled for, or its replay.
+    since: datetime | None = None
+    #: When a waiting mail may be claimed, or a doubt looked up.
+    due_at: datetime | None = None
+    #: Claims so far, and who has the last one, until when.
     attempts: int = 0
     claim: str | None = None
     leased_until: datetime | None = None
+    #: Whether the holder of the claim still uploads, so that nothing can have left.
     drafting: bool | None = None
-    due_at: datetime | None = None
-    gate: str | None = None
+    #: How often it was sent again in doubt; which look into Sent Items comes next, 0 for none.
     resent: int | None = None
-    grave: str | None = None
+    look: int | None = None
+    #: What the gate did to it.
+    gate: str | None = None
     error_code: str = ""
     error_message: str = ""
     times: Mapping[Status, datetime] = field(default_factory=dict)
@@ -80,15 +97,14 @@ class MailRecord:
         """The record of a mail that was just accepted."""
         due_at = request.scheduled_at if request.scheduled_at and request.scheduled_at > now else None
         status = Status.SCHEDULED if due_at else Status.QUEUED
-        return cls(
-            id=mail,
-            status=status,
-            due_at=due_at,
-            digest=request.digest(),
-            template=request.template.id if request.template else None,
-            recipients=request.recipients,
-            tags=request.tags,
-            times={status: now},
+        new = cls(id=mail, status=status, due_at=due_at, since=due_at, times={status: now})
+        return new.describing(request)
+
+    def describing(self, request: MailRequest) -> Self:
+        """The record with what it tells of the request."""
+        template = request.template.id if request.template else None
+        return replace(
+            self, digest=request.digest(), template=template, recipients=request.recipients, tags=request.tags
         )
 
     @property
@@ -96,27 +112,15 @@ class MailRecord:
         """The instant that the id carries."""
         return instant_of(self.id)
 
-    def claimed(self, *, claim: str, now: datetime, drafting: bool = False, gate: str = "") -> Self:
-        """The record while the holder of `claim` sends the mail."""
-        return replace(
-            self._moved(Status.SENDING, now),
-            claim=claim,
-            leased_until=now + LEASE,
-            attempts=self.attempts + 1,
-            drafting=drafting,
-            gate=gate,
-        )
+    @property
+    def due_since(self) -> datetime:
+        """From when its age counts."""
+        return self.since or self.accepted_at
 
-    def queued(self, *, now: datetime, due_at: datetime, code: str = "", message: str = "") -> Self:
-        """The record while the mail waits for its next attempt, which is due at this instant."""
-        return replace(self.settled(Status.QUEUED, now=now, code=code, message=message), due_at=due_at)
-
-    def settled(self, status: Status, *, now: datetime, code: str = "", message: str = "") -> Self:
-        """The record after an attempt; `code` and `message` say what went wrong, if anything did."""
-        return replace(self._moved(status, now), error_code=code, error_message=message[:LONGEST_MESSAGE])
-
-    def _moved(self, status: Status, now: datetime) -> Self:
-        return replace(self, status=status, times={**self.times, status: now})
+    def moved(self, status: Status, *, now: datetime, code: str = "", message: str = "") -> Self:
+        """The record in its next status; `code` and `message` say what went wrong, if anything did."""
+        times = {**self.times, status: now}
+        return replace(self, status=status, times=times, error_code=code, error_message=message[:LONGEST_MESSAGE])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,16 +144,16 @@ class Conflict(Exception):
 
 
 class Ledger(Protocol):
-    """Where records are kept. Every write is conditional; there is no other lock."""
+    """Where records are kept. Every write is conditional; there is no other lock. Each call may raise TryLater."""
 
     def write(self, record: MailRecord) -> MailRecord:
-        """Insert the record (no version) or change it (as it was at its version); raises Conflict, TryLater."""
+        """Insert the record (no version) or change it (as it was at its version); raises Conflict."""
 
     def read(self, mail_id: str) -> MailRecord | None:
         """The record, or None."""
 
     def withdraw(self, record: MailRecord) -> None:
-        """Take back a record, if it is as it was at its version; raises Conflict, TryLater."""
+        """Take back a record, if it is as it was at its version; raises Conflict."""
 
     def own_key(self, key: str, owner: KeyOwner, *, now: datetime) -> KeyOwner:
         """Give the key to this mail unless it belongs to another one; returns whose it is."""

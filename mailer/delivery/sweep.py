@@ -1,76 +1,207 @@
-"""What crashes leave behind, and what is past its time: run by a timer."""
+"""The clean-up: what crashes leave behind, and what is past its time. A run is bounded; the next one goes on there.
+
+The life of a record, counted from its final status and never from its acceptance:
+
+    accepted ── scheduled, queued, sending: kept, however long ── final status ── MAILER_RECORD_RETENTION ── record
+                                                                                               deleted, then its content
+
+A mail that should have moved an hour ago and has not is stalled. Whether its message still lies somewhere cannot be
+seen in general, so it is only reported. What is proven, because both queues are empty and no row waits for it, is acted
+on: with content in a blob it gets a new message, and the policy decides as ever; without, its record says what is lost.
+"""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from mailer.delivery.decide import AFTER_LEASE, Do, Policy, decide
+from mailer.delivery.envelope import Envelope
+from mailer.delivery.event import Event, What
 from mailer.delivery.record import Conflict, MailRecord, Status
+from mailer.delivery.stores import Stores
+from mailer.request.mail_id import is_mail_id
 
 log = logging.getLogger("mailer.sweep")
 
+STALLED_AFTER = timedelta(hours=1)
+NEW_MESSAGE_AFTER = timedelta(days=1)  # for a stalled mail with its content in a blob; two messages are one claim
 ORPHANED_AFTER = timedelta(days=1)
+SHOWN = 3  # ids in a report
+OLDEST = timedelta(days=732)  # how far back stalled mails are looked for: twice as far as a mail may be scheduled ahead
+DAYS_A_RUN = 10  # the last ones, and as many of those before
+# Seconds from the start of a run after which each part leaves the rest to the next one.
+STALLED_WITHIN, KEYS_WITHIN, EXPIRED_WITHIN, ORPHANS_WITHIN = 10, 14, 38, 45
 
-_NEVER_BACK = "The worker that was sending this mail never came back, so nobody knows whether it was sent."
-_NEVER_LEFT = "The worker that was uploading this mail's attachments never came back. Nothing was sent; send it again."
-_NO_MESSAGE = (
-    "The mail has no message on the queue: a worker stopped while it accepted the mail, and nobody got a receipt."
+_LOST = (
+    "The mail has no message any more, and its content was in it. Nobody was told that it was accepted, or the queue "
 )
+_LOST += "was cleared. Send it anew."
+_NEVER_BACK = "The worker that was sending this mail never came back, so nobody knows whether it was sent."
+_NEVER_LEFT = "The worker that was uploading this mail's attachments never came back. Nothing was sent; send it anew."
 
 
-class Ledger(Protocol):
-    """The records, as clean-up sees them. Each call may raise TryLater."""
+class Table(Protocol):
+    """The records, keys and marks, as the clean-up sees them. Each call may raise TryLater."""
 
-    def stuck(self, *, now: datetime) -> Iterator[MailRecord]: ...
-    def write(self, record: MailRecord) -> MailRecord: ...
-    def read(self, mail_id: str) -> MailRecord | None: ...
-    def forget(self, *, before: datetime, now: datetime) -> int: ...
+    def stalled(self, day: date, /, *, before: datetime) -> Iterator[Sequence[MailRecord]]: ...
+    def expired(self, *, before: datetime) -> Iterator[Sequence[MailRecord]]: ...
+    def forget(self, records: Sequence[MailRecord], /) -> list[str]: ...
+    def forget_keys(self, *, after: str, now: datetime) -> Iterator[tuple[int, str]]: ...
+    def mark(self, name: str, /) -> str: ...
+    def set_mark(self, name: str, at: str, /) -> None: ...
 
 
-class Requests(Protocol):
-    """The requests that lie in blobs. Each call may raise TryLater."""
+class RequestPages(Protocol):
+    """The requests in blobs that were last written before an instant, page by page from a mark on."""
 
-    def before(self, instant: datetime) -> Iterator[str]: ...
-    def delete(self, mail: str) -> None: ...
+    def __call__(self, mark: str, /, *, before: datetime) -> Iterator[tuple[list[str], str]]: ...
+
+
+class Waits(Protocol):
+    """Where a mail's message may be. Each call may raise TryLater."""
+
+    def queues_are_empty(self) -> bool: ...
+    def has_row(self, mail: str, due: datetime, /) -> bool: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Swept:
-    """How much a sweep has found."""
+    """What a run has done and found."""
 
-    settled: int
+    stalled: tuple[str, ...]
+    revived: int
+    records: int
+    keys: int
     requests: int
-    rows: int
 
 
-def sweep(*, ledger: Ledger, requests: Requests, retention: timedelta, now: datetime) -> Swept:
-    """Settle records that nobody will move, delete blobs that nobody needs, forget what is past its retention."""
-    settled = sum(_settle(record, ledger, now) for record in ledger.stuck(now=now))
-    rows = ledger.forget(before=now - retention, now=now)
-    needless = [mail for mail in requests.before(now - ORPHANED_AFTER) if _is_needless(ledger.read(mail))]
-    for mail in needless:
-        requests.delete(mail)
-    swept = Swept(settled=settled, requests=len(needless), rows=rows)
-    log.info("swept settled=%d requests=%d rows=%d", swept.settled, swept.requests, swept.rows)
-    return swept
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sweep:
+    """The step, with the parts it uses."""
+
+    table: Table
+    stores: Stores
+    request_pages: RequestPages
+    waits: Waits
+    report: Callable[[str], None]
+    policy: Policy
+    retention: timedelta
+    clock: Callable[[], datetime]
+
+    def run(self) -> Swept:
+        """Clean up for less than a minute. Raises TryLater."""
+        began = self.clock()
+        stalled, revived = self._stalled(began)
+        swept = Swept(
+            stalled=tuple(stalled),
+            revived=revived,
+            keys=self._keys(began),
+            records=self._expired(began),
+            requests=self._orphans(began),
+        )
+        if stalled:
+            self.report(_told(stalled))
+        log.info("swept %s", swept)
+        return swept
+
+    def _is_over(self, began: datetime, seconds: int) -> bool:
+        return self.clock() - began > timedelta(seconds=seconds)
+
+    def _stalled(self, began: datetime) -> tuple[list[str], int]:
+        before, empty = began - STALLED_AFTER, self.waits.queues_are_empty()
+        left, revived = [], 0
+        today, oldest = began.date(), (began - OLDEST).date()
+        mark = self.table.mark("stalled")
+        older = date.fromisoformat(mark) if mark else today - timedelta(days=DAYS_A_RUN)
+        days = [day - timedelta(days=back) for day in (today, older) for back in range(DAYS_A_RUN)]
+        for day in days:
+            for page in self.table.stalled(day, before=before):
+                for record in page:
+                    if self._moves(record, began, empty=empty):
+                        revived += 1
+                    else:
+                        left.append(record.id)
+            if self._is_over(began, STALLED_WITHIN):
+                break
+            if day <= older:
+                older = day - timedelta(days=1)
+        self.table.set_mark("stalled", "" if older < oldest else older.isoformat())
+        return left, revived
+
+    def _moves(self, record: MailRecord, now: datetime, *, empty: bool) -> bool:
+        """Whether the stalled mail moves again, or has come to its end."""
+        content = self.stores.requests.get(record.id)
+        dues = [record.due_at, record.leased_until and record.leased_until + AFTER_LEASE]
+        if any(self.waits.has_row(record.id, due) for due in dues if due):
+            return False
+        since = max(filter(None, [*record.times.values(), record.due_at]), default=record.accepted_at)
+        if not empty and (content is None or now - since < NEW_MESSAGE_AFTER):
+            return False
+        event = Event(what=What.MESSAGE_LOST) if content is not None else _content_lost(record)
+        step = decide(event, record, policy=self.policy, now=now)
+        if step.do is Do.WAIT and step.due:
+            self.stores.outbox.put(Envelope(id=record.id, stored=True), None, due=step.due)
+        elif step.record:
+            try:
+                self.stores.ledger.write(step.record)
+            except Conflict:
+                return True  # it has moved by itself
+        log.warning("stalled_mail_moved id=%s status=%s what=%s", record.id, record.status, event.what)
+        return True
+
+    def _expired(self, began: datetime) -> int:
+        gone = 0
+        for page in self.table.expired(before=began - self.retention):
+            statuses = {record.id: record.status for record in page}
+            for mail in self.table.forget(page):
+                gone += 1
+                if statuses[mail].replayable:
+                    self.stores.requests.delete(mail)
+            if self._is_over(began, EXPIRED_WITHIN):
+                break
+        return gone
+
+    def _keys(self, began: datetime) -> int:
+        gone, mark = 0, self.table.mark("keys")
+        for deleted, last in self.table.forget_keys(after=mark, now=began):
+            gone, mark = gone + deleted, last
+            if self._is_over(began, KEYS_WITHIN):
+                break
+        else:
+            mark = ""
+        self.table.set_mark("keys", mark)
+        return gone
+
+    def _orphans(self, began: datetime) -> int:
+        """Contents that no record needs: it is gone, or its mail has been sent, canceled or suppressed."""
+        gone, mark = 0, self.table.mark("requests")
+        for mails, after in self.request_pages(mark, before=began - ORPHANED_AFTER):
+            for mail in filter(is_mail_id, mails):
+                record = self.stores.ledger.read(mail)
+                if record is None or (record.status.final and not record.status.replayable):
+                    self.stores.requests.delete(mail)
+                    gone += 1
+            mark = after
+            if self._is_over(began, ORPHANS_WITHIN):
+                break
+        self.table.set_mark("requests", mark)
+        return gone
 
 
-def _settle(record: MailRecord, ledger: Ledger, now: datetime) -> bool:
-    if record.status is Status.SENDING and record.drafting:
-        settled = record.settled(Status.FAILED, now=now, code="upload_interrupted", message=_NEVER_LEFT)
-    elif record.status is Status.SENDING:
-        settled = record.settled(Status.UNCERTAIN, now=now, code="lease_expired", message=_NEVER_BACK)
-    else:
-        settled = record.settled(Status.FAILED, now=now, code="message_missing", message=_NO_MESSAGE)
-    try:
-        ledger.write(settled)
-    except Conflict:
-        return False  # somebody has moved it after all
-    log.warning("mail_settled id=%s status=%s code=%s", record.id, settled.status, settled.error_code)
-    return True
+def _told(stalled: Sequence[str]) -> str:
+    more = len(stalled) - SHOWN
+    shown = ", ".join(stalled[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return (
+        f"Mails that should have moved more than an hour ago: {shown}. Their messages may still lie on the queue: see "
+        "that the app runs and keeps up. If the queue was cleared, send them anew."
+    )
 
 
-def _is_needless(record: MailRecord | None) -> bool:
-    """A replay needs the request of a mail that failed or is uncertain, and a delivery that of one that waits."""
-    return record is None or record.status in {Status.SENT, Status.CANCELED, Status.SUPPRESSED}
+def _content_lost(record: MailRecord) -> Event:
+    if record.status is not Status.SENDING:
+        return Event(what=What.CONTENT_LOST, code="message_missing", text=_LOST)
+    if record.drafting:
+        return Event(what=What.CONTENT_LOST, code="upload_interrupted", text=_NEVER_LEFT)
+    return Event(what=What.CONTENT_LOST, code="lease_expired", text=_NEVER_BACK)

@@ -57,19 +57,11 @@ def _post(req: func.HttpRequest) -> func.HttpResponse:
             within=within,
             deliver=wiring.delivery().deliver,
             pool=wiring.pool(),
-            ledger=wiring.ledger(),
-            put=wiring.outbox().put,
-            store=wiring.request_blobs.put,
+            stores=wiring.stores(),
             clock=wiring.clock,
         )
     else:
-        receipt = accept(
-            request,
-            ledger=wiring.ledger(),
-            put=wiring.outbox().put,
-            store=wiring.request_blobs.put,
-            clock=wiring.clock,
-        )
+        receipt = accept(request, stores=wiring.stores(), clock=wiring.clock).receipt
     location = f"{req.url.partition('?')[0].rstrip('/')}/{receipt.id}"
     content = {"id": receipt.id, "status": receipt.status}
     return as_json(200 if receipt.status.final else 202, content, headers={"Location": location})

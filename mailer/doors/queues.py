@@ -1,4 +1,4 @@
-"""Mails from the queue."""
+"""Mails from the queue, and the messages that the host has given up."""
 
 import logging
 from collections.abc import Mapping
@@ -14,14 +14,20 @@ log = logging.getLogger("mailer")
 
 def deliver_email(msg: func.QueueMessage) -> None:
     """Send one mail from the queue."""
-    from mailer.delivery.deliver import QueuedMessage
+    from mailer.delivery.mail import QueuedMessage
 
-    message = QueuedMessage(body=msg.get_body(), id=str(msg.id), inserted_at=msg.insertion_time)
-    wiring.delivery().deliver(message)
+    wiring.delivery().deliver(QueuedMessage(body=msg.get_body(), id=str(msg.id), inserted_at=msg.insertion_time))
+
+
+def account_for_email(msg: func.QueueMessage) -> None:
+    """Record as failed, and keep, what the host has moved to the poison queue."""
+    from mailer.delivery.mail import QueuedMessage
+
+    wiring.delivery().give_up(QueuedMessage(body=msg.get_body(), id=str(msg.id), inserted_at=msg.insertion_time))
 
 
 def queues(environ: Mapping[str, str]) -> func.Blueprint:
-    """The trigger on the queue that these settings name; none while a setting is wrong, so that mails wait there."""
+    """The triggers on the queues that these settings name; none while a setting is wrong, so that mails wait there."""
     doors = func.Blueprint()
     try:
         queue = read_settings(environ).queue
@@ -29,6 +35,8 @@ def queues(environ: Mapping[str, str]) -> func.Blueprint:
         # HTTP goes on, for the health page tells what is wrong.
         for problem in wrong.problems:
             log.error("setting_wrong %s", problem)  # noqa: TRY400 - where in the code says nothing here
-    else:
-        doors.queue_trigger(arg_name="msg", queue_name=queue, connection=storage_connection(environ))(deliver_email)
+        return doors
+    connection = storage_connection(environ)
+    doors.queue_trigger(arg_name="msg", queue_name=queue, connection=connection)(deliver_email)
+    doors.queue_trigger(arg_name="msg", queue_name=f"{queue}-poison", connection=connection)(account_for_email)
     return doors

@@ -7,7 +7,13 @@ from mailer import wiring
 timers = func.Blueprint()
 
 
-@timers.timer_trigger(arg_name="timer", schedule="0 23 * * * *")
+@timers.timer_trigger(arg_name="timer", schedule="0 * * * * *")
+def release(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger hands it over
+    """Put the mails on the queue that are due within the next minutes."""
+    wiring.release()
+
+
+@timers.timer_trigger(arg_name="timer", schedule="0 23,53 * * * *")
 def sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger hands it over
-    """Clean up what crashes left behind and what is past its time, once an hour."""
+    """Clean up what crashes left behind and what is past its time, twice an hour."""
     wiring.sweep()

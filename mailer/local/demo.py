@@ -9,7 +9,7 @@ from typing import Any
 import requests
 from azure.storage.queue import QueueClient
 
-from mailer.delivery.deliver import QueuedMessage, id_of
+from mailer.delivery.mail import QueuedMessage
 from mailer.local.stack import Stack
 from mailer.request.model import TemplateUse
 from mailer.templating.templates import PACKAGED, Templates
@@ -48,7 +48,7 @@ def by_queue(stack: Stack) -> Sent:
     body = json.dumps(request)
     message = queue.send_message(body)
     # mailer makes the id of such a mail from the message itself.
-    mail = id_of(QueuedMessage(body=body.encode(), id=message.id, inserted_at=message.inserted_on))
+    mail = QueuedMessage(body=body.encode(), id=message.id, inserted_at=message.inserted_on).mail_id
     return Sent(door="queue", id=mail, request=request)
 
 

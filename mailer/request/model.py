@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -12,7 +13,6 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from mailer.request.address import Address, AnAddress, Line, Value
 from mailer.request.attachment import Attachments, File
-from mailer.request.mail_id import is_mail_id
 
 MAX_RECIPIENTS = 500  # Exchange Online's default for to, cc and bcc together
 ADVANCE = timedelta(days=366)  # how far ahead a mail may be scheduled
@@ -113,8 +113,7 @@ class MailRequest(Value):
 
     def digest(self) -> str:
         """Tells whether two requests ask for the same mail; the idempotency key itself does not count."""
-        content = {name: value for name, value in self.as_json().items() if name != "idempotency_key"}
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return digest_of(self.as_json())
 
     @property
     def mailbox(self) -> Address:
@@ -129,31 +128,10 @@ class MailRequest(Value):
         return len(self.to) + len(self.cc) + len(self.bcc)
 
 
-Seconds = Annotated[int, Field(ge=0, le=253_402_300_799)]  # of the epoch, up to the year 9999
-
-
-def _known_id(text: str) -> str:
-    if not is_mail_id(text):
-        message = "is no id of a mail"
-        raise ValueError(message)
-    return text
-
-
-class Envelope(Value):
-    """What mailer writes beside a request on the queue: whose record it belongs to, and that record's state then.
-
-    Without a version the record has to be looked at before it can be claimed. `stored`: the request itself is in a
-    blob. Instants are seconds of the epoch: `not_before`, for a delay that one message cannot hold; `since`, from when
-    the mail's age counts if not from its id. `check` is the number of the look into Sent Items that is due.
-    """
-
-    id: Annotated[str, AfterValidator(_known_id)]
-    version: Annotated[str, Field(pattern=r"^W/\"datetime'[0-9A-Za-z:%.-]+'\"$")] | None = None
-    attempts: Annotated[int, Field(ge=0, le=100_000)] = 0
-    stored: bool = False
-    not_before: Seconds | None = None
-    since: Seconds | None = None
-    check: Annotated[int, Field(ge=0, le=100)] = 0
+def digest_of(members: Mapping[str, Any]) -> str:
+    """The digest of the request that was written out as these members. It has to stay the same for 366 days."""
+    content = {name: value for name, value in members.items() if name != "idempotency_key"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

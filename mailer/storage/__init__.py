@@ -2,8 +2,10 @@
 
 clients           the SDKs' clients, made from the settings
 records           a mail's record, and the idempotency keys; tables asks a table for anything
-queues            mails onto the queue
+later_rows        messages that wait for their minute
+queues            messages onto the queue
 request_blobs     requests kept outside of a message; attachment_blobs files that callers have uploaded
 template_blobs    templates in a container
 alarms            what only a person can mend
+clean_up          what the clean-up reads and deletes, page by page
 """

@@ -5,25 +5,25 @@ https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-tra
 is of one row.
 """
 
+import contextlib
 import hashlib
-import itertools
 import json
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.data.tables import TableClient, UpdateMode
 
-from mailer.delivery.record import LOST_AFTER, Conflict, KeyOwner, MailRecord, Status
-from mailer.storage.tables import ask
+from mailer.delivery.record import Conflict, KeyOwner, MailRecord, Status
+from mailer.storage import tables
 
 T = TypeVar("T")
 
-_KEYS = "keys"  # the partition of idempotency keys
+KEYS = "keys"  # the partition of idempotency keys
+DAYS_END = ":"  # sorts after every day
 _PLAIN = (
     "digest",
     "template",
@@ -32,10 +32,11 @@ _PLAIN = (
     "claim",
     "leased_until",
     "drafting",
+    "since",
     "due_at",
     "gate",
     "resent",
-    "grave",
+    "look",
     "error_code",
     "error_message",
 )
@@ -50,36 +51,38 @@ class TableLedger:
 
     def write(self, record: MailRecord) -> MailRecord:
         """Insert or change the record, in one transaction; raises Conflict, TryLater."""
-        entity = _entity(record)
+        entity = _entity(record) | {"write": uuid.uuid4().hex}
         try:
             if record.version is None:
                 answer = self._ask(lambda: self._table.create_entity(entity))
             else:
-                condition = _unchanged(record.version)
+                condition = tables.unchanged(record.version)
                 answer = self._ask(lambda: self._table.update_entity(entity, mode=UpdateMode.MERGE, **condition))
         except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as error:
-            return self._mine_after_all(record, error)
+            return self._mine_after_all(record, entity["write"], error)
         return replace(record, version=answer["etag"])
 
-    def _mine_after_all(self, record: MailRecord, error: Exception) -> MailRecord:
-        """A write whose answer was lost is repeated by the SDK and then finds itself."""
-        kept = self.read(record.id)
-        if kept and record.claim and kept.claim == record.claim and kept.status == record.status:
-            return kept
+    def _mine_after_all(self, record: MailRecord, write: str, error: Exception) -> MailRecord:
+        """A write whose answer was lost is repeated by the SDK, and then finds itself."""
+        partition, row = row_of(record.id)
+        with contextlib.suppress(ResourceNotFoundError):
+            kept = self._ask(lambda: self._table.get_entity(partition, row))
+            if kept.get("write") == write:
+                return replace(record, version=kept.metadata["etag"])
         raise Conflict(record.id) from error
 
     def read(self, mail_id: str) -> MailRecord | None:
         """The record, or None; raises TryLater."""
-        partition, row = _row(mail_id)
+        partition, row = row_of(mail_id)
         try:
-            return _record(mail_id, self._ask(lambda: self._table.get_entity(partition, row)))
+            return read_record(self._ask(lambda: self._table.get_entity(partition, row)))
         except ResourceNotFoundError:
             return None
 
     def withdraw(self, record: MailRecord) -> None:
         """Take back a record, if it is as it was at its version; raises Conflict, TryLater."""
-        partition, row = _row(record.id)
-        condition = _unchanged(record.version) if record.version else {}
+        partition, row = row_of(record.id)
+        condition = tables.unchanged(record.version) if record.version else {}
         try:
             self._ask(lambda: self._table.delete_entity(partition, row, **condition))
         except ResourceModifiedError as error:
@@ -88,16 +91,16 @@ class TableLedger:
     def own_key(self, key: str, owner: KeyOwner, *, now: datetime) -> KeyOwner:
         """Give the key to this mail unless it belongs to another one that is not past the window; raises TryLater."""
         row = hashlib.sha256(key.encode()).hexdigest()
-        entity: dict[str, Any] = {"PartitionKey": _KEYS, "RowKey": row, "mail": owner.id, "digest": owner.digest}
+        entity: dict[str, Any] = {"PartitionKey": KEYS, "RowKey": row, "mail": owner.id, "digest": owner.digest}
         entity["expires_at"] = now + self._key_window
         try:
             self._ask(lambda: self._table.create_entity(entity))
         except ResourceExistsError:
             try:
-                kept = self._ask(lambda: self._table.get_entity(_KEYS, row))
+                kept = self._ask(lambda: self._table.get_entity(KEYS, row))
                 if kept["expires_at"] > now:
                     return KeyOwner(id=kept["mail"], digest=kept["digest"])
-                condition = _unchanged(kept.metadata["etag"])
+                condition = tables.unchanged(kept.metadata["etag"])
                 self._ask(lambda: self._table.update_entity(entity, mode=UpdateMode.REPLACE, **condition))
             except (ResourceModifiedError, ResourceNotFoundError):  # somebody else took it over or cleaned it up
                 return self.own_key(key, owner, now=now)
@@ -108,66 +111,18 @@ class TableLedger:
         self.read(str(uuid.UUID(int=0)))
 
     def _ask(self, call: Callable[[], T]) -> T:
-        return ask(self._table, call)
-
-    # What clean-up needs
-
-    def stuck(self, *, now: datetime) -> Iterator[MailRecord]:
-        """Records that nobody will move: claims an hour past their lease, and mails whose message is not there."""
-        lost = now - LOST_AFTER
-        filters = (
-            f"status eq 'sending' and leased_until lt @lease and PartitionKey lt '{_KEYS}'",
-            f"status eq 'queued' and queued_at lt @lost and PartitionKey lt '{_KEYS}'",
-            f"status eq 'scheduled' and due_at lt @lost and PartitionKey lt '{_KEYS}'",
-        )
-        instants = {"lease": now - timedelta(hours=1), "lost": lost}
-        for text in filters:
-            for entity in self._query(text, instants):
-                record = _record(entity["id"], entity)
-                if not (record.due_at and record.due_at > lost):
-                    yield record
-
-    def forget(self, *, before: datetime, now: datetime) -> int:
-        """Delete the records of whole days before this instant, and the keys past their window; returns how many.
-
-        A mail that is still to be sent, perhaps in a year, keeps its record.
-        """
-        done = " and ".join(f"status ne '{status}'" for status in Status if not status.final)
-        days = self._query(f"PartitionKey lt '{before:%Y-%m-%d}' and {done}", {}, select=["PartitionKey", "RowKey"])
-        keys = self._query(
-            f"PartitionKey eq '{_KEYS}' and expires_at lt @now", {"now": now}, ["PartitionKey", "RowKey"]
-        )
-        rows = [*days, *keys]
-        for _, partition in itertools.groupby(rows, key=lambda row: row["PartitionKey"]):
-            deletions = [("delete", dict(row)) for row in partition]
-            for start in range(0, len(deletions), 100):  # the most that one transaction takes
-                self._delete(deletions[start : start + 100])
-        return len(rows)
-
-    def _delete(self, deletions: list[tuple[str, dict[str, Any]]]) -> None:
-        self._ask(lambda: self._table.submit_transaction(deletions))
+        return tables.ask(self._table, call)
 
     def found(self, *, code: str | None, since: datetime, statuses: Iterable[Status]) -> Iterator[MailRecord]:
         """Records in one of these statuses, accepted since this instant, optionally with this error code."""
         wanted = " or ".join(f"status eq '{status}'" for status in statuses)
-        text = f"PartitionKey ge '{since:%Y-%m-%d}' and PartitionKey lt '{_KEYS}' and ({wanted})"
+        text = f"PartitionKey ge '{since:%Y-%m-%d}' and PartitionKey lt '{DAYS_END}' and ({wanted})"
         text += " and error_code eq @code" if code else ""
-        for entity in self._query(text, {"code": code} if code else {}):
-            record = _record(entity["id"], entity)
-            if record.accepted_at >= since:
-                yield record
-
-    def _query(
-        self, text: str, parameters: Mapping[str, Any], select: list[str] | None = None
-    ) -> Iterable[Mapping[str, Any]]:
-        return self._ask(lambda: list(self._table.query_entities(text, parameters=dict(parameters), select=select)))
+        for page in tables.pages(self._table, text, {"code": code} if code else {}):
+            yield from (record for record in map(read_record, page) if record.accepted_at >= since)
 
 
-def _unchanged(version: str | None) -> dict[str, Any]:
-    return {"etag": version, "match_condition": MatchConditions.IfNotModified}
-
-
-def _row(mail_id: str) -> tuple[str, str]:
+def row_of(mail_id: str) -> tuple[str, str]:
     """Partition and row of a mail: its day, and its id upside down, so that the newest comes first."""
     row = f"{~uuid.UUID(mail_id).int & (1 << 128) - 1:032x}"
     return f"{MailRecord(id=mail_id).accepted_at:%Y-%m-%d}", row
@@ -175,7 +130,7 @@ def _row(mail_id: str) -> tuple[str, str]:
 
 def _entity(record: MailRecord) -> dict[str, Any]:
     """What to write; a change leaves all else as it is."""
-    partition, row = _row(record.id)
+    partition, row = row_of(record.id)
     entity: dict[str, Any] = {"PartitionKey": partition, "RowKey": row, "id": record.id, "status": str(record.status)}
     entity |= {name: getattr(record, name) for name in _PLAIN}
     entity |= {f"{status}_at": instant for status, instant in record.times.items()}
@@ -183,10 +138,11 @@ def _entity(record: MailRecord) -> dict[str, Any]:
     return {name: value for name, value in entity.items() if value is not None}
 
 
-def _record(mail_id: str, entity: Any) -> MailRecord:  # noqa: ANN401 - the SDK's entities are untyped mappings
+def read_record(entity: tables.Entity) -> MailRecord:
+    """The record in a row."""
     times = {status: entity[f"{status}_at"] for status in Status if f"{status}_at" in entity}
     return MailRecord(
-        id=mail_id,
+        id=entity["id"],
         version=entity.metadata["etag"],
         status=Status(entity["status"]),
         tags=json.loads(entity["tags"]) if "tags" in entity else None,

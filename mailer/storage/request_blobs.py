@@ -6,7 +6,7 @@ One blob a mail, named after it. https://learn.microsoft.com/azure/architecture/
 import contextlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import ContainerClient
@@ -15,8 +15,10 @@ from mailer.storage.attachment_blobs import ask
 
 T = TypeVar("T")
 
+PAGE = 500  # blobs
 
-class Bodies:
+
+class RequestBlobs:
     """The requests in one container, which is made when it is first missed. Every call may raise TryLater."""
 
     def __init__(self, container: ContainerClient, *, folder: str = "requests/") -> None:
@@ -39,11 +41,20 @@ class Bodies:
         with contextlib.suppress(ResourceNotFoundError):
             self._ask(lambda: self._container.delete_blob(self._name(mail)))
 
-    def before(self, instant: datetime) -> Iterator[str]:
-        """The mails whose request was last written before this instant."""
-        for blob in self._ask(lambda: list(self._container.list_blobs(name_starts_with=self._folder))):
-            if blob.last_modified < instant:
-                yield blob.name.removeprefix(self._folder).removesuffix(".json")
+    def pages(self, mark: str, *, before: datetime) -> Iterator[tuple[list[str], str]]:
+        """The mails whose request was last written before this instant, page by page from this mark on.
+
+        With each page comes the mark of the next one; an empty one after the last.
+        """
+        listed = self._container.list_blobs(name_starts_with=self._folder, results_per_page=PAGE)
+        found: Any = listed.by_page(continuation_token=mark or None)  # its type leaves the token out
+        while True:
+            page = self._ask(lambda: next(found, None))
+            if page is None:
+                return
+            names = [blob.name for blob in page if blob.last_modified < before]
+            mails = [name.removeprefix(self._folder).removesuffix(".json") for name in names]
+            yield mails, found.continuation_token or ""
 
     def _ask(self, call: Callable[[], T]) -> T:
         return ask(self._container, call)

@@ -1,9 +1,11 @@
 """Calls of one table: the table is made when it is first missed, and what the SDK raises is translated."""
 
 import contextlib
-from collections.abc import Callable
-from typing import TypeVar
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
 
+from azure.core import MatchConditions
 from azure.core.exceptions import (
     AzureError,
     HttpResponseError,
@@ -11,11 +13,29 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.data.tables import TableClient, TableErrorCode
+from azure.data.tables import TableClient, TableErrorCode, TableTransactionError
 
 from mailer.errors import TryLater
 
 T = TypeVar("T")
+Entity = Any  # the SDK's entities are untyped mappings
+
+
+class Row(NamedTuple):
+    """Where a row is, and its state when it was read."""
+
+    partition: str
+    key: str
+    version: str
+
+    @classmethod
+    def of(cls, entity: Entity) -> "Row":
+        """That of an entity which was read."""
+        return cls(entity["PartitionKey"], entity["RowKey"], entity.metadata["etag"])
+
+
+BATCH = 100  # https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
+PAGE = 500  # rows
 
 
 def ask(table: TableClient, call: Callable[[], T]) -> T:
@@ -35,3 +55,49 @@ def ask(table: TableClient, call: Callable[[], T]) -> T:
         status = error.status_code if isinstance(error, HttpResponseError) else None
         message = f"Table Storage does not answer as it should ({type(error).__name__}, status {status})."
         raise TryLater(message, code="storage_unavailable") from error
+
+
+def unchanged(version: str | None) -> dict[str, Any]:
+    """The condition that a row is as it was at this version; none without one."""
+    return {"etag": version, "match_condition": MatchConditions.IfNotModified} if version else {}
+
+
+def pages(
+    table: TableClient, text: str, parameters: Mapping[str, Any], *, select: list[str] | None = None
+) -> Iterator[list[Entity]]:
+    """What a query finds, page by page; a page may be empty while there are more. Raises TryLater."""
+    found = table.query_entities(text, parameters=dict(parameters), select=select, results_per_page=PAGE).by_page()
+    while True:
+        page = ask(table, lambda: next(found, None))
+        if page is None:
+            return
+        yield list(page)
+
+
+def delete_as_read(table: TableClient, rows: Iterable[Row]) -> list[Row]:
+    """Delete these rows, but for those that have changed since they were read; returns what is deleted."""
+    deleted: list[Row] = []
+    for _, partition in itertools.groupby(rows, key=lambda row: row.partition):
+        while batch := list(itertools.islice(partition, BATCH)):
+            deleted += _delete_batch(table, batch)
+    return deleted
+
+
+def _delete_batch(table: TableClient, rows: list[Row]) -> list[Row]:
+    deletions = [("delete", {"PartitionKey": row.partition, "RowKey": row.key}, unchanged(row.version)) for row in rows]
+    try:
+        ask(table, lambda: table.submit_transaction(deletions))
+    except TryLater as failed:
+        # One row that is gone or has changed fails a whole transaction.
+        if isinstance(failed.__cause__, TableTransactionError):
+            return [row for row in rows if _delete(table, row)]
+        raise
+    return rows
+
+
+def _delete(table: TableClient, row: Row) -> bool:
+    try:
+        ask(table, lambda: table.delete_entity(row.partition, row.key, **unchanged(row.version)))
+    except (ResourceModifiedError, ResourceNotFoundError):
+        return False
+    return True

@@ -1,0 +1,128 @@
+"""One attempt at a mail: compose, screen, claim, ask Graph; or a look into Sent Items. Tells how it ended.
+
+All that can fail without Graph comes before the claim, so that a crash there leaves nothing to doubt.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from mailer.delivery.decide import LEASE
+from mailer.delivery.event import Event, What
+from mailer.delivery.gate import Passed
+from mailer.delivery.mail import AlreadyClaimed, Mail
+from mailer.delivery.record import Conflict, Ledger, MailRecord
+from mailer.errors import ConfigError, InvalidRequest, Refusal, Throttled
+from mailer.request.address import Address
+from mailer.request.model import Content, MailRequest, RenderedMail
+
+log = logging.getLogger("mailer.attempt")
+
+
+class Compose(Protocol):
+    """Makes the mail of this id; raises InvalidRequest, ConfigError, TryLater."""
+
+    def __call__(self, request: MailRequest, *, mail: str) -> RenderedMail: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preparation:
+    """What makes of a message's members what goes to Graph. `read` raises as `compose` does, `screen` Suppressed."""
+
+    read: Callable[[dict[str, Any]], MailRequest]
+    compose: Compose
+    screen: Callable[[RenderedMail], Passed]
+
+
+class Graph(Protocol):
+    """Microsoft Graph. Each call raises the Refusal that says how it ended."""
+
+    def authorize(self) -> str: ...
+    def send(self, mail: RenderedMail, token: str, /) -> object: ...
+    def send_large(self, mail: RenderedMail, token: str, /, *, leaving: Callable[[], None]) -> object: ...
+    def clear_drafts(self, mail: RenderedMail, token: str, /) -> object: ...
+    def is_sent(self, mail: str, sender: Address, token: str, /) -> bool: ...
+
+
+class Throttle(Protocol):
+    """Places for requests to a mailbox, and pauses."""
+
+    def place(self, mailbox: str, /) -> AbstractContextManager[None]: ...
+    def pause(self, mailbox: str, after: timedelta | None, /) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """The step, with the parts it uses."""
+
+    ledger: Ledger
+    preparation: Preparation
+    graph: Graph
+    throttle: Throttle
+    clock: Callable[[], datetime]
+
+    def send(self, mail: Mail, claimed: MailRecord) -> tuple[Event, Mail]:
+        """Claim the mail and ask Graph: how that ended, and the mail with its record then.
+
+        Raises Conflict if somebody else has written the record, AlreadyClaimed if the claim was lost on the way.
+        """
+        try:
+            passed = self.preparation.screen(self.preparation.compose(mail.asked, mail=mail.id))
+            with self.throttle.place(mail.mailbox):
+                token = self.graph.authorize()
+                claim = replace(claimed, claim=uuid.uuid4().hex, drafting=passed.mail.large, gate=passed.note)
+                mail = mail.at(self.ledger.write(claim))
+                return self._ask(mail, passed.mail, token)
+        except InvalidRequest as refused:
+            return Event(what=What.REFUSED, code=refused.code, text=str(refused)), mail
+        except ConfigError as wrong:
+            return Event(what=What.NEEDS_MENDING, code="configuration_error", text=str(wrong)), mail
+        except Refusal as refusal:
+            return Event.of(refusal), mail
+
+    def look(self, mail: Mail) -> Event:
+        """What Sent Items say of the mail."""
+        try:
+            found = self.graph.is_sent(mail.id, mail.asked.mailbox, self.graph.authorize())
+        except Refusal as refusal:
+            return Event.of(refusal)
+        return Event(what=What.FOUND if found else What.NOT_FOUND)
+
+    def clear_drafts(self, mail: Mail) -> None:
+        """Delete what attempts have left in the mailbox's Drafts; raises the Refusal that says why it cannot."""
+        nothing = Content(subject="", body="", content_type="text")
+        rendered = RenderedMail(id=mail.id, request=mail.asked, content=nothing)
+        self.graph.clear_drafts(rendered, self.graph.authorize())
+
+    def _ask(self, mail: Mail, rendered: RenderedMail, token: str) -> tuple[Event, Mail]:
+        def leaving() -> None:
+            """The upload is done: from the next request on the mail may have left."""
+            nonlocal mail
+            leaves = replace(mail.record, drafting=False, leased_until=self.clock() + LEASE)
+            try:
+                mail = mail.at(self.ledger.write(leaves))
+            except Conflict as conflict:
+                raise AlreadyClaimed from conflict
+
+        try:
+            if rendered.large:
+                self.graph.send_large(rendered, token, leaving=leaving)
+            else:
+                self.graph.send(rendered, token)
+        except AlreadyClaimed:
+            raise
+        except Refusal as refusal:
+            if isinstance(refusal, Throttled):
+                self.throttle.pause(mail.mailbox, refusal.after)
+            return Event.of(refusal), mail
+        except Exception as error:
+            # Whatever it is: Graph may have been asked, and a raised error would have the host try again.
+            log.exception("attempt_failed id=%s", mail.id)
+            text = f"mailer itself failed while it sent this mail ({type(error).__name__}); its log has the reason."
+            what = What.TURNED_AWAY if mail.record.drafting else What.IN_DOUBT
+            return Event(what=what, code="unexpected_error", text=text), mail
+        return Event(what=What.SENT), mail

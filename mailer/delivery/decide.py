@@ -1,0 +1,240 @@
+"""What comes next for a mail, from its record, what happened, the policy and the time. Pure: no I/O, no clock.
+
+The life of a doubt, which begins when Graph was asked and gave no answer that tells, or when a lease ran out:
+
+    hold     uncertain                                                              a person replays it, or lets it be
+    resend   queued (resent 1) ── sent again ── once more in doubt: uncertain, held
+    verify   uncertain ── look 1 ── look 2 ── look 3 ── found: sent
+             +0          +1 min    +6 min    +21 min └─ not there: queued (resent 1) ── in doubt: looks, then held
+
+`resent` never grows past 1 by itself, so that no policy makes more than one copy. A mail older than MAILER_MAX_AGE is
+not sent again in doubt, nor tried again after a refusal. Age counts from when the mail was last due by its sender's
+will: accepted, scheduled for, moved to, replayed.
+
+The life of a claim, of which any number of workers can make one, because it is one conditional write:
+
+    queued ── claimed: sending, leased for LEASE ── outcome recorded
+                        └─ no outcome, lease over ── still uploading: nothing has left, queued again
+                                                  └─ else: nobody knows, so a doubt
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from mailer.delivery.event import Event, What
+from mailer.delivery.record import MailRecord, Status
+from mailer.settings import OnUncertain
+
+LEASE = timedelta(minutes=5)  # above host.json's functionTimeout, so that no call outlives its claim
+AFTER_LEASE = timedelta(seconds=5)
+FIRST_WAIT = timedelta(seconds=15)
+LONGEST_WAIT = timedelta(hours=1)
+MENDING_WAIT = timedelta(minutes=15)  # how often to look whether somebody has mended the configuration
+LOOKS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))  # a copy reaches Sent Items with a lag
+HEAD_START = timedelta(seconds=5)  # for a record that a person changes, before its message comes
+
+
+class Do(StrEnum):
+    """What to do next."""
+
+    #: Write the record, which is a claim, and ask Graph.
+    SEND = "send"
+    #: Look into Sent Items.
+    LOOK = "look"
+    #: See that a message comes back at `due`; write the record if there is one.
+    WAIT = "wait"
+    #: Write the record; nothing more happens by itself.
+    END = "end"
+    #: Nothing: the message came too late, twice, or was superseded.
+    DROP = "drop"
+    #: Tell the person that the status does not allow it.
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Next:
+    """The decision: what to do, the record to write (None: as it stands), when a message has to come back."""
+
+    do: Do
+    record: MailRecord | None = None
+    due: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """What the settings say: what to do in doubt, how long to go on trying, how far retries spread (0.1 to 1)."""
+
+    on_uncertain: OnUncertain
+    max_age: timedelta
+    spread: Callable[[], float] = lambda: random.uniform(0.1, 1)  # noqa: S311 - no secret
+
+
+def decide(event: Event, mail: MailRecord, *, policy: Policy, now: datetime) -> Next:
+    """What comes next for the mail whose record this is."""
+    return _Case(event, mail, policy, now).next()
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    event: Event
+    mail: MailRecord
+    policy: Policy
+    now: datetime
+
+    def next(self) -> Next:
+        what = self.event.what
+        match what:
+            case What.ARRIVED:
+                return self._arrived()
+            case What.SENT | What.FOUND:
+                return self._end(Status.SENT)
+            case What.REPLAYED | What.MOVED | What.CANCELED:
+                return self._asked()
+            case What.HOST_GAVE_UP | What.MESSAGE_LOST | What.CONTENT_LOST:
+                return self._stranded()
+        if self.mail.status is Status.UNCERTAIN:
+            return self._looked() if self.mail.look else Next(do=Do.DROP)
+        if self.mail.status.final:
+            return Next(do=Do.DROP)
+        match what:
+            case What.REFUSED:
+                return self._end(Status.FAILED)
+            case What.SUPPRESSED:
+                return self._end(Status.SUPPRESSED)
+            case What.IN_DOUBT:
+                return self._doubt(self.event.code, self.event.text)
+        return self._again_later()
+
+    def _arrived(self) -> Next:
+        mail, now = self.mail, self.now
+        if mail.status is Status.UNCERTAIN and mail.look:
+            early = mail.due_at and mail.due_at > now
+            return Next(do=Do.WAIT, due=mail.due_at) if early else Next(do=Do.LOOK)
+        if mail.status.final:
+            return Next(do=Do.DROP)
+        if mail.status is Status.SENDING:
+            return self._sending()
+        if mail.due_at and mail.due_at > now:
+            return Next(do=Do.WAIT, due=mail.due_at)
+        claimed = replace(mail.moved(Status.SENDING, now=now), attempts=mail.attempts + 1, leased_until=now + LEASE)
+        return Next(do=Do.SEND, record=claimed)
+
+    def _sending(self) -> Next:
+        mail = self.mail
+        ends = mail.leased_until or self.now
+        if ends > self.now:
+            return Next(do=Do.WAIT, due=ends + AFTER_LEASE)
+        if mail.drafting:
+            text = "The worker that was uploading this mail's attachments never came back. Nothing was sent."
+            return replace(self, event=Event(what=What.TURNED_AWAY, code="upload_interrupted", text=text)).next()
+        text = "The worker that was sending this mail never came back, so nobody knows whether it was sent."
+        return self._doubt("lease_expired", text)
+
+    def _again_later(self) -> Next:
+        event, mail = self.event, self.mail
+        if self._is_old:
+            return self._end(Status.FAILED, event.code, f"Given up after {self.policy.max_age}: {event.text}")
+        # Before its claim, which would have counted the attempt.
+        attempts = mail.attempts + (mail.status is not Status.SENDING)
+        wait = MENDING_WAIT if event.what is What.NEEDS_MENDING else self._backoff(attempts)
+        return self._queued(event.code, event.text, after=event.after or wait, attempts=attempts)
+
+    def _doubt(self, code: str, text: str) -> Next:
+        chosen, old = self.policy.on_uncertain, self._is_old
+        if chosen is OnUncertain.VERIFY and not old:
+            return self._look_at(1, LOOKS[0], code, text)
+        if chosen is OnUncertain.RESEND and not old and not self.mail.resent:
+            return self._once_more(code, f"{text} It is sent again.", after=self._backoff(self.mail.attempts))
+        said = [text]
+        if old and chosen is not OnUncertain.HOLD:
+            said.append(f"It is not sent again after {self.policy.max_age}.")
+        elif chosen is OnUncertain.RESEND:
+            said.append("It was sent again once before, and is not again.")
+        return self._held(code, " ".join(said))
+
+    def _looked(self) -> Next:
+        event, mail = self.event, self.mail
+        code, text, look = mail.error_code, mail.error_message, mail.look or 1
+        if event.what is What.CANNOT_LOOK:
+            return self._held(code, f"{text} {event.text}")
+        if event.what is not What.NOT_FOUND:
+            if self._is_old:
+                return self._held(code, f"{text} It could not be verified: {event.text}")
+            wait = MENDING_WAIT if event.what is What.NEEDS_MENDING else LOOKS[0]
+            return self._look_at(look, event.after or wait, code, text)
+        if look < len(LOOKS):
+            return self._look_at(look + 1, LOOKS[look], code, text)
+        if mail.resent or self._is_old:
+            return self._held(code, f"{text} It is not in Sent Items, and is not sent again.")
+        return self._once_more(code, f"{text} It is not in Sent Items and is sent again.", after=timedelta())
+
+    def _asked(self) -> Next:
+        event, mail, now = self.event, self.mail, self.now
+        match event.what:
+            case What.CANCELED if mail.status.waiting:
+                return self._end(Status.CANCELED)
+            case What.CANCELED if mail.status is Status.CANCELED:
+                return Next(do=Do.DROP)
+            case What.MOVED if mail.status.waiting:
+                moved = mail if mail.status is Status.SCHEDULED else mail.moved(Status.SCHEDULED, now=now)
+                return Next(do=Do.WAIT, due=event.to, record=replace(moved, due_at=event.to, since=event.to))
+            case What.REPLAYED if mail.status.replayable:
+                again = replace(mail.moved(Status.QUEUED, now=now), attempts=0, look=0, since=now, due_at=now)
+                resent = (mail.resent or 0) + (mail.status is Status.UNCERTAIN)
+                return Next(do=Do.WAIT, due=now + HEAD_START, record=replace(again, resent=resent))
+        return Next(do=Do.REFUSE)
+
+    def _stranded(self) -> Next:
+        """The host has given the message up, or there is none, or no content: end what cannot go on by itself."""
+        mail, what = self.mail, self.event.what
+        looks = mail.status is Status.UNCERTAIN and mail.look
+        if mail.status.final and not looks:
+            return Next(do=Do.DROP)
+        if mail.status is Status.SENDING and mail.leased_until and mail.leased_until > self.now:
+            return Next(do=Do.WAIT, due=mail.leased_until + AFTER_LEASE)
+        if what is What.MESSAGE_LOST:
+            return Next(do=Do.WAIT, due=max(self.now, mail.due_at or self.now))
+        if mail.status.waiting or (mail.drafting and not looks):
+            return self._end(Status.FAILED)
+        if looks:
+            return self._held(mail.error_code, f"{mail.error_message} {self.event.text}")
+        return self._held(self.event.code, self.event.text)
+
+    def _queued(self, code: str, text: str, *, after: timedelta, attempts: int) -> Next:
+        due = self.now + after
+        queued = replace(
+            self.mail.moved(Status.QUEUED, now=self.now, code=code, message=text), due_at=due, attempts=attempts
+        )
+        return Next(do=Do.WAIT, record=queued, due=due)
+
+    def _once_more(self, code: str, text: str, *, after: timedelta) -> Next:
+        again = self._queued(code, text, after=after, attempts=self.mail.attempts)
+        return replace(again, record=again.record and replace(again.record, resent=1, look=0))
+
+    def _look_at(self, look: int, after: timedelta, code: str, text: str) -> Next:
+        due = self.now + after
+        known = self.mail.moved(Status.UNCERTAIN, now=self.now, code=code, message=text)
+        return Next(do=Do.WAIT, record=replace(known, look=look, due_at=due), due=due)
+
+    def _held(self, code: str, text: str) -> Next:
+        held = self._end(Status.UNCERTAIN, code, text)
+        return replace(held, record=held.record and replace(held.record, look=0))
+
+    def _end(self, status: Status, code: str | None = None, text: str = "") -> Next:
+        event = self.event
+        happy = status in {Status.SENT, Status.CANCELED}
+        known = ("", "") if happy else (event.code, event.text) if code is None else (code, text)
+        ended = self.mail.moved(status, now=self.now, code=known[0], message=known[1])
+        return Next(do=Do.END, record=replace(ended, look=0) if ended.look else ended)
+
+    @property
+    def _is_old(self) -> bool:
+        return self.now - self.mail.due_since > self.policy.max_age
+
+    def _backoff(self, attempts: int) -> timedelta:
+        """Exponential, with full jitter, so that mails which failed together do not come back together."""
+        longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempts, 10))
+        return longest * self.policy.spread()

@@ -1,0 +1,79 @@
+"""What mailer writes beside a request on the queue: whose record it belongs to, and that record's state then. No I/O.
+
+The version is proof: only who has written the record knows it. A message without one, which anybody may have put there,
+counts for nothing until its content's digest has been compared with the record's.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field
+
+from mailer.delivery.event import Event, What
+from mailer.delivery.record import MailRecord
+from mailer.request.address import Value
+from mailer.request.mail_id import is_mail_id
+
+Seconds = Annotated[int, Field(ge=0, le=253_402_300_799)]  # of the epoch, up to the year 9999
+
+
+def _known_id(text: str) -> str:
+    if not is_mail_id(text):
+        message = "is no id of a mail"
+        raise ValueError(message)
+    return text
+
+
+class Outcome(Value):
+    """How an attempt ended, which the ledger did not take: for the holder of this claim, and for nobody else."""
+
+    claim: Annotated[str, Field(min_length=32, max_length=32)]
+    what: Annotated[What, Field(strict=False)]
+    code: Annotated[str, Field(max_length=64)] = ""
+    text: Annotated[str, Field(max_length=300)] = ""
+    after: Annotated[float, Field(ge=0, le=86_400)] | None = None  # seconds
+
+    @classmethod
+    def of(cls, event: Event, claim: str) -> Self:
+        """The outcome in the form that travels."""
+        after = event.after.total_seconds() if event.after is not None else None
+        return cls(claim=claim, what=event.what, code=event.code[:64], text=event.text[:300], after=after)
+
+    @property
+    def event(self) -> Event:
+        after = None if self.after is None else timedelta(seconds=self.after)
+        return Event(what=self.what, code=self.code, text=self.text, after=after)
+
+
+class Envelope(Value):
+    """Whose message this is. `stored`: the request is in a blob. `new`: a producer's mail without a record yet."""
+
+    id: Annotated[str, AfterValidator(_known_id)]
+    version: Annotated[str, Field(pattern=r"^W/\"datetime'[0-9A-Za-z:%.-]+'\"$")] | None = None
+    attempts: Annotated[int, Field(ge=0, le=100_000)] = 0
+    resent: Annotated[int, Field(ge=0, le=100_000)] = 0
+    since: Seconds | None = None
+    stored: bool = False
+    new: bool = False
+    outcome: Outcome | None = None
+
+    @classmethod
+    def of(cls, record: MailRecord, *, stored: bool) -> Self:
+        """The envelope of a mail in this state; only one that waits may be claimed at its version."""
+        if not record.status.waiting:
+            return cls(id=record.id, stored=stored)
+        return cls(
+            id=record.id,
+            version=record.version,
+            attempts=record.attempts,
+            resent=record.resent or 0,
+            since=int(record.since.timestamp()) if record.since else None,
+            stored=stored,
+        )
+
+    def record(self) -> MailRecord:
+        """The record as it was at this version, as far as a decision needs it."""
+        since = datetime.fromtimestamp(self.since, UTC) if self.since else None
+        return MailRecord(
+            id=self.id, version=self.version, attempts=self.attempts, resent=self.resent or None, since=since
+        )

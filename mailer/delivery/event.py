@@ -1,0 +1,60 @@
+"""What can happen to a mail. Values, no I/O."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from mailer.errors import CannotLook, GiveUp, Misconfigured, Refusal, Suppressed, TryLater, Uncertain
+
+
+class What(StrEnum):
+    """What happened to a mail."""
+
+    #: A message of it came, whichever.
+    ARRIVED = "arrived"
+    #: What came of an attempt, before its claim or after.
+    SENT = "sent"
+    TURNED_AWAY = "turned_away"
+    NEEDS_MENDING = "needs_mending"
+    REFUSED = "refused"
+    SUPPRESSED = "suppressed"
+    IN_DOUBT = "in_doubt"
+    #: What came of a look into Sent Items; TURNED_AWAY is the fourth.
+    FOUND = "found"
+    NOT_FOUND = "not_found"
+    CANNOT_LOOK = "cannot_look"
+    #: What a person asked for.
+    REPLAYED = "replayed"
+    MOVED = "moved"
+    CANCELED = "canceled"
+    #: The host has given its message up, after hundreds of failed runs.
+    HOST_GAVE_UP = "host_gave_up"
+    #: The clean-up has proved that it has no message, and its content lies in a blob or is gone.
+    MESSAGE_LOST = "message_lost"
+    CONTENT_LOST = "content_lost"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """What happened, with the reason; `after` is how long the other side asked us to wait, `to` where a mail moves."""
+
+    what: What
+    code: str = ""
+    text: str = ""
+    after: timedelta | None = None
+    to: datetime | None = None
+
+    @classmethod
+    def of(cls, refusal: Refusal) -> "Event":
+        """How an attempt ended that was not sent."""
+        kinds: dict[type[Refusal], What] = {
+            Misconfigured: What.NEEDS_MENDING,
+            TryLater: What.TURNED_AWAY,
+            Suppressed: What.SUPPRESSED,
+            GiveUp: What.REFUSED,
+            Uncertain: What.IN_DOUBT,
+            CannotLook: What.CANNOT_LOOK,
+        }
+        what = next(what for kind, what in kinds.items() if isinstance(refusal, kind))
+        after = refusal.after if isinstance(refusal, TryLater) else None
+        return cls(what=what, code=refusal.code, text=str(refusal), after=after)

@@ -1,0 +1,78 @@
+"""One mail in delivery: what was asked for, its record, and whether the two belong together."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from mailer.delivery.message import ENVELOPE, write_request
+from mailer.delivery.record import MailRecord
+from mailer.request.mail_id import mail_id
+from mailer.request.model import MailRequest
+
+
+class RecordMismatch(Exception):
+    """A message that names a mail which is not there, or another one than it holds."""
+
+    code = "record_mismatch"
+
+    def __init__(self, mail: str) -> None:
+        super().__init__(
+            f"The message names the mail {mail}, and the records have none like it: its acceptance was taken back, "
+            f"or a producer made the member `{ENVELOPE}` up, which is kept for mailer's own messages."
+        )
+
+
+class AlreadyClaimed(Exception):
+    """Another worker has taken the mail over."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueuedMessage:
+    """One message as the trigger hands it over. A producer's own `id` member overwrites the queue's id of it."""
+
+    body: bytes
+    id: str
+    inserted_at: datetime | None
+
+    @property
+    def mail_id(self) -> str:
+        """The id of a mail straight from a producer: made of the message, so that a redelivery has the same."""
+        inserted_at = self.inserted_at or datetime.fromtimestamp(0, UTC)
+        seed = f"{self.id} {inserted_at.timestamp():.0f} ".encode() + self.body
+        return mail_id(inserted_at, hashlib.sha256(seed).digest())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mail:
+    """`stored`: its content lies in a blob. `proven`: the message is the record's, which may be written."""
+
+    record: MailRecord
+    content: bytes = field(repr=False)
+    request: MailRequest | None = None
+    stored: bool = False
+    proven: bool = False
+
+    @classmethod
+    def of(cls, request: MailRequest, record: MailRecord, **known: bool) -> "Mail":
+        """A mail whose request has been read."""
+        return cls(request=request, record=record, content=write_request(request), **known)
+
+    def at(self, record: MailRecord) -> "Mail":
+        """The mail with its record as it is now."""
+        return replace(self, record=record, proven=True)
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+    @property
+    def asked(self) -> MailRequest:
+        """The request, which has been read: only such a mail is sent or looked up."""
+        if self.request is None:
+            raise RecordMismatch(self.id)
+        return self.request
+
+    @property
+    def mailbox(self) -> str:
+        """Whose turn it is: the sender's address, or nobody's where the request cannot be read."""
+        return self.request.mailbox.address.lower() if self.request else ""

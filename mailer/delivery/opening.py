@@ -1,0 +1,131 @@
+"""A queued message to the mail it is about. Reads, and writes nothing but the owner of an idempotency key."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from mailer.delivery.envelope import Envelope
+from mailer.delivery.event import Event, What
+from mailer.delivery.mail import Mail, QueuedMessage, RecordMismatch
+from mailer.delivery.message import fits, read_message
+from mailer.delivery.record import KeyOwner, MailRecord, Status
+from mailer.delivery.stores import Stores
+from mailer.errors import InvalidRequest, KeyReused
+from mailer.request.model import MailRequest, digest_of
+from mailer.request.parse import read_object
+
+ReadRequest = Callable[[dict[str, Any]], MailRequest]
+"""The request in these members; raises InvalidRequest with all that is wrong, ConfigError."""
+
+ARRIVED = Event(what=What.ARRIVED)
+_GONE = "The blob with the mail's request is gone."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opening:
+    """The step, with the parts it uses."""
+
+    stores: Stores
+    read_request: ReadRequest
+    clock: Callable[[], datetime]
+
+    def open(self, message: QueuedMessage) -> tuple[Mail, Event]:
+        """The mail, and what the message says of it. Raises RecordMismatch, ConfigError, TryLater."""
+        try:
+            members, envelope = read_message(message.body)
+        except InvalidRequest as refused:
+            return self._new(message.mail_id, message.body), _refused(refused)
+        content = _written(members)
+        if envelope is None:
+            return self._producers(message.mail_id, content)
+        if envelope.new and self.stores.ledger.read(envelope.id) is None:
+            return self._producers(envelope.id, content)
+        return self._known(envelope, content)
+
+    def own(self, message: QueuedMessage) -> Mail | None:
+        """The mail that a message is by itself, whatever its envelope says; None if it has no content."""
+        members, envelope = read_message(message.body)
+        if envelope and envelope.stored:
+            return None
+        return self._new(message.mail_id, _written(members))
+
+    def as_is(self, message: QueuedMessage) -> tuple[Envelope, bytes | None] | None:
+        """The same message for a later run, which still names the same mail; None if it can have no envelope."""
+        try:
+            members, envelope = read_message(message.body)
+        except InvalidRequest:
+            return None
+        content = _written(members)
+        envelope = envelope or Envelope(id=message.mail_id, new=True)
+        if envelope.stored:
+            return envelope, None
+        return (envelope, content) if fits(content) else None
+
+    def prove(self, mail: Mail) -> Mail:
+        """The mail with its record as the ledger has it, if the message is that mail's. Raises RecordMismatch."""
+        kept = self.stores.ledger.read(mail.id)
+        if kept is None or not (mail.stored or kept.digest == _digest(mail)):
+            raise RecordMismatch(mail.id)
+        return mail.at(kept)
+
+    def _producers(self, mail: str, content: bytes) -> tuple[Mail, Event]:
+        """A mail straight from a producer, which has no record yet, or has one if this message comes again."""
+        now = self.clock()
+        try:
+            request = self.read_request(read_object(content))
+            owner = self._owner(request, mail, now)
+        except (InvalidRequest, KeyReused) as refused:
+            return self._new(mail, content), _refused(refused)
+        return Mail.of(request, MailRecord.of(request, mail=owner, now=now), proven=True), ARRIVED
+
+    def _owner(self, request: MailRequest, mail: str, now: datetime) -> str:
+        """The id of the mail: its own, or that of the one its key belongs to."""
+        if request.idempotency_key is None:
+            return mail
+        claimant = KeyOwner(id=mail, digest=request.digest())
+        owner = self.stores.ledger.own_key(request.idempotency_key, claimant, now=now)
+        if owner.digest != claimant.digest:
+            raise KeyReused
+        return owner.id
+
+    def _known(self, envelope: Envelope, content: bytes) -> tuple[Mail, Event]:
+        """A mail that mailer itself has put on the queue."""
+        mail = Mail(record=envelope.record(), content=content, stored=envelope.stored)
+        if envelope.stored:
+            kept = self.stores.requests.get(mail.id)
+            if kept is None:
+                return self.prove(mail), Event(what=What.CONTENT_LOST, code="content_missing", text=_GONE)
+            mail = replace(mail, content=kept)
+        try:
+            mail = replace(mail, request=self.read_request(read_object(mail.content)))
+        except InvalidRequest as refused:
+            return self.prove(mail), _refused(refused)
+        if envelope.version and not envelope.outcome:
+            return mail, ARRIVED  # the version is proof enough, when the record is written
+        mail, outcome = self.prove(mail), envelope.outcome
+        return mail, outcome.event if outcome and outcome.claim == mail.record.claim else ARRIVED
+
+    def _new(self, mail: str, content: bytes) -> Mail:
+        """A mail of which nothing is known but its content."""
+        new = Mail(record=MailRecord(id=mail), content=content, proven=True)
+        return new.at(replace(new.record.moved(Status.QUEUED, now=self.clock()), digest=_digest(new)))
+
+
+def _refused(refused: InvalidRequest | KeyReused) -> Event:
+    return Event(what=What.REFUSED, code=refused.code, text=str(refused))
+
+
+def _written(members: dict[str, Any]) -> bytes:
+    return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _digest(mail: Mail) -> str | None:
+    """That of the request; a text that is no JSON object has none, nor has the record that was made of it."""
+    if mail.request:
+        return mail.request.digest()
+    try:
+        return digest_of(read_object(mail.content))
+    except InvalidRequest:
+        return None

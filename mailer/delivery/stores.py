@@ -1,0 +1,35 @@
+"""Where a mail is kept: its record, its request, and what makes it come back. Each call may raise TryLater."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from mailer.delivery.envelope import Envelope
+from mailer.delivery.record import Ledger
+
+
+class Requests(Protocol):
+    """The requests that lie outside of a message, by the id of their mail."""
+
+    def put(self, mail: str, content: bytes, /) -> None: ...
+    def get(self, mail: str, /) -> bytes | None: ...
+    def delete(self, mail: str, /) -> None: ...
+
+
+class Outbox(Protocol):
+    """The messages of mails, on the queue or waiting for their hour."""
+
+    def put(self, envelope: Envelope, content: bytes | None, *, due: datetime) -> None:
+        """See that this message is delivered when it is due; without content, that lies in a blob."""
+
+    def take_back(self, mail: str, due: datetime) -> None:
+        """Forget the message that waits for this hour, if it still does."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stores:
+    """The three together."""
+
+    ledger: Ledger
+    requests: Requests
+    outbox: Outbox

@@ -1,0 +1,100 @@
+"""What is due soon lies on the queue; what is due later waits in the table, by the minute in which it is due.
+
+The host's scaler counts messages that nobody can see yet, so a queue full of next week's mails would start instances
+for nothing. The life of a mail that waits (SOON is two minutes):
+
+    put, due in an hour ── row `due|minute`, keyed by the mail ── release, each minute, takes what is due till then:
+                                                                  message onto the queue, delayed to the second;
+                                                                  row deleted, if it is still as it was read
+    put, due within SOON ── message onto the queue, delayed
+
+A crash between message and deletion leaves a row that is released once more, and then a message that finds nothing to
+do. A mail moved or canceled has its row taken back; where that fails, its message comes too early or too late, and the
+record says what to do. Rows of the same mail and minute are one row.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from mailer.delivery.envelope import Envelope
+from mailer.delivery.message import SOON, write_message
+
+log = logging.getLogger("mailer.later")
+
+AHEAD = timedelta(minutes=1)  # below SOON by the minute that a row's key is coarse
+RELEASED_WITHIN = timedelta(seconds=100)  # of one run; the next one goes on
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """A message that waits for its hour; `version` is the row's, as it was read."""
+
+    mail: str
+    due: datetime
+    envelope: str
+    version: str | None = None
+
+
+class Queue(Protocol):
+    """The queue of mails to send; raises TryLater."""
+
+    def send(self, text: str, *, after: timedelta) -> None: ...
+
+
+class Rows(Protocol):
+    """The messages that wait, by their minute. Each call may raise TryLater."""
+
+    def put(self, waiting: Waiting, /) -> None: ...
+    def take_back(self, mail: str, due: datetime, /) -> None: ...
+    def pages(self, until: datetime, /) -> Iterator[Sequence[Waiting]]: ...
+    def delete(self, rows: Sequence[Waiting], /) -> None: ...
+
+
+Spread = Callable[[Callable[[Waiting], None], Iterable[Waiting]], Iterable[None]]
+"""As `map`, several at a time."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Later:
+    """The Outbox over queue and table."""
+
+    queue: Queue
+    rows: Rows
+    clock: Callable[[], datetime]
+
+    def put(self, envelope: Envelope, content: bytes | None, *, due: datetime) -> None:
+        """See that this message is delivered when it is due; what waits long has its content in a blob."""
+        left = due - self.clock()
+        if left <= SOON:
+            self.queue.send(write_message(content or b"{}", envelope), after=max(left, timedelta()))
+        elif content is None:
+            self.rows.put(Waiting(mail=envelope.id, due=due, envelope=envelope.model_dump_json(exclude_defaults=True)))
+        else:
+            message = "a message that waits in the table has its content in a blob"
+            raise AssertionError(message)
+
+    def take_back(self, mail: str, due: datetime) -> None:
+        """Forget the message that waits for this hour, if it still does."""
+        self.rows.take_back(mail, due)
+
+    def release(self, spread: Spread) -> int:
+        """Put onto the queue what is due within the next minutes, and all that is overdue; returns how many."""
+        began, released = self.clock(), 0
+        for page in self.rows.pages(began + AHEAD):
+            list(spread(self._send, page))
+            self.rows.delete(page)
+            released += len(page)
+            if self.clock() - began > RELEASED_WITHIN:
+                log.warning("release_goes_on released=%d", released)
+                break
+        if released:
+            log.info("released mails=%d", released)
+        return released
+
+    def _send(self, waiting: Waiting) -> None:
+        envelope = Envelope.model_validate_json(waiting.envelope)
+        left = max(waiting.due - self.clock(), timedelta())
+        self.queue.send(write_message(b"{}", envelope), after=left)

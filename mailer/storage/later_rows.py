@@ -1,0 +1,62 @@
+"""The messages that wait for their hour: one row each, its partition the minute when it is due, its key the mail."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from azure.core.exceptions import ResourceNotFoundError
+from azure.data.tables import TableClient
+
+from mailer.pace.later import Waiting
+from mailer.storage import tables
+
+_PREFIX = "due|"
+
+
+class LaterRows:
+    """The rows, in the table of the records. Each call may raise TryLater."""
+
+    def __init__(self, table: TableClient) -> None:
+        self._table = table
+
+    def put(self, waiting: Waiting) -> None:
+        """Keep this message; the same mail in the same minute has one row."""
+        row = {
+            "PartitionKey": _minute(waiting.due),
+            "RowKey": waiting.mail,
+            "due": waiting.due,
+            "envelope": waiting.envelope,
+        }
+        tables.ask(self._table, lambda: self._table.upsert_entity(row))
+
+    def take_back(self, mail: str, due: datetime) -> None:
+        """Delete the row of this mail and minute, if there is one."""
+        try:
+            tables.ask(self._table, lambda: self._table.delete_entity(_minute(due), mail))
+        except ResourceNotFoundError:
+            return
+
+    def has(self, mail: str, due: datetime) -> bool:
+        """Whether this mail waits for this minute."""
+        try:
+            tables.ask(self._table, lambda: self._table.get_entity(_minute(due), mail))
+        except ResourceNotFoundError:
+            return False
+        return True
+
+    def pages(self, until: datetime) -> Iterator[Sequence[Waiting]]:
+        """What is due by the end of this minute, the oldest first."""
+        query = f"PartitionKey ge '{_PREFIX}' and PartitionKey le '{_minute(until)}'"
+        for page in tables.pages(self._table, query, {}):
+            yield [
+                Waiting(mail=row["RowKey"], due=row["due"], envelope=row["envelope"], version=row.metadata["etag"])
+                for row in page
+            ]
+
+    def delete(self, rows: Sequence[Waiting]) -> None:
+        """Delete these rows, but for those that were written anew since they were read."""
+        found = [tables.Row(_minute(row.due), row.mail, row.version or "") for row in rows]
+        tables.delete_as_read(self._table, found)
+
+
+def _minute(due: datetime) -> str:
+    return f"{_PREFIX}{due.astimezone(UTC):%Y%m%d%H%M}"

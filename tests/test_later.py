@@ -1,0 +1,179 @@
+"""What is due later waits in the table, and comes onto the queue in its minute: over memory, and over Table Storage."""
+
+from contextlib import closing
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from azure.data.tables import TableClient
+
+from mailer.delivery.envelope import Envelope
+from mailer.delivery.message import SOON, read_message
+from mailer.delivery.record import Status
+from mailer.pace.later import AHEAD, RELEASED_WITHIN, Later
+from mailer.request.mail_id import mail_id
+from mailer.storage.later_rows import LaterRows
+from tests.builders import SOME_ID
+from tests.fakes import START, Clock, MemoryRows
+from tests.post import BUSY, DENIED, Post, raising
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(params=["memory", "table"])
+def rows(request):
+    if request.param == "memory":
+        yield MemoryRows()
+        return
+    account = request.getfixturevalue("storage").connection_string
+    with closing(TableClient.from_connection_string(account, f"t{uuid4().hex}")) as table:
+        yield LaterRows(table)
+
+
+class Outbox:
+    """The step over these rows, and a queue in a list."""
+
+    def __init__(self, rows):
+        self.clock = Clock()
+        self.queue = []
+        self.rows = rows
+        self.later = Later(queue=self, rows=rows, clock=self.clock)
+
+    def send(self, text, *, after):
+        self.queue.append((read_message(text.encode())[1].id, self.clock.now + after))
+
+    def put(self, *, after, mail=SOME_ID):
+        self.later.put(Envelope(id=mail, stored=True), None, due=self.clock.now + after)
+
+    def release(self):
+        self.queue.clear()
+        self.later.release(map)
+        return self.queue
+
+
+@pytest.fixture
+def outbox(rows):
+    return Outbox(rows)
+
+
+def an_id(number):
+    return mail_id(START, f"{number:010}".encode())
+
+
+@pytest.mark.parametrize("after", [timedelta(), timedelta(seconds=1), SOON])
+def test_what_is_due_within_two_minutes_goes_onto_the_queue(outbox, after):
+    outbox.put(after=after)
+
+    assert outbox.queue == [(SOME_ID, START + after)]
+
+
+@pytest.mark.parametrize("after", [SOON + timedelta(seconds=1), HOUR, timedelta(days=366)])
+def test_what_is_due_later_waits_and_comes_in_time(outbox, after):
+    outbox.put(after=after)
+    assert outbox.queue == []
+
+    outbox.clock.now = START + after - AHEAD - timedelta(minutes=1)
+    assert outbox.release() == []
+    outbox.clock.now = START + after - AHEAD
+    assert outbox.release() == [(SOME_ID, START + after)]
+    assert outbox.release() == []
+
+
+def test_nothing_is_released_more_than_two_minutes_ahead(outbox):
+    for number in range(300):
+        outbox.put(after=SOON + timedelta(seconds=1 + number), mail=an_id(number))
+    for minute in range(10):
+        outbox.clock.now = START + timedelta(minutes=minute, seconds=1)
+
+        assert all(due - outbox.clock.now <= SOON for _, due in outbox.release())
+
+
+def test_after_an_outage_all_that_is_overdue_comes_at_once_the_oldest_first(outbox):
+    for number in range(5):
+        outbox.put(after=HOUR * (5 - number), mail=an_id(number))
+    outbox.clock.advance(days=3)
+
+    assert [mail for mail, _ in outbox.release()] == [an_id(number) for number in (4, 3, 2, 1, 0)]
+    assert {due for _, due in outbox.queue} == {outbox.clock.now}
+
+
+def test_the_same_mail_in_the_same_minute_waits_once(outbox):
+    outbox.put(after=HOUR)
+    outbox.put(after=HOUR + timedelta(seconds=20))
+    outbox.clock.now = START + HOUR
+
+    assert len(outbox.release()) == 1
+
+
+def test_what_was_taken_back_does_not_come(outbox):
+    outbox.put(after=HOUR)
+
+    outbox.later.take_back(SOME_ID, START + HOUR)
+    outbox.later.take_back(SOME_ID, START + HOUR)
+    outbox.clock.advance(hours=2)
+
+    assert outbox.release() == []
+
+
+def test_a_row_that_is_written_anew_while_it_is_released_stays(outbox):
+    """The message found the mail too early and put the row back, before the row it came from was deleted."""
+    outbox.put(after=HOUR)
+    outbox.clock.now = START + HOUR
+
+    def put_back(waiting):
+        outbox.later._send(waiting)
+        outbox.rows.put(waiting)
+
+    outbox.later.release(lambda _send, page: map(put_back, page))
+
+    assert len(outbox.release()) == 1
+
+
+def test_a_crash_after_the_message_leaves_a_row_that_is_released_again(outbox):
+    outbox.put(after=HOUR)
+    outbox.clock.now = START + HOUR
+
+    def crash(send, page):
+        list(map(send, page))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        outbox.later.release(crash)
+
+    assert len(outbox.release()) == 1
+
+
+def test_a_run_that_takes_too_long_leaves_the_rest_to_the_next(storage):
+    with closing(TableClient.from_connection_string(storage.connection_string, f"t{uuid4().hex}")) as table:
+        outbox = Outbox(LaterRows(table))
+        for number in range(501):
+            outbox.put(after=HOUR, mail=an_id(number))
+        outbox.clock.now = START + HOUR
+
+        def slow(send, page):
+            outbox.clock.now += RELEASED_WITHIN + timedelta(seconds=1)
+            return map(send, page)
+
+        assert outbox.later.release(slow) == 500
+        assert outbox.later.release(slow) == 1
+
+
+def test_thousands_that_are_scheduled_or_wait_for_a_permission_do_not_lie_on_the_queue():
+    """The host's scaler counts what lies there, visible or not."""
+    post = Post()
+    for _ in range(1000):
+        post.accept(scheduled_at=(START + timedelta(days=7)).isoformat())
+    for _ in range(100):
+        post.deliver(post.by_queue(), send=raising(DENIED))
+    for _ in range(10):
+        post.deliver(post.by_queue(), send=raising(BUSY))
+    for _ in range(20):
+        post.clock.advance(minutes=1)
+        post.release()
+        post.queue.sort(key=lambda entry: entry[0])
+
+        assert all(due - post.clock.now <= SOON for due, _ in post.queue)
+        while post.queue and post.queue[0][0] <= post.clock.now:
+            post.deliver(post.take(), send=raising(DENIED))
+    assert len(post.queue) < 115
+    assert {record.status for record in post.ledger.records.values()} == {Status.SCHEDULED, Status.QUEUED}
