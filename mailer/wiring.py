@@ -253,7 +253,7 @@ def policy(request: "MailRequest | None" = None) -> "Policy":
 
     chosen = settings().on_uncertain
     if request and request.template:
-        with suppress(InvalidRequest, TryLater):  # the template may be gone by now, or out of reach
+        with suppress(ConfigError, InvalidRequest, TryLater):  # the template may be gone by now, or out of reach
             chosen = templates().on_uncertain(request.template.id) or chosen
     if request and chosen is OnUncertain.VERIFY and not request.save_to_sent_items:
         chosen = OnUncertain.HOLD
