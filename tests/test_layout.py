@@ -25,7 +25,7 @@ ROOMS = {
         {"azure.core", "azure.data.tables", "azure.identity", "azure.storage.blob", "azure.storage.queue"},
     ),
     "pace": ({"delivery", "errors"}, set()),
-    "delivery": ({"errors", "request", "settings"}, {"pydantic"}),
+    "delivery": ({"errors", "request", "settings", "telemetry"}, {"pydantic"}),
     "graph": ({"errors", "request"}, {"requests", "urllib3"}),
     "templating": (
         {"errors", "request", "settings"},
@@ -33,6 +33,7 @@ ROOMS = {
     ),
     "identity": ({"errors", "settings"}, {"azure.core", "azure.identity", "azure.keyvault.secrets"}),
     "request": ({"errors"}, {"email_validator", "pydantic", "pydantic_core"}),
+    "telemetry": (set(), {"opentelemetry"}),
     "settings": ({"errors"}, set()),
     "errors": (set(), set()),
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from mailer import telemetry
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.message import fits, write_message, write_request
 from mailer.delivery.record import Conflict, KeyOwner, MailRecord, Receipt, Status
@@ -32,7 +33,11 @@ def accept(
 
     Raises InvalidRequest, KeyReused, and TryLater having left nothing behind.
     """
-    now = clock()
+    with telemetry.accepting("http"):
+        return _accept(request, stores, clock(), head_start)
+
+
+def _accept(request: MailRequest, stores: Stores, now: datetime, head_start: timedelta) -> Accepted:
     check_limits(request, now)
     record = MailRecord.of(request, mail=mail_id(now, os.urandom(10)), now=now)
     if request.idempotency_key and record.digest:
@@ -79,6 +84,7 @@ class _Acceptance:
             # With a key, the record may have been promised to a repetition already, and the next one goes on with it.
             if self.request.idempotency_key is not None or self._taken_back(record, stored=stored):
                 raise
+        telemetry.count_accepted("http")
         log.info("mail_accepted id=%s status=%s recipients=%d", record.id, record.status, record.recipients or 0)
         return Accepted(receipt=Receipt(id=record.id, status=record.status), message=message)
 
@@ -99,7 +105,10 @@ class _Acceptance:
 
     def _put(self, record: MailRecord) -> str | None:
         stored = self._is_stored(record)
-        envelope, content = Envelope.of(record, stored=stored), None if stored else self.content
+        envelope, content = (
+            Envelope.of(record, stored=stored, trace=telemetry.traceparent()),
+            None if stored else self.content,
+        )
         self.stores.outbox.put(envelope, content, due=record.due_at or self.due)
         return None if record.due_at else write_message(content or b"{}", envelope)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from mailer import telemetry
 from mailer.delivery.decide import LEASE
 from mailer.delivery.event import Event, What
 from mailer.delivery.gate import Passed
@@ -87,7 +88,8 @@ class Attempt:
     def look(self, mail: Mail) -> Event:
         """What Sent Items say of the mail."""
         try:
-            found = self.graph.is_sent(mail.id, mail.asked.mailbox, self.graph.authorize())
+            with telemetry.calling("sentItems"):
+                found = self.graph.is_sent(mail.id, mail.asked.mailbox, self.graph.authorize())
         except Refusal as refusal:
             return Event.of(refusal)
         return Event(what=What.FOUND if found else What.NOT_FOUND)
@@ -109,10 +111,11 @@ class Attempt:
                 raise AlreadyClaimed from conflict
 
         try:
-            if rendered.large:
-                self.graph.send_large(rendered, token, leaving=leaving)
-            else:
-                self.graph.send(rendered, token)
+            with telemetry.calling("upload" if rendered.large else "sendMail"):
+                if rendered.large:
+                    self.graph.send_large(rendered, token, leaving=leaving)
+                else:
+                    self.graph.send(rendered, token)
         except AlreadyClaimed:
             raise
         except Refusal as refusal:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from mailer import telemetry
 from mailer.delivery.attempt import Attempt, Graph, Preparation, Throttle
 from mailer.delivery.decide import Do, Next, Policy, decide
 from mailer.delivery.envelope import Envelope, Outcome
@@ -87,6 +88,10 @@ class Delivery:
         return self._take(message, GAVE_UP)
 
     def _take(self, message: QueuedMessage, event: Event) -> Status:
+        with telemetry.processing():
+            return self._taken(message, event)
+
+    def _taken(self, message: QueuedMessage, event: Event) -> Status:
         try:
             mail, said = self._opening.open(message)
             return self._apply(event if said is ARRIVED else said, mail)
@@ -131,7 +136,7 @@ class Delivery:
                 return mail.record.status
             mail = replace(mail.at(written), stored=mail.stored or record.status.replayable)
         if step.due:
-            self._put(mail, Envelope.of(mail.record, stored=mail.stored), due=step.due)
+            self._put(mail, Envelope.of(mail.record, stored=mail.stored, trace=telemetry.traceparent()), due=step.due)
             return mail.record.status
         return self._drop(mail)
 
@@ -194,6 +199,9 @@ class Delivery:
             except Refusal as left:
                 text = f"{record.error_message} A draft of it may be left in the mailbox's Drafts ({left.code})."
                 record = replace(record, error_message=text)
+        telemetry.count_moved(
+            record.status, record.error_code, accepted_at=record.accepted_at, now=record.times[record.status]
+        )
         why = f" code={record.error_code}: {record.error_message}" if record.error_code else ""
         level = logging.WARNING if why and record.status is not Status.QUEUED else logging.INFO
         log.log(level, "mail_%s id=%s attempt=%d%s", record.status, record.id, record.attempts, why)

@@ -46,7 +46,10 @@ class Outcome(Value):
 
 
 class Envelope(Value):
-    """Whose message this is. `stored`: the request is in a blob. `new`: a producer's mail without a record yet."""
+    """Whose message this is. `stored`: the request is in a blob. `new`: a producer's mail without a record yet.
+
+    `trace` is the traceparent of the span that wrote it.
+    """
 
     id: Annotated[str, AfterValidator(_known_id)]
     version: Annotated[str, Field(pattern=r"^W/\"datetime'[0-9A-Za-z:%.-]+'\"$")] | None = None
@@ -56,12 +59,13 @@ class Envelope(Value):
     stored: bool = False
     new: bool = False
     outcome: Outcome | None = None
+    trace: Annotated[str, Field(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")] | None = None
 
     @classmethod
-    def of(cls, record: MailRecord, *, stored: bool) -> Self:
+    def of(cls, record: MailRecord, *, stored: bool, trace: str | None = None) -> Self:
         """The envelope of a mail in this state; only one that waits may be claimed at its version."""
         if not record.status.waiting:
-            return cls(id=record.id, stored=stored)
+            return cls(id=record.id, stored=stored, trace=trace)
         return cls(
             id=record.id,
             version=record.version,
@@ -69,6 +73,7 @@ class Envelope(Value):
             resent=record.resent or 0,
             since=int(record.since.timestamp()) if record.since else None,
             stored=stored,
+            trace=trace,
         )
 
     def record(self) -> MailRecord:

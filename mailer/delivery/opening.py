@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from mailer import telemetry
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.event import Event, What
 from mailer.delivery.mail import Mail, QueuedMessage, RecordMismatch
@@ -39,7 +40,9 @@ class Opening:
             return self._new(message.mail_id, message.body), _refused(refused)
         content = _written(members)
         if envelope is None:
+            telemetry.count_accepted("queue")
             return self._producers(message.mail_id, content)
+        telemetry.note_mail(envelope.id, traceparent=envelope.trace)
         if envelope.new and self.stores.ledger.read(envelope.id) is None:
             return self._producers(envelope.id, content)
         return self._known(envelope, content)
