@@ -59,6 +59,34 @@ def _one_to_four(text: str) -> int:
     return int(text)
 
 
+def _rate(text: str) -> int | None:
+    if text == "off":
+        return None
+    match = re.fullmatch(r"([1-9]\d{0,3})/min", text)
+    if not match:
+        raise ValueError
+    return int(match[1])
+
+
+def _daily(text: str) -> int | None:
+    if text == "off":
+        return None
+    if not re.fullmatch(r"[1-9]\d{0,6}", text):
+        raise ValueError
+    return int(text)
+
+
+def _pools(text: str) -> dict[str, tuple[str, ...]]:
+    pools: dict[str, tuple[str, ...]] = {}
+    for part in filter(None, map(str.strip, text.split(";"))):
+        name, given, mailboxes = part.partition("=")
+        if not given or not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name.strip()) or name.strip() in pools:
+            message = f"'{name.strip()}' is no name of a pool, or is one twice: small letters, digits and hyphens"
+            raise ValueError(message)
+        pools[name.strip()] = _senders(mailboxes)
+    return pools
+
+
 def _url(text: str) -> str:
     url = urlsplit(text)
     if url.scheme != "https" or not url.hostname:
@@ -233,6 +261,24 @@ class Settings:
         "how many requests of one mailbox an instance has under way: 1 to 4",
         _one_to_four,
         "4",
+    )
+    mailbox_rate: int | None = _setting(
+        "MAILER_MAILBOX_RATE",
+        "how many mails a minute leave from one mailbox, all instances together, such as 30/min; or `off`",
+        _rate,
+        "30/min",
+    )
+    mailbox_daily: int | None = _setting(
+        "MAILER_MAILBOX_DAILY",
+        "how many recipients one mailbox reaches in any 24 hours, such as 10000; or `off`",
+        _daily,
+        "10000",
+    )
+    pools: Mapping[str, tuple[str, ...]] = _setting(
+        "MAILER_POOLS",
+        "names that `from` may hold, each with its mailboxes, such as news=news1@contoso.com,news2@contoso.com; …",
+        _pools,
+        None,
     )
     max_age: timedelta = _setting("MAILER_MAX_AGE", "how long to go on trying, such as 48h", read_duration, "48h")
     idempotency_window: timedelta = _setting(

@@ -30,13 +30,16 @@ if TYPE_CHECKING:
     from mailer.delivery.gate import Gate
     from mailer.delivery.stores import Stores
     from mailer.delivery.sweep import Swept
+    from mailer.delivery.turns import Turns
     from mailer.graph.connection import GraphConnection
     from mailer.health import Health
     from mailer.identity.tokens import GraphTokens
     from mailer.pace.later import Later
+    from mailer.pace.pace import Pace
+    from mailer.pace.pauses import Pauses
     from mailer.pace.throttle import Throttle
     from mailer.request.attachment import Attachment, File
-    from mailer.request.model import MailRequest
+    from mailer.request.model import MailRequest, Priority
     from mailer.request.parse import Rules
     from mailer.storage.alarms import TableAlarms
     from mailer.storage.later_rows import LaterRows
@@ -244,7 +247,53 @@ def throttle() -> "Throttle":
     """The places and pauses of mailboxes."""
     from mailer.pace.throttle import Throttle
 
-    return Throttle(settings().mailbox_concurrency)
+    return Throttle(settings().mailbox_concurrency, pauses())
+
+
+@_once
+def pauses() -> "Pauses":
+    """Which mailboxes are to wait."""
+    from mailer.pace.pauses import Pauses
+    from mailer.storage.pace_rows import TablePauses
+
+    return Pauses(TablePauses(_table()), clock=clock)
+
+
+@_once
+def turns() -> "Turns":
+    """When mails may go, and from which mailbox."""
+    from mailer.delivery.rules import pools_of
+    from mailer.delivery.turns import Turns
+
+    pools = {name: [each.address.lower() for each in pool] for name, pool in pools_of(settings()).items()}
+    return Turns(pace=pace(), pools=pools, priority=priority, clock=clock)
+
+
+@_once
+def pace() -> "Pace":
+    """The pace of all mailboxes."""
+    from mailer.pace.grid import Grid
+    from mailer.pace.pace import Pace
+    from mailer.pace.quota import Quota
+    from mailer.pace.slots import Slots
+    from mailer.storage.pace_rows import TableCounts
+    from mailer.storage.slot_rows import TableSlots
+
+    rate, daily = settings().mailbox_rate, settings().mailbox_daily
+    slots = Slots(Grid(rate), TableSlots(_table()), clock=clock) if rate else None
+    quota = Quota(daily, TableCounts(_table()), clock=clock) if daily else None
+    return Pace(pauses=pauses(), slots=slots, quota=quota, clock=clock)
+
+
+def priority(request: "MailRequest") -> "Priority":
+    """Who goes first: as the request says, else its template, else everybody alike."""
+    from mailer.request.model import Priority
+
+    chosen = request.priority
+    if chosen is None and request.template:
+        with suppress(ConfigError, InvalidRequest, TryLater):
+            chosen = templates().priority(request.template.id)
+    return chosen or Priority.NORMAL
 
 
 def policy(request: "MailRequest | None" = None) -> "Policy":
@@ -272,6 +321,7 @@ def delivery() -> "Delivery":
 
     return Delivery(
         stores=stores(),
+        turns=turns(),
         preparation=preparation_of(read_rules, composer().compose, gate, clock),
         graph=Mailbox(graph(), graph_tokens),
         throttle=throttle(),
@@ -286,7 +336,7 @@ def amendment() -> "Amendment":
     """Changes to accepted mails with their real parts."""
     from mailer.delivery.amend import Amendment
 
-    return Amendment(stores=stores(), policy=policy(), clock=clock)
+    return Amendment(stores=stores(), turns=turns(), policy=policy(), clock=clock)
 
 
 def release() -> int:
@@ -334,6 +384,10 @@ def health() -> "Health":
         if standing := alarms().standing():
             raise ConfigError([alarm.text for alarm in standing])
 
+    def check_pace() -> list[str]:
+        mailboxes = {each.address.lower() for pool in (rules().senders, *rules().pools.values()) for each in pool}
+        return pace().warnings(sorted(mailboxes))
+
     return Health(
         {
             "settings": check_settings,
@@ -342,5 +396,6 @@ def health() -> "Health":
             "graph_token": lambda: graph_tokens().check(),
             "templates": lambda: templates().warnings(),
             "sending": check_sending,
+            "pace": check_pace,
         }
     )

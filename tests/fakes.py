@@ -1,6 +1,8 @@
 """Stand-ins for what lies outside a step: a ledger in memory, a scripted transport for requests, a clock to set."""
 
+import itertools
 import threading
+from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +11,7 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
 from mailer.delivery.record import Conflict, KeyOwner, MailRecord
+from mailer.pace.search import Holder
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -107,6 +110,9 @@ class MemoryRows:
     def take_back(self, mail, due):
         self.kept.pop((_minute(due), mail), None)
 
+    def get(self, mail, due):
+        return self.kept.get((_minute(due), mail))
+
     def has(self, mail, due):
         return (_minute(due), mail) in self.kept
 
@@ -125,6 +131,94 @@ class MemoryRows:
 
 def _minute(due):
     return due.replace(second=0, microsecond=0)
+
+
+class MemorySlots:
+    """The slots of mailboxes, in a dictionary; passes the same tests as the rows in Table Storage. Counts its calls."""
+
+    def __init__(self):
+        self._kept = defaultdict(dict)  # of (mailbox, minute), by place
+        self._fronts = {}
+        self.calls = Counter()
+        self._versions = itertools.count()
+        self._lock = threading.Lock()
+
+    def take(self, mailbox, minute, places, *, level, ticket):
+        with self._lock:
+            self.calls["take"] += 1
+            kept = self._kept[mailbox, minute]
+            if any(kept.get(place) != holder for place, holder in places.items()):
+                self.calls["refused"] += 1
+                return None
+            kept |= {place: Holder(level, ticket, str(next(self._versions))) for place in places}
+            return {place: kept[place].version for place in places}
+
+    def minute(self, mailbox, minute):
+        self.calls["minute"] += 1
+        return dict(self._kept[mailbox, minute])
+
+    def ticket(self, mailbox, minute, place):
+        self.calls["ticket"] += 1
+        holder = self._kept[mailbox, minute].get(place)
+        return holder and holder.ticket
+
+    def front(self, mailbox, level):
+        self.calls["front"] += 1
+        return self._fronts.get((mailbox, level), 0)
+
+    def move_front(self, mailbox, level, minute):
+        self.calls["moved"] += 1
+        self._fronts[mailbox, level] = minute
+
+    def free(self, mailbox, minute, place, ticket):
+        self.calls["free"] += 1
+        holder = self._kept[mailbox, minute].get(place)
+        if holder and holder.ticket == ticket:
+            del self._kept[mailbox, minute][place]
+
+
+class MemoryPauses:
+    """Which mailboxes are to wait, in a dictionary."""
+
+    def __init__(self):
+        self.kept = {}
+        self.calls = 0
+
+    def put(self, mailbox, until):
+        self.calls += 1
+        self.kept[mailbox] = until
+
+    def standing(self, now):
+        self.calls += 1
+        return {mailbox: until for mailbox, until in self.kept.items() if until > now}
+
+    def key(self, mailbox):
+        return mailbox
+
+
+class MemoryCounts:
+    """The recipients of mailboxes by the hour, in a dictionary."""
+
+    def __init__(self):
+        self.kept = {}  # of (mailbox, hour, instance)
+        self.calls = Counter()
+
+    def of_another_instance(self):
+        other = MemoryCounts()
+        other.kept, other.calls = self.kept, self.calls
+        return other
+
+    def put(self, mailbox, own):
+        self.calls["put"] += 1
+        self.kept.update({(mailbox, hour, id(self)): count for hour, count in own.items()})
+
+    def all(self, mailbox, since):
+        self.calls["all"] += 1
+        counts = Counter()
+        for (of, hour, _), count in self.kept.items():
+            if of == mailbox and hour >= since:
+                counts[hour] += count
+        return counts
 
 
 class Alarms:

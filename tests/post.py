@@ -14,13 +14,20 @@ from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.message import SOON
 from mailer.delivery.rules import preparation_of
 from mailer.delivery.stores import Stores
+from mailer.delivery.turns import Turns
 from mailer.errors import GiveUp, Misconfigured, TryLater, Uncertain
+from mailer.pace.grid import Grid
 from mailer.pace.later import AHEAD, Later
+from mailer.pace.pace import Pace
+from mailer.pace.pauses import Pauses
+from mailer.pace.quota import Quota
+from mailer.pace.slots import Slots
 from mailer.pace.throttle import Throttle
-from mailer.request.model import ONE_CALL
+from mailer.request.model import ONE_CALL, Priority
+from mailer.request.parse import read_request
 from mailer.settings import OnUncertain
-from tests.builders import RULES, a_file, a_request, as_bytes, composed, members
-from tests.fakes import Alarms, Clock, MemoryLedger, MemoryRequests, MemoryRows
+from tests.builders import RULES, a_file, as_bytes, composed, members
+from tests.fakes import Alarms, Clock, MemoryCounts, MemoryLedger, MemoryPauses, MemoryRequests, MemoryRows, MemorySlots
 
 BUSY = TryLater("Graph is busy.", code="http_503")
 DOWN = TryLater("Storage does not answer.", code="storage_unavailable")
@@ -72,25 +79,44 @@ class ScriptedGraph:
 
 
 class Post:
-    """All steps over one memory. Parts of a delivery can be replaced by name."""
+    """All steps over one memory. Parts of a delivery can be replaced by name. Without a rate nobody is paced."""
 
-    def __init__(self):
+    def __init__(self, *, rate=None, daily=None, pools=None, senders=RULES.senders):
         self.ledger = MemoryLedger()
         self.clock = Clock()
         self.queue = []  # of (due, body)
         self.rows = MemoryRows()
         self.requests = MemoryRequests()
         self.graph = ScriptedGraph()
-        self.throttle = Throttle(4)
+        self.slots, self.pauses, self.counts = MemorySlots(), MemoryPauses(), MemoryCounts()
+        self.pools = pools or {}
+        self.rules = replace(RULES, pools=self.pools, senders=senders)
+        self.rate, self.daily = rate, daily
+        self.start_instance()
         self.alarms = Alarms()
         self.policy = OnUncertain.HOLD
         self.max_age = timedelta(hours=48)
-        self.pauses = []
+        self.waited = []
         self.numbers = iter(range(100_000))
 
     @property
     def sent(self):
         return self.graph.sent
+
+    def start_instance(self):
+        """What an instance of the app keeps in memory, as it is at its start."""
+        pauses = Pauses(self.pauses, clock=self.clock)
+        self.throttle = Throttle(4, pauses)
+        slots = Slots(Grid(self.rate), self.slots, clock=self.clock) if self.rate else None
+        counts = self.counts.of_another_instance() if isinstance(self.counts, MemoryCounts) else self.counts
+        quota = Quota(self.daily, counts, clock=self.clock) if self.daily else None
+        pools = {name: [each.address for each in pool] for name, pool in self.pools.items()}
+        self.turns = Turns(
+            pace=Pace(pauses=pauses, slots=slots, quota=quota, clock=self.clock),
+            pools=pools,
+            priority=lambda request: request.priority or Priority.NORMAL,
+            clock=self.clock,
+        )
 
     @property
     def later(self):
@@ -108,7 +134,7 @@ class Post:
         hold = request and not request.save_to_sent_items and self.policy is OnUncertain.VERIFY
         return Policy(on_uncertain=OnUncertain.HOLD if hold else self.policy, max_age=self.max_age)
 
-    def delivery(self, *, send=None, compose=composed, screen=OPEN.screen, rules=lambda: RULES, **parts):
+    def delivery(self, *, send=None, compose=composed, screen=OPEN.screen, rules=None, **parts):
         """`send` is called while Graph has the mail; the parts of Graph and of the stores go by their names."""
         graph = ScriptedGraph()
         graph.__dict__ = self.graph.__dict__.copy()
@@ -120,21 +146,22 @@ class Post:
         if "max_age" in parts:
             self.max_age = parts.pop("max_age")
         kept = {name: parts.pop(name) for name in ("ledger", "requests", "outbox") if name in parts}
-        preparation = preparation_of(rules, compose, lambda: OPEN, self.clock)
+        preparation = preparation_of(rules or (lambda: self.rules), compose, lambda: OPEN, self.clock)
         known = {
             "stores": self.stores(**kept),
+            "turns": self.turns,
             "preparation": Preparation(read=preparation.read, compose=compose, screen=screen),
             "graph": graph,
             "throttle": self.throttle,
             "alarms": self.alarms,
             "policy": self._policy,
             "clock": self.clock,
-            "pause": self.pauses.append,
+            "pause": self.waited.append,
         }
         return Delivery(**known | parts)
 
     def amendment(self, **kept):
-        return Amendment(stores=self.stores(**kept), policy=self._policy(), clock=self.clock)
+        return Amendment(stores=self.stores(**kept), turns=self.turns, policy=self._policy(), clock=self.clock)
 
     def deliver(self, message, **parts):
         return self.delivery(**parts).deliver(message)
@@ -156,9 +183,9 @@ class Post:
             body=body or as_bytes(members(**changes)), id=f"m{next(self.numbers)}", inserted_at=self.clock.now
         )
 
-    def accept(self, *, head_start=timedelta(), stores=None, **changes):
-        request = a_request(**changes)
-        return accept(request, stores=stores or self.stores(), clock=self.clock, head_start=head_start)
+    def accept(self, *, within=timedelta(), stores=None, **changes):
+        request = read_request(members(**changes), rules=self.rules)
+        return accept(request, stores=stores or self.stores(), turns=self.turns, clock=self.clock, within=within)
 
     def by_http(self, **changes):
         self.accept(**changes)

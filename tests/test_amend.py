@@ -216,3 +216,26 @@ def test_a_large_mail_keeps_its_blob_while_it_waits_or_is_in_doubt(desk):
     assert set(desk.requests.kept) == {desk.record.id}
     desk.amendment().replay(desk.record.id)
     assert desk.run() is Status.SENT
+
+
+@pytest.mark.parametrize("rate", [None, 30])
+def test_a_mail_that_is_moved_to_now_is_sent_now(rate):
+    desk = Post(rate=rate)
+    desk.accept(scheduled_at=TOMORROW.isoformat())
+
+    desk.amendment().reschedule(desk.record.id, START)
+
+    assert desk.run() is Status.SENT
+    assert desk.record.times[Status.SENT] - START < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("rate", [None, 30])
+def test_a_mail_that_is_moved_by_seconds_is_sent(rate):
+    """Its row is that of the same minute."""
+    desk = Post(rate=rate)
+    desk.accept(scheduled_at=TOMORROW.isoformat())
+
+    desk.amendment().reschedule(desk.record.id, TOMORROW + timedelta(seconds=20))
+
+    assert desk.run() is Status.SENT
+    assert desk.record.times[Status.SENT] >= TOMORROW + timedelta(seconds=20)

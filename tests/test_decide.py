@@ -57,6 +57,7 @@ MAILS = {
 WHY = {"code": "c", "text": "t."}
 EVENTS = {what.value: Event(what=what, **WHY) for what in What}
 EVENTS |= {"asked to wait": Event(what=What.TURNED_AWAY, **WHY, after=timedelta(minutes=7))}
+EVENTS |= {"paced": Event(what=What.PACED, to=NOW + HOUR)}
 EVENTS |= {"moved": Event(what=What.MOVED, to=NOW + 2 * HOUR)}
 
 # mail, event, policy -> what to do, next status (None: the record stays as it is), due from now, resent, look
@@ -93,6 +94,10 @@ TABLE = [
     ("sending", "in_doubt", VERIFY, Do.WAIT, "uncertain", LOOKS[0], None, 1),
     ("sending again, lease over", "in_doubt", RESEND, Do.END, "uncertain", None, 1, 0),
     ("sending, old, lease over", "in_doubt", RESEND, Do.END, "uncertain", None, None, 0),
+    # Its turn is later.
+    *[(mail, "paced", ANY, Do.WAIT, "queued", HOUR, None, None)
+      for mail in ("queued", "queued, old", "queued, due later", "scheduled, due")],
+    *[(mail, "paced", ANY, Do.REFUSE, None, None, None, None) for mail in ("sending", "sent", "held", "canceled")],
     # What came of one that ended before its claim.
     ("queued", "turned_away", ANY, Do.WAIT, "queued", timedelta(seconds=30), None, None),
     ("queued", "needs_mending", ANY, Do.WAIT, "queued", MENDING_WAIT, None, None),

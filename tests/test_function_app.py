@@ -140,6 +140,10 @@ def requests(environ, storage):
         yield container
 
 
+def instant(text):
+    return datetime.fromisoformat(text)
+
+
 def content(response):
     assert response.mimetype == "application/json"
     return json.loads(response.get_body())
@@ -154,6 +158,44 @@ def error(response, status):
 
 
 # A mail from end to end
+
+
+def test_an_urgent_mail_is_delivered_within_the_call(worker, queues, cloud):
+    posted = worker.post(members(priority="urgent"))
+
+    assert (posted.status_code, content(posted)["status"]) == (200, "sent")
+    record = content(worker.get(content(posted)["id"]))
+    assert (record["priority"], record["from"], record["expected_at"]) == ("urgent", "shop@contoso.com", None)
+
+
+def test_a_template_may_say_how_urgent_its_mails_are(worker, monkeypatch, tmp_path):
+    folder = tmp_path / "templates" / "code"
+    folder.mkdir(parents=True)
+    for name, text in {"subject.txt": "s", "body.txt": "b", "template.json": '{"priority": "urgent"}'}.items():
+        (folder / name).write_text(text)
+    monkeypatch.setenv("MAILER_TEMPLATES", str(tmp_path / "templates"))
+
+    posted = worker.post(members(subject=None, text=None, template={"id": "code"}))
+
+    assert content(posted)["status"] == "sent"
+
+
+def test_the_answer_tells_when_a_mail_that_waits_for_its_turn_is_expected_to_leave(worker, queues):
+    posted = [content(worker.post(members(priority="bulk"))) for _ in range(8)]
+
+    expected = [instant(each["expected_at"]) for each in posted]
+    assert expected == sorted(set(expected))
+    assert timedelta(seconds=10) <= expected[-1] - expected[0] <= timedelta(seconds=18)
+    record = content(worker.get(posted[-1]["id"]))
+    assert (record["status"], record["expected_at"]) == ("queued", posted[-1]["expected_at"])
+
+
+def test_a_pool_sends_from_one_of_its_mailboxes(worker, queues, cloud, monkeypatch):
+    monkeypatch.setenv("MAILER_POOLS", "news=shop@contoso.com, alerts@contoso.com")
+
+    posted = worker.post(members(from_="news", priority="urgent"))
+
+    assert content(worker.get(content(posted)["id"]))["from"] in {"shop@contoso.com", "alerts@contoso.com"}
 
 
 def test_a_mail_by_http_is_accepted_sent_and_shown(worker, queues, cloud):
@@ -173,6 +215,9 @@ def test_a_mail_by_http_is_accepted_sent_and_shown(worker, queues, cloud):
     assert set(record) == {
         "id",
         "status",
+        "from",
+        "priority",
+        "expected_at",
         "attempts",
         "resent",
         "gate",

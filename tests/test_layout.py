@@ -24,7 +24,7 @@ ROOMS = {
         {"delivery", "errors", "identity", "pace", "request", "settings", "templating"},
         {"azure.core", "azure.data.tables", "azure.identity", "azure.storage.blob", "azure.storage.queue"},
     ),
-    "pace": ({"delivery", "errors"}, set()),
+    "pace": ({"delivery", "errors", "request"}, set()),
     "delivery": ({"errors", "request", "settings", "telemetry"}, {"pydantic"}),
     "graph": ({"errors", "request"}, {"requests", "urllib3"}),
     "templating": (

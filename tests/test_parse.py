@@ -1,6 +1,7 @@
 """Bytes to a request: every problem is named at once, in the words of the request's own members."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -439,3 +440,62 @@ def test_whatever_the_object_it_is_parsed_or_its_problems_are_named(content, key
 def test_whatever_the_bytes_they_are_parsed_or_refused(body):
     with pytest.raises(InvalidRequest):
         parse(body, rules=RULES)
+
+
+# Priorities and pools
+
+NEWS = [Address(address="news1@contoso.com", name="Contoso News"), Address(address="news2@contoso.com")]
+POOLED = replace(RULES, pools={"news": NEWS})
+
+
+@pytest.mark.parametrize("priority", ["urgent", "normal", "bulk", None])
+def test_a_request_says_who_goes_first_or_leaves_it_open(priority):
+    assert parse(as_bytes({**members(), "priority": priority}), rules=RULES).priority == priority
+
+
+def test_a_priority_that_is_not_known_is_refused():
+    assert "`priority` must be 'urgent', 'normal' or 'bulk'" in message(members(priority="high"))
+
+
+def test_a_request_without_a_priority_has_the_digest_it_always_had():
+    assert "priority" not in parse(as_bytes(members()), rules=RULES).as_json()
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("news", "Contoso News"),
+        ("The team <news>", "The team"),
+        ('"The team" <news>', "The team"),
+        ({"address": "news", "name": "The team"}, "The team"),
+        ({"address": "news"}, "Contoso News"),
+    ],
+)
+def test_from_may_be_a_pool_in_every_form_of_an_address(given, shown):
+    request = parse(as_bytes(members(from_=given)), rules=POOLED)
+
+    assert (request.pool, request.mailbox.name) == ("news", shown)
+    assert request.as_json()["from"] == given
+    again = read_request(request.as_json(), rules=POOLED)
+    assert (again, again.digest()) == (request, request.digest())
+
+
+def test_a_mail_of_a_pool_is_sent_by_the_mailbox_whose_turn_it_is_and_answered_in_one_place():
+    sent = parse(as_bytes(members(from_="news")), rules=POOLED).sent_by("news2@contoso.com")
+
+    assert (sent.mailbox.address, sent.mailbox.name) == ("news2@contoso.com", "Contoso News")
+    assert [answers.address for answers in sent.reply_to] == ["news1@contoso.com"]
+
+
+def test_a_request_of_a_pool_keeps_its_own_reply_to():
+    sent = parse(as_bytes(members(from_="news", reply_to="ada@example.com")), rules=POOLED).sent_by("news2@contoso.com")
+
+    assert [answers.address for answers in sent.reply_to] == ["ada@example.com"]
+
+
+@pytest.mark.parametrize(
+    "given", ["newz", {"address": "news", "nam": "x"}, {"address": "news", "name": "a\nb"}, ["news"]]
+)
+def test_what_is_no_pool_and_no_address_is_refused(given):
+    with pytest.raises(InvalidRequest):
+        parse(as_bytes(members(from_=given)), rules=POOLED)

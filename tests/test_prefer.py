@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.delivery.prefer import LONGEST, MARGIN, accept_and_deliver, wished_wait
+from mailer.delivery.accept import MARGIN
+from mailer.delivery.prefer import LONGEST, accept_and_deliver, wished_wait
 from mailer.delivery.record import Status
 from tests.builders import a_request
 from tests.fakes import START
@@ -24,6 +25,7 @@ class Door(Post):
                 deliver=self.delivery(send=send).deliver,
                 pool=pool,
                 stores=self.stores(),
+                turns=self.turns,
                 clock=self.clock,
             )
 
@@ -74,7 +76,13 @@ def test_whatever_goes_wrong_after_the_acceptance_the_caller_gets_the_receipt(do
 
     with ThreadPoolExecutor(1) as pool:
         receipt = accept_and_deliver(
-            a_request(), within=WITHIN, deliver=fails, pool=pool, stores=door.stores(), clock=door.clock
+            a_request(),
+            within=WITHIN,
+            deliver=fails,
+            pool=pool,
+            stores=door.stores(),
+            turns=door.turns,
+            clock=door.clock,
         )
 
     assert (receipt.id, receipt.status) == (door.record.id, Status.QUEUED)

@@ -13,6 +13,7 @@ from azure.data.tables import TableClient, UpdateMode
 from mailer.delivery.record import Conflict, KeyOwner, Status
 from mailer.errors import TryLater
 from mailer.local import programs
+from mailer.request.model import Priority
 from mailer.storage.records import TableLedger, row_of
 from tests.builders import a_record, claimed, minutes
 from tests.fakes import START, MemoryLedger
@@ -54,6 +55,15 @@ def test_a_record_reads_as_it_was_written(ledger):
     written = ledger.write(a_record())
 
     assert ledger.read(written.id) == written
+
+
+def test_a_turn_reads_as_it_was_written(ledger):
+    turn = {"sender": "shop@contoso.com", "priority": Priority.URGENT, "slot": START, "ticket": "t"}
+    written = ledger.write(a_record(**turn))
+
+    read = ledger.read(written.id)
+    assert read == written
+    assert read.priority is Priority.URGENT
 
 
 def test_there_is_no_record_of_an_unknown_mail(ledger):

@@ -42,7 +42,8 @@ def test_the_health_page_finds_everything_in_order(stack):
     assert reply.json() == {
         "status": "ok",
         "parts": {
-            part: {"status": "ok"} for part in ("settings", "table", "queue", "graph_token", "templates", "sending")
+            part: {"status": "ok"}
+            for part in ("settings", "table", "queue", "graph_token", "templates", "sending", "pace")
         },
     }
 

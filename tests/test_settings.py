@@ -80,6 +80,26 @@ def test_the_largest_mail_is_counted_in_mebibytes():
     assert read_settings(environ(MAILER_MAX_MAIL_SIZE="2MB")).max_mail_size == 2 * 1024 * 1024
 
 
+def test_a_mailbox_sends_thirty_mails_a_minute_and_ten_thousand_a_day_unless_somebody_says_otherwise():
+    settings = read_settings(environ())
+
+    assert (settings.mailbox_rate, settings.mailbox_daily, settings.pools) == (30, 10_000, {})
+
+
+def test_pace_may_be_set_or_off():
+    set_ = read_settings(environ(MAILER_MAILBOX_RATE="120/min", MAILER_MAILBOX_DAILY="500"))
+    off = read_settings(environ(MAILER_MAILBOX_RATE="off", MAILER_MAILBOX_DAILY="off"))
+
+    assert (set_.mailbox_rate, set_.mailbox_daily) == (120, 500)
+    assert (off.mailbox_rate, off.mailbox_daily) == (None, None)
+
+
+def test_a_pool_is_a_name_and_its_mailboxes():
+    settings = read_settings(environ(MAILER_POOLS="news=News <n1@contoso.com>,n2@contoso.com; alerts = a@contoso.com;"))
+
+    assert settings.pools == {"news": ("News <n1@contoso.com>", "n2@contoso.com"), "alerts": ("a@contoso.com",)}
+
+
 def test_few_settings_are_required():
     settings = read_settings(MINIMAL)
 
@@ -115,6 +135,9 @@ WRONG = {
     "MAILER_TEMPLATES": ["http://contoso.blob.core.windows.net/templates", "ftp://localhost.example.com"],
     "MAILER_HEADERS": ["order", "x-a b", "x-a;x-b", "x-a: b"],
     "MAILER_MAX_MAIL_SIZE": ["35", "0MB", "151MB", "1GB", "35 MB"],
+    "MAILER_MAILBOX_RATE": ["30", "0/min", "30/hour", "30 / min", "none", "12345/min"],
+    "MAILER_MAILBOX_DAILY": ["0", "10,000", "many"],
+    "MAILER_POOLS": ["news", "news=", "News=a@contoso.com", "n=a@contoso.com; n=b@contoso.com", "n=nobody"],
     "MAILER_GATE": ["closed", "Redirect", "redirect,allow", "off"],
     "MAILER_REDIRECT_TO": ["tester", "tester@contoso", "a@b, c@d", "*@contoso.com"],
     "MAILER_ALLOWED_RECIPIENTS": [

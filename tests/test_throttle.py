@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -9,15 +10,14 @@ import pytest
 from mailer.delivery.record import Status
 from mailer.errors import Throttled, TryLater
 from mailer.pace import throttle
+from mailer.pace.pauses import Pauses
 from mailer.pace.throttle import Throttle
+from tests.fakes import Clock
 from tests.test_deliver import Post, raising
 
 
-class Seconds:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
+def a_throttle(places, clock=None):
+    return Throttle(places, Pauses(clock=clock or Clock()))
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def _impatient(monkeypatch):
 
 
 def test_never_a_fifth_request_at_once():
-    places, now, most = Throttle(4), [], []
+    places, now, most = a_throttle(4), [], []
     lock = threading.Lock()
 
     def request(number):
@@ -46,7 +46,7 @@ def test_never_a_fifth_request_at_once():
 
 @pytest.mark.usefixtures("_impatient")
 def test_a_mail_that_finds_no_place_comes_back():
-    places = Throttle(1)
+    places = a_throttle(1)
 
     with places.place("shop@contoso.com"), pytest.raises(TryLater) as busy, places.place("shop@contoso.com"):
         pass
@@ -56,17 +56,17 @@ def test_a_mail_that_finds_no_place_comes_back():
 
 @pytest.mark.usefixtures("_impatient")
 def test_other_mailboxes_have_places_of_their_own():
-    places = Throttle(1)
+    places = a_throttle(1)
 
     with places.place("shop@contoso.com"), places.place("alerts@contoso.com"):
         pass
 
 
 def test_a_pause_holds_for_its_mailbox_alone_and_ends():
-    clock = Seconds()
-    places = Throttle(4, clock=clock)
+    clock = Clock()
+    places = a_throttle(4, clock=clock)
     places.pause("shop@contoso.com", timedelta(seconds=2.5))
-    clock.now = 1.0
+    clock.advance(seconds=1)
 
     with pytest.raises(TryLater) as paused, places.place("shop@contoso.com"):
         pass
@@ -74,13 +74,13 @@ def test_a_pause_holds_for_its_mailbox_alone_and_ends():
     with places.place("alerts@contoso.com"):
         pass
 
-    clock.now = 2.6
+    clock.advance(seconds=1.6)
     with places.place("shop@contoso.com"):
         pass
 
 
 def test_a_shorter_pause_does_not_end_a_longer_one():
-    places = Throttle(4, clock=Seconds())
+    places = a_throttle(4)
     places.pause("shop@contoso.com", timedelta(seconds=60))
     places.pause("shop@contoso.com", timedelta(seconds=1))
 
@@ -99,3 +99,29 @@ def test_one_mail_that_is_told_to_wait_spares_the_next_its_request():
 
     assert len(post.sent) == 2  # the first, and that of the other mailbox
     assert all(due - post.clock.now <= timedelta(seconds=30) for due, _ in post.queue)
+
+
+def test_the_claim_is_written_before_a_place_is_taken():
+    """So that no place stands empty while storage writes, and the bound is four requests by Graph's latency."""
+    post, seen = Post(), []
+
+    class Places:
+        @contextmanager
+        def place(self, _mailbox):
+            seen.append(post.record.status)
+            yield
+
+    post.deliver(post.by_queue(), throttle=Places())
+
+    assert seen == [Status.SENDING]
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_claimed_mail_that_finds_no_place_waits_its_turn_again():
+    post = Post()
+
+    with post.throttle.place("shop@contoso.com"):
+        post.throttle._places["shop@contoso.com"] = threading.Semaphore(0)
+        assert post.deliver(post.by_queue()) is Status.QUEUED
+
+    assert (post.record.error_code, post.sent) == ("mailbox_busy", [])

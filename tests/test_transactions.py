@@ -1,7 +1,8 @@
 """No storage call that the promise does not need."""
 
+import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from uuid import uuid4
 
@@ -13,8 +14,10 @@ from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.record import Status
 from mailer.errors import TryLater
 from mailer.storage.later_rows import LaterRows
+from mailer.storage.pace_rows import TableCounts, TablePauses
 from mailer.storage.queues import MailQueue
 from mailer.storage.records import TableLedger
+from mailer.storage.slot_rows import TableSlots
 from tests import post as memory
 from tests.builders import as_bytes, members
 from tests.fakes import START
@@ -25,12 +28,12 @@ HOSTS_DELETE = 1
 class Post(memory.Post):
     """Accepting and delivering over real storage clients, each request of which is counted."""
 
-    def __init__(self, connection_string, stack):
+    def __init__(self, connection_string, stack, **pace):
         def client(kind, name):
             made = kind.from_connection_string(connection_string, name, raw_request_hook=self._count)
             return stack.enter_context(made)
 
-        super().__init__()
+        super().__init__(**pace)
         self.calls = Counter()
         name = f"t{uuid4().hex}"
         table = client(TableClient, name)
@@ -38,8 +41,12 @@ class Post(memory.Post):
         self.mails = MailQueue(self.client)
         self.rows = LaterRows(table)
         self.ledger = TableLedger(table, key_window=timedelta(hours=24))
+        self.slots, self.pauses, self.counts = TableSlots(table), TablePauses(table), TableCounts(table)
+        self.start_instance()
         self.mails.ping()
         self.ledger.ping()
+        if not self.rate:
+            self.turns.pace.pauses.left("")  # which is read once in five seconds
         self.calls.clear()
 
     def _count(self, request):
@@ -55,15 +62,33 @@ class Post(memory.Post):
     def received(self):
         """The message as the host gives it: its receive is the host's and does not count."""
         before = self.calls.copy()
-        (message,) = self.client.receive_messages(messages_per_page=1, max_messages=1)
-        self.calls = before
+        try:
+            (message,) = self.client.receive_messages(messages_per_page=1, max_messages=1)
+        finally:
+            self.calls = before
         return QueuedMessage(body=message.content.encode(), id=message.id, inserted_at=message.inserted_on)
+
+    def received_soon(self):
+        """The message once the queue shows it, in real time."""
+        while not (message := self._shown()):
+            time.sleep(0.2)
+        return message
+
+    def _shown(self):
+        with suppress(ValueError):
+            return self.received()
 
 
 @pytest.fixture
 def post(storage):
     with ExitStack() as stack:
         yield Post(storage.connection_string, stack)
+
+
+@pytest.fixture
+def paced(storage):
+    with ExitStack() as stack:
+        yield Post(storage.connection_string, stack, rate=30, daily=10_000)
 
 
 def by_queue(**changes):
@@ -102,9 +127,49 @@ def test_each_short_wait_takes_four_more(post):
     assert post.spent <= 4
 
 
-def test_a_long_wait_takes_five_its_blob_included(post):
+def test_a_long_wait_takes_four_its_content_included(post):
     busy = TryLater("Busy.", code="http_503", after=timedelta(hours=1))
 
     post.deliver(by_queue(), send=memory.raising(busy))
 
-    assert post.spent + len(post.requests.kept) <= 5
+    assert post.spent + len(post.requests.kept) <= 4
+
+
+def warm(paced):
+    """After its first mail, which has read what is known for a while: the pauses, and the day's recipients."""
+    paced.deliver(by_queue())
+    paced.calls.clear()
+    return paced
+
+
+def test_at_its_mailboxs_pace_a_mail_by_queue_that_leaves_at_once_takes_four(paced):
+    assert warm(paced).deliver(by_queue(priority="urgent")) is Status.SENT
+    assert paced.spent <= 4
+
+
+def test_the_first_mail_by_queue_in_a_while_takes_five(paced):
+    assert paced.deliver(by_queue()) is Status.SENT
+    assert paced.spent <= 5
+
+
+def test_the_first_mail_by_http_in_a_while_takes_seven(paced):
+    paced.accept()
+
+    assert paced.deliver(paced.received()) is Status.SENT
+    assert paced.spent <= 7
+
+
+def test_at_its_mailboxs_pace_a_mail_by_http_that_leaves_at_once_takes_six(paced):
+    warm(paced).accept(priority="urgent")
+
+    assert paced.deliver(paced.received()) is Status.SENT
+    assert paced.spent <= 6
+
+
+def test_a_bulk_mail_by_queue_that_waits_for_its_slot_takes_eight(paced):
+    assert warm(paced).deliver(by_queue(priority="bulk")) is Status.QUEUED
+    paced.clock.advance(seconds=3)
+    message = paced.received_soon()
+
+    assert paced.deliver(message) is Status.SENT
+    assert paced.spent + HOSTS_DELETE <= 8

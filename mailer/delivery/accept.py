@@ -11,33 +11,41 @@ from mailer.delivery.envelope import Envelope
 from mailer.delivery.message import fits, write_message, write_request
 from mailer.delivery.record import Conflict, KeyOwner, MailRecord, Receipt, Status
 from mailer.delivery.stores import Stores
+from mailer.delivery.turns import Turns
 from mailer.errors import InvalidRequest, KeyReused, Problem, TryLater
 from mailer.request.mail_id import mail_id
 from mailer.request.model import ADVANCE, ONE_CALL, MailRequest
 
 log = logging.getLogger("mailer.accept")
 
+MARGIN = timedelta(seconds=30)  # for the message of a mail that is delivered in the call that brings it
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Accepted:
-    """The receipt, and the text of the mail's message; none where the mail waits for another day, or is further on."""
+    """The receipt, and the text of the mail's message; none where the mail waits long, or is further on."""
 
     receipt: Receipt
     message: str | None = None
 
 
 def accept(
-    request: MailRequest, *, stores: Stores, clock: Callable[[], datetime], head_start: timedelta = timedelta()
+    request: MailRequest,
+    *,
+    stores: Stores,
+    turns: Turns,
+    clock: Callable[[], datetime],
+    within: timedelta = timedelta(),
 ) -> Accepted:
-    """Take the mail on; its message comes after `head_start`.
+    """Take the mail on; a caller who can deliver it `within` this time gets its message too.
 
     Raises InvalidRequest, KeyReused, and TryLater having left nothing behind.
     """
     with telemetry.accepting("http"):
-        return _accept(request, stores, clock(), head_start)
+        return _accept(request, stores, turns, clock(), within)
 
 
-def _accept(request: MailRequest, stores: Stores, now: datetime, head_start: timedelta) -> Accepted:
+def _accept(request: MailRequest, stores: Stores, turns: Turns, now: datetime, within: timedelta) -> Accepted:
     check_limits(request, now)
     record = MailRecord.of(request, mail=mail_id(now, os.urandom(10)), now=now)
     if request.idempotency_key and record.digest:
@@ -46,10 +54,12 @@ def _accept(request: MailRequest, stores: Stores, now: datetime, head_start: tim
         if owner.digest != claimant.digest:
             raise KeyReused
         record = replace(record, id=owner.id)
-    step = _Acceptance(request, write_request(request), stores, now + head_start)
+    step = _Acceptance(request, write_request(request), stores, now, within)
+    record = turns.take(record, request, earliest=record.due_at or now)
     try:
         return step.take(record)
     except Conflict:
+        turns.give_back(record)
         return step.take_again(record.id)
 
 
@@ -69,11 +79,12 @@ class _Acceptance:
     request: MailRequest
     content: bytes
     stores: Stores
-    due: datetime
+    now: datetime
+    within: timedelta
 
     def take(self, record: MailRecord) -> Accepted:
         """Raises Conflict if the record is there already, TryLater."""
-        stored = self._is_stored(record)
+        stored = not fits(self.content)
         if stored:
             self.stores.requests.put(record.id, self.content)
         message = None
@@ -86,7 +97,7 @@ class _Acceptance:
                 raise
         telemetry.count_accepted("http")
         log.info("mail_accepted id=%s status=%s recipients=%d", record.id, record.status, record.recipients or 0)
-        return Accepted(receipt=Receipt(id=record.id, status=record.status), message=message)
+        return self._accepted(record, record.status, message)
 
     def take_again(self, mail: str) -> Accepted:
         """The first answer once more, having done what a crash during the first one may have left undone."""
@@ -97,20 +108,21 @@ class _Acceptance:
             # Perhaps its message was never written. If it was, there are two now, and one claim.
             self._put(record)
         first = Status.SCHEDULED if Status.SCHEDULED in record.times else Status.QUEUED
-        return Accepted(receipt=Receipt(id=record.id, status=first))
-
-    def _is_stored(self, record: MailRecord) -> bool:
-        """Whether a blob holds the request: one too large for a message, or one whose message may be replaced."""
-        return record.due_at is not None or not fits(self.content)
+        return self._accepted(record, first)
 
     def _put(self, record: MailRecord) -> str | None:
-        stored = self._is_stored(record)
-        envelope, content = (
-            Envelope.of(record, stored=stored, trace=telemetry.traceparent()),
-            None if stored else self.content,
-        )
-        self.stores.outbox.put(envelope, content, due=record.due_at or self.due)
-        return None if record.due_at else write_message(content or b"{}", envelope)
+        """Put the mail's message, and return it where the caller may deliver it meanwhile."""
+        stored = not fits(self.content)
+        envelope = Envelope.of(record, stored=stored, trace=telemetry.traceparent())
+        content = None if stored else self.content
+        due = record.due_at or self.now
+        soon = timedelta() < self.within and due - self.now <= self.within
+        self.stores.outbox.put(envelope, content, due=due + self.within + MARGIN if soon else due)
+        return write_message(content or b"{}", envelope) if soon else None
+
+    def _accepted(self, record: MailRecord, status: Status, message: str | None = None) -> Accepted:
+        expected_at = record.due_at or record.accepted_at
+        return Accepted(receipt=Receipt(id=record.id, status=status, expected_at=expected_at), message=message)
 
     def _taken_back(self, record: MailRecord, *, stored: bool) -> bool:
         """Whether nothing is left of the mail; it may have been queued although that seemed to fail."""

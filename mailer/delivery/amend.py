@@ -7,7 +7,7 @@ never a mail without a message.
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailer.delivery.decide import Do, Next, Policy, decide
@@ -15,6 +15,7 @@ from mailer.delivery.envelope import Envelope
 from mailer.delivery.event import Event, What
 from mailer.delivery.record import Conflict, MailRecord
 from mailer.delivery.stores import Stores
+from mailer.delivery.turns import Turns
 from mailer.errors import TryLater, UnknownMail, WrongStatus
 
 log = logging.getLogger("mailer.amend")
@@ -25,6 +26,7 @@ class Amendment:
     """Changes to accepted mails, with the parts they use. Each raises UnknownMail, WrongStatus, TryLater."""
 
     stores: Stores
+    turns: Turns
     policy: Policy
     clock: Callable[[], datetime]
 
@@ -33,23 +35,28 @@ class Amendment:
         record, step = self._decided(mail, Event(what=What.REPLAYED), "only a failed or an uncertain one is sent again")
         if self.stores.requests.get(mail) is None:
             raise WrongStatus("The mail's request is not there any more, or never was one; send it anew.")
-        return self._done("replayed", record, step, stored=True)
+        step = self._in_turn(step)
+        if step.due:
+            self.stores.outbox.put(Envelope(id=mail, stored=True), None, due=step.due)
+        return self._done("replayed", record, step)
 
     def reschedule(self, mail: str, due_at: datetime) -> MailRecord:
         """Move a mail that waits to another instant."""
         record, step = self._decided(mail, Event(what=What.MOVED, to=due_at), "only one that waits can be moved")
-        # A mail that was never put aside has its content in its message, which finds the new hour in the record.
-        moved = self._done("moved", record, step, stored=self.stores.requests.get(mail) is not None)
-        if record.due_at and record.due_at != due_at:
-            self._take_back(mail, record.due_at)
+        step = self._in_turn(step)
+        # A mail that does not wait in the table has its message on the queue, which finds the new hour in the record.
+        if record.due_at and step.due:
+            self.stores.outbox.move(Envelope(id=mail), old=record.due_at, due=step.due)
+        moved = self._done("moved", record, step)
+        self._give_up(record, kept=moved.due_at)
         return moved
 
     def cancel(self, mail: str) -> MailRecord:
         """See that a mail is not sent which nobody has begun to send."""
         record, step = self._decided(mail, Event(what=What.CANCELED), "only one that waits can be canceled")
-        canceled = self._done("canceled", record, step, stored=False)
-        if record.due_at:
-            self._take_back(mail, record.due_at)
+        canceled = self._done("canceled", record, step)
+        if step.do is Do.END:
+            self._give_up(record)
         with suppress(TryLater):  # the clean-up finds what is left
             self.stores.requests.delete(mail)
         return canceled
@@ -63,11 +70,16 @@ class Amendment:
             raise WrongStatus(f"The mail is {record.status}; {rule}.")
         return record, step
 
-    def _done(self, what: str, record: MailRecord, step: Next, *, stored: bool) -> MailRecord:
+    def _in_turn(self, step: Next) -> Next:
+        """The decision at its mailbox's pace."""
+        if step.record is None or step.due is None:
+            return step
+        record = self.turns.move(step.record, earliest=step.due)
+        return replace(step, record=record, due=max(step.due, record.due_at or step.due))
+
+    def _done(self, what: str, record: MailRecord, step: Next) -> MailRecord:
         if step.record is None:
             return record
-        if step.due and stored:
-            self.stores.outbox.put(Envelope(id=record.id, stored=True), None, due=step.due)
         try:
             done = self.stores.ledger.write(step.record)
         except Conflict:
@@ -75,7 +87,9 @@ class Amendment:
         log.info("mail_%s id=%s", what, record.id)
         return done
 
-    def _take_back(self, mail: str, due: datetime) -> None:
-        """Forget the old hour's message; one that comes all the same finds nothing to do."""
-        with suppress(TryLater):
-            self.stores.outbox.take_back(mail, due)
+    def _give_up(self, record: MailRecord, *, kept: datetime | None = None) -> None:
+        """Forget the old hour's message and slot; a message that comes all the same finds nothing to do."""
+        self.turns.give_back(record)
+        if record.due_at:
+            with suppress(TryLater):
+                self.stores.outbox.take_back(record.id, record.due_at, kept=kept)

@@ -17,7 +17,7 @@ from mailer.delivery.event import Event, What
 from mailer.delivery.gate import Passed
 from mailer.delivery.mail import AlreadyClaimed, Mail
 from mailer.delivery.record import Conflict, Ledger, MailRecord
-from mailer.errors import ConfigError, InvalidRequest, Refusal, Throttled
+from mailer.errors import ConfigError, InvalidRequest, Refusal, Throttled, TryLater
 from mailer.request.address import Address
 from mailer.request.model import Content, MailRequest, RenderedMail
 
@@ -73,10 +73,11 @@ class Attempt:
         """
         try:
             passed = self.preparation.screen(self.preparation.compose(mail.asked, mail=mail.id))
+            token = self.graph.authorize()
+            claim = replace(claimed, claim=uuid.uuid4().hex, drafting=passed.mail.large, gate=passed.note)
+            mail = mail.at(self.ledger.write(claim))
+            # Only now, so that no place stands empty while storage writes.
             with self.throttle.place(mail.mailbox):
-                token = self.graph.authorize()
-                claim = replace(claimed, claim=uuid.uuid4().hex, drafting=passed.mail.large, gate=passed.note)
-                mail = mail.at(self.ledger.write(claim))
                 return self._ask(mail, passed.mail, token)
         except InvalidRequest as refused:
             return Event(what=What.REFUSED, code=refused.code, text=str(refused)), mail
@@ -84,6 +85,12 @@ class Attempt:
             return Event(what=What.NEEDS_MENDING, code="configuration_error", text=str(wrong)), mail
         except Refusal as refusal:
             return Event.of(refusal), mail
+
+    def _pause(self, mailbox: str, after: timedelta | None) -> None:
+        try:
+            self.throttle.pause(mailbox, after)
+        except TryLater as away:
+            log.warning("pause_not_told mailbox=%s: %s", mailbox, away)
 
     def look(self, mail: Mail) -> Event:
         """What Sent Items say of the mail."""
@@ -120,7 +127,7 @@ class Attempt:
             raise
         except Refusal as refusal:
             if isinstance(refusal, Throttled):
-                self.throttle.pause(mail.mailbox, refusal.after)
+                self._pause(mail.mailbox, refusal.after)
             return Event.of(refusal), mail
         except Exception as error:
             # Whatever it is: Graph may have been asked, and a raised error would have the host try again.

@@ -91,7 +91,7 @@ class _Case:
                 return self._arrived()
             case What.SENT | What.FOUND:
                 return self._end(Status.SENT)
-            case What.REPLAYED | What.MOVED | What.CANCELED:
+            case What.REPLAYED | What.MOVED | What.CANCELED | What.PACED:
                 return self._asked()
             case What.HOST_GAVE_UP | What.MESSAGE_LOST | What.CONTENT_LOST:
                 return self._stranded()
@@ -178,6 +178,9 @@ class _Case:
                 return self._end(Status.CANCELED)
             case What.CANCELED if mail.status is Status.CANCELED:
                 return Next(do=Do.DROP)
+            case What.PACED if mail.status.waiting:
+                waits = mail.moved(Status.QUEUED, now=now, code=mail.error_code, message=mail.error_message)
+                return Next(do=Do.WAIT, due=event.to, record=replace(waits, due_at=event.to))
             case What.MOVED if mail.status.waiting:
                 moved = mail if mail.status is Status.SCHEDULED else mail.moved(Status.SCHEDULED, now=now)
                 return Next(do=Do.WAIT, due=event.to, record=replace(moved, due_at=event.to, since=event.to))

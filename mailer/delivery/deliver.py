@@ -18,10 +18,11 @@ from mailer.delivery.decide import Do, Next, Policy, decide
 from mailer.delivery.envelope import Envelope, Outcome
 from mailer.delivery.event import Event, What
 from mailer.delivery.mail import AlreadyClaimed, Mail, QueuedMessage, RecordMismatch
-from mailer.delivery.message import SOON, fits
+from mailer.delivery.message import fits
 from mailer.delivery.opening import ARRIVED, Opening
 from mailer.delivery.record import Conflict, MailRecord, Status
 from mailer.delivery.stores import Stores
+from mailer.delivery.turns import Turns, turn_of
 from mailer.errors import ConfigError, Refusal, TryLater
 from mailer.request.model import MailRequest
 
@@ -57,6 +58,7 @@ class Delivery:
     """The step, with the parts it uses. `policy` says what to do in doubt about this request."""
 
     stores: Stores
+    turns: Turns
     preparation: Preparation
     graph: Graph
     throttle: Throttle
@@ -102,7 +104,7 @@ class Delivery:
 
     def _apply(self, event: Event, mail: Mail) -> Status:
         """Decide, and carry it out; who finds that the record has changed meanwhile decides anew."""
-        if not mail.proven and event is not ARRIVED:
+        if not mail.proven and event is not ARRIVED and event.what is not What.PACED:
             kept = self._opening.prove(mail)
             event, mail = _still(event, mail.record, kept.record), kept
         step = self._decide(event, mail)
@@ -112,7 +114,7 @@ class Delivery:
             if step.do is Do.LOOK:
                 event = self._attempt.look(mail)
             elif step.do is Do.SEND and step.record:
-                event, mail = self._attempt.send(mail, step.record)
+                event, mail = self._in_turn(mail, step.record)
             else:
                 return self._carry_out(step, event, mail)
         except AlreadyClaimed:
@@ -122,6 +124,16 @@ class Delivery:
             event, mail = _still(event, mail.record, kept.record), kept
         return self._apply(event, mail)
 
+    def _in_turn(self, mail: Mail, claimed: MailRecord) -> tuple[Event, Mail]:
+        """Send the mail if it is its turn; else it has another one later. Raises as Attempt.send, and TryLater."""
+        if not self.turns.has_come(mail.record, mail.asked):
+            if not mail.proven:  # perhaps it has been sent long since, and needs none
+                return ARRIVED, self._opening.prove(mail)
+            mail = replace(mail, record=self.turns.take(mail.record, mail.asked, earliest=self.clock()))
+            if (due := mail.record.due_at) and due > self.clock():
+                return Event(what=What.PACED, to=due), mail
+        return self._attempt.send(mail, replace(claimed, **turn_of(mail.record)))
+
     def _decide(self, event: Event, mail: Mail) -> Next:
         in_doubt = event.what is not What.SENT and not mail.record.status.waiting
         return decide(event, mail.record, policy=self.policy(mail.request if in_doubt else None), now=self.clock())
@@ -130,6 +142,9 @@ class Delivery:
         """Raises Conflict."""
         new = mail.record if mail.record.version is None else None  # a producer's mail for another day
         if record := step.record or new:
+            if step.due and record.status.waiting and event.what is not What.PACED:
+                record = self.turns.try_take(record, mail.request, earliest=step.due)
+                step = replace(step, due=record.due_at or step.due)
             record = self._told(record, event, mail)
             written = self._written(record, event, mail)
             if written is None:
@@ -171,9 +186,9 @@ class Delivery:
         return True
 
     def _put(self, mail: Mail, envelope: Envelope, *, due: datetime) -> None:
-        """See that the mail comes back. What waits long, or fits into no message, has its content in a blob."""
+        """See that the mail comes back. What fits into no message has its content in a blob."""
         stored = mail.stored
-        if not stored and (due - self.clock() > SOON or not fits(mail.content)):
+        if not stored and not fits(mail.content):
             self.stores.requests.put(mail.id, mail.content)
             stored = True
         envelope = envelope.model_copy(update={"stored": stored})
@@ -230,4 +245,6 @@ def _still(event: Event, before: MailRecord, kept: MailRecord) -> Event:
     """What is left of an event once the record has changed: a send stays known, and all else counts anew."""
     if before.claim and before.status is Status.SENDING:
         return event if event.what is What.SENT and kept.claim == before.claim else ARRIVED
+    if event.what is What.PACED:
+        return ARRIVED
     return event if kept.status is before.status or (kept.status.waiting and before.status.waiting) else ARRIVED

@@ -13,8 +13,11 @@ from mailer.delivery.event import Event, What
 from mailer.delivery.record import MailRecord
 from mailer.request.address import Value
 from mailer.request.mail_id import is_mail_id
+from mailer.request.model import Priority
 
+_EPOCH = datetime.fromtimestamp(0, UTC)
 Seconds = Annotated[int, Field(ge=0, le=253_402_300_799)]  # of the epoch, up to the year 9999
+Milliseconds = Annotated[int, Field(ge=0, le=253_402_300_799_000)]
 
 
 def _known_id(text: str) -> str:
@@ -48,6 +51,7 @@ class Outcome(Value):
 class Envelope(Value):
     """Whose message this is. `stored`: the request is in a blob. `new`: a producer's mail without a record yet.
 
+    `sender`, `priority`, `slot` and `ticket` are the record's, and `due` if it had to wait for its turn.
     `trace` is the traceparent of the span that wrote it.
     """
 
@@ -56,6 +60,11 @@ class Envelope(Value):
     attempts: Annotated[int, Field(ge=0, le=100_000)] = 0
     resent: Annotated[int, Field(ge=0, le=100_000)] = 0
     since: Seconds | None = None
+    sender: Annotated[str, Field(max_length=320)] | None = None
+    priority: Annotated[Priority, Field(strict=False)] | None = None
+    slot: Milliseconds | None = None
+    ticket: Annotated[str, Field(max_length=16)] = ""
+    due: Milliseconds | None = None
     stored: bool = False
     new: bool = False
     outcome: Outcome | None = None
@@ -72,6 +81,11 @@ class Envelope(Value):
             attempts=record.attempts,
             resent=record.resent or 0,
             since=int(record.since.timestamp()) if record.since else None,
+            sender=record.sender,
+            priority=record.priority,
+            slot=_milliseconds(record.slot),
+            ticket=record.ticket or "",
+            due=_milliseconds(record.due_at),
             stored=stored,
             trace=trace,
         )
@@ -80,5 +94,23 @@ class Envelope(Value):
         """The record as it was at this version, as far as a decision needs it."""
         since = datetime.fromtimestamp(self.since, UTC) if self.since else None
         return MailRecord(
-            id=self.id, version=self.version, attempts=self.attempts, resent=self.resent or None, since=since
+            id=self.id,
+            version=self.version,
+            attempts=self.attempts,
+            resent=self.resent or None,
+            since=since,
+            sender=self.sender,
+            priority=self.priority,
+            slot=_instant(self.slot),
+            ticket=self.ticket,
+            due_at=_instant(self.due),
         )
+
+
+def _milliseconds(instant: datetime | None) -> int | None:
+    """Of the epoch, rounded down, so that a message never comes before its time."""
+    return None if instant is None else (instant - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _instant(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)

@@ -23,6 +23,8 @@ class What(StrEnum):
     FOUND = "found"
     NOT_FOUND = "not_found"
     CANNOT_LOOK = "cannot_look"
+    #: Its mailbox's turn is another one's; it has one later.
+    PACED = "paced"
     #: What a person asked for.
     REPLAYED = "replayed"
     MOVED = "moved"

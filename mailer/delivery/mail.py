@@ -70,9 +70,9 @@ class Mail:
         """The request, which has been read: only such a mail is sent or looked up."""
         if self.request is None:
             raise RecordMismatch(self.id)
-        return self.request
+        return self.request.sent_by(self.record.sender)
 
     @property
     def mailbox(self) -> str:
         """Whose turn it is: the sender's address, or nobody's where the request cannot be read."""
-        return self.request.mailbox.address.lower() if self.request else ""
+        return self.record.sender or (self.request.mailbox.address.lower() if self.request else "")

@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Protocol, Self
 
 from mailer.request.mail_id import instant_of
-from mailer.request.model import MailRequest
+from mailer.request.model import MailRequest, Priority
 
 LONGEST_MESSAGE = 2000  # characters of an error that a record keeps
 
@@ -59,7 +59,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailRecord:
-    """What is kept of a mail: never its content, never an address.
+    """What is kept of a mail: never its content, never an address but the sender's, which is a setting.
 
     What is None is not known here, and a write leaves it as it was.
     """
@@ -73,6 +73,11 @@ class MailRecord:
     template: str | None = None
     recipients: int | None = None
     tags: Mapping[str, str] | None = None
+    #: From which mailbox, how urgently, and in which of its slots, which the ticket proves.
+    sender: str | None = None
+    priority: Priority | None = None
+    slot: datetime | None = None
+    ticket: str | None = None
     #: From when its age counts, if not from its acceptance: the hour it was scheduled for, or its replay.
     since: datetime | None = None
     #: When a waiting mail may be claimed, or a doubt looked up.
@@ -129,6 +134,7 @@ class Receipt:
 
     id: str
     status: Status
+    expected_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,7 @@ from mailer.delivery.accept import check_limits
 from mailer.delivery.attempt import Compose, Preparation
 from mailer.delivery.gate import Gate, Mode
 from mailer.errors import ConfigError, Problem
-from mailer.request.address import parse_address
+from mailer.request.address import Address, parse_address
 from mailer.request.model import MailRequest
 from mailer.request.parse import Rules, read_request
 from mailer.settings import Settings
@@ -43,8 +43,21 @@ def rules_of(settings: Settings, gate: Gate, content_problems: Callable[[MailReq
         message = f"MAILER_SENDERS is wrong ({error}). It holds the mailboxes that may send, separated by commas."
         raise ConfigError([message]) from error
     return Rules(
-        senders=senders, content_problems=content_problems, headers=settings.headers, max_headers=gate.max_headers
+        senders=senders,
+        pools=pools_of(settings),
+        content_problems=content_problems,
+        headers=settings.headers,
+        max_headers=gate.max_headers,
     )
+
+
+def pools_of(settings: Settings) -> dict[str, tuple[Address, ...]]:
+    """The mailboxes of each pool."""
+    try:
+        return {name: tuple(map(parse_address, mailboxes)) for name, mailboxes in settings.pools.items()}
+    except ValueError as error:
+        message = f"MAILER_POOLS is wrong ({error}). It holds pools such as news=news1@contoso.com,news2@contoso.com."
+        raise ConfigError([message]) from error
 
 
 def preparation_of(

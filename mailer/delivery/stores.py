@@ -22,8 +22,11 @@ class Outbox(Protocol):
     def put(self, envelope: Envelope, content: bytes | None, *, due: datetime) -> None:
         """See that this message is delivered when it is due; without content, that lies in a blob."""
 
-    def take_back(self, mail: str, due: datetime) -> None:
-        """Forget the message that waits for this hour, if it still does."""
+    def move(self, envelope: Envelope, *, old: datetime, due: datetime) -> None:
+        """Put the message that waits for the old hour, with its content, anew for this one, if it still waits."""
+
+    def take_back(self, mail: str, due: datetime, *, kept: datetime | None = None) -> None:
+        """Forget the message that waits for this hour, if it still does and is not the one that is kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

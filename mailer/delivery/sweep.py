@@ -32,7 +32,7 @@ SHOWN = 3  # ids in a report
 OLDEST = timedelta(days=732)  # how far back stalled mails are looked for: twice as far as a mail may be scheduled ahead
 DAYS_A_RUN = 10  # the last ones, and as many of those before
 # Seconds from the start of a run after which each part leaves the rest to the next one.
-STALLED_WITHIN, KEYS_WITHIN, EXPIRED_WITHIN, ORPHANS_WITHIN = 10, 14, 38, 45
+STALLED_WITHIN, KEYS_WITHIN, TURNS_WITHIN, EXPIRED_WITHIN, ORPHANS_WITHIN = 10, 14, 22, 38, 45
 
 _LOST = (
     "The mail has no message any more, and its content was in it. Nobody was told that it was accepted, or the queue "
@@ -48,6 +48,7 @@ class Table(Protocol):
     def stalled(self, day: date, /, *, before: datetime) -> Iterator[Sequence[MailRecord]]: ...
     def expired(self, *, before: datetime) -> Iterator[Sequence[MailRecord]]: ...
     def forget(self, records: Sequence[MailRecord], /) -> list[str]: ...
+    def forget_turns(self, *, now: datetime) -> Iterator[int]: ...
     def forget_keys(self, *, after: str, now: datetime) -> Iterator[tuple[int, str]]: ...
     def mark(self, name: str, /) -> str: ...
     def set_mark(self, name: str, at: str, /) -> None: ...
@@ -74,6 +75,7 @@ class Swept:
     revived: int
     records: int
     keys: int
+    turns: int
     requests: int
 
 
@@ -98,6 +100,7 @@ class Sweep:
             stalled=tuple(stalled),
             revived=revived,
             keys=self._keys(began),
+            turns=self._turns(began),
             records=self._expired(began),
             requests=self._orphans(began),
         )
@@ -172,6 +175,15 @@ class Sweep:
         else:
             mark = ""
         self.table.set_mark("keys", mark)
+        return gone
+
+    def _turns(self, began: datetime) -> int:
+        """Slots that are over, and counts of recipients that count no longer."""
+        gone = 0
+        for deleted in self.table.forget_turns(now=began):
+            gone += deleted
+            if self._is_over(began, TURNS_WITHIN):
+                break
         return gone
 
     def _orphans(self, began: datetime) -> int:

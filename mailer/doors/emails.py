@@ -9,6 +9,8 @@ from mailer.doors.replies import answer, as_json
 from mailer.errors import UnknownMail
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mailer.delivery.record import MailRecord
 
 emails = func.Blueprint()
@@ -50,7 +52,7 @@ def _post(req: func.HttpRequest) -> func.HttpResponse:
     from mailer.request.parse import parse
 
     request = parse(req.get_body(), rules=wiring.rules(), key=req.headers.get("Idempotency-Key"))
-    within = wished_wait(req.headers.get("Prefer", ""))
+    within = wished_wait(req.headers.get("Prefer", ""), wiring.priority(request))
     if within:
         receipt = accept_and_deliver(
             request,
@@ -58,12 +60,13 @@ def _post(req: func.HttpRequest) -> func.HttpResponse:
             deliver=wiring.delivery().deliver,
             pool=wiring.pool(),
             stores=wiring.stores(),
+            turns=wiring.turns(),
             clock=wiring.clock,
         )
     else:
-        receipt = accept(request, stores=wiring.stores(), clock=wiring.clock).receipt
+        receipt = accept(request, stores=wiring.stores(), turns=wiring.turns(), clock=wiring.clock).receipt
     location = f"{req.url.partition('?')[0].rstrip('/')}/{receipt.id}"
-    content = {"id": receipt.id, "status": receipt.status}
+    content = {"id": receipt.id, "status": receipt.status, "expected_at": _instant(receipt.expected_at)}
     return as_json(200 if receipt.status.final else 202, content, headers={"Location": location})
 
 
@@ -90,12 +93,19 @@ def _mail_id(req: func.HttpRequest) -> str:
     return mail
 
 
+def _instant(instant: "datetime | None") -> str | None:
+    return instant.isoformat(timespec="milliseconds") if instant else None
+
+
 def _shown(record: "MailRecord") -> dict[str, Any]:
     """A record as callers see it."""
     error = {"code": record.error_code, "message": record.error_message} if record.error_code else None
     return {
         "id": record.id,
         "status": record.status,
+        "from": record.sender,
+        "priority": record.priority,
+        "expected_at": _instant(record.due_at or record.accepted_at) if record.status.waiting else None,
         "attempts": record.attempts,
         "resent": record.resent or 0,
         "gate": record.gate or None,

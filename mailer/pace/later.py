@@ -15,7 +15,7 @@ record says what to do. Rows of the same mail and minute are one row.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -30,11 +30,15 @@ RELEASED_WITHIN = timedelta(seconds=100)  # of one run; the next one goes on
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waiting:
-    """A message that waits for its hour; `version` is the row's, as it was read."""
+    """A message that waits for its hour, with its content unless that lies in a blob.
+
+    `version` is the row's, as it was read.
+    """
 
     mail: str
     due: datetime
     envelope: str
+    content: bytes | None = field(default=None, repr=False)
     version: str | None = None
 
 
@@ -48,6 +52,7 @@ class Rows(Protocol):
     """The messages that wait, by their minute. Each call may raise TryLater."""
 
     def put(self, waiting: Waiting, /) -> None: ...
+    def get(self, mail: str, due: datetime, /) -> Waiting | None: ...
     def take_back(self, mail: str, due: datetime, /) -> None: ...
     def pages(self, until: datetime, /) -> Iterator[Sequence[Waiting]]: ...
     def delete(self, rows: Sequence[Waiting], /) -> None: ...
@@ -66,19 +71,23 @@ class Later:
     clock: Callable[[], datetime]
 
     def put(self, envelope: Envelope, content: bytes | None, *, due: datetime) -> None:
-        """See that this message is delivered when it is due; what waits long has its content in a blob."""
+        """See that this message is delivered when it is due; without content, that lies in a blob."""
         left = due - self.clock()
         if left <= SOON:
             self.queue.send(write_message(content or b"{}", envelope), after=max(left, timedelta()))
-        elif content is None:
-            self.rows.put(Waiting(mail=envelope.id, due=due, envelope=envelope.model_dump_json(exclude_defaults=True)))
         else:
-            message = "a message that waits in the table has its content in a blob"
-            raise AssertionError(message)
+            beside = envelope.model_dump_json(exclude_defaults=True)
+            self.rows.put(Waiting(mail=envelope.id, due=due, envelope=beside, content=content))
 
-    def take_back(self, mail: str, due: datetime) -> None:
-        """Forget the message that waits for this hour, if it still does."""
-        self.rows.take_back(mail, due)
+    def move(self, envelope: Envelope, *, old: datetime, due: datetime) -> None:
+        """Put the message that waits for the old hour, with its content, anew for this one, if it still waits."""
+        if waiting := self.rows.get(envelope.id, old):
+            self.put(envelope.model_copy(update={"stored": waiting.content is None}), waiting.content, due=due)
+
+    def take_back(self, mail: str, due: datetime, *, kept: datetime | None = None) -> None:
+        """Forget the message that waits for this hour, if it still does and is not the one that is kept."""
+        if kept is None or _minute(kept) != _minute(due):
+            self.rows.take_back(mail, due)
 
     def release(self, spread: Spread) -> int:
         """Put onto the queue what is due within the next minutes, and all that is overdue; returns how many."""
@@ -97,4 +106,9 @@ class Later:
     def _send(self, waiting: Waiting) -> None:
         envelope = Envelope.model_validate_json(waiting.envelope)
         left = max(waiting.due - self.clock(), timedelta())
-        self.queue.send(write_message(b"{}", envelope), after=left)
+        self.queue.send(write_message(waiting.content or b"{}", envelope), after=left)
+
+
+def _minute(instant: datetime) -> datetime:
+    """Rows of the same mail and minute are one row."""
+    return instant.replace(second=0, microsecond=0)

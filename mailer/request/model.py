@@ -7,17 +7,34 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from mailer.request.address import Address, AnAddress, Line, Value
 from mailer.request.attachment import Attachments, File
+from mailer.request.pool import PoolAddress
 
 MAX_RECIPIENTS = 500  # Exchange Online's default for to, cc and bcc together
 ADVANCE = timedelta(days=366)  # how far ahead a mail may be scheduled
 MAX_HEADERS = 5  # Graph: InvalidInternetMessageHeaderCollection above
 ONE_CALL = 4_000_000  # bytes; https://learn.microsoft.com/graph/api/user-sendmail takes no more
+
+
+class Priority(StrEnum):
+    """Who goes first where a mailbox has a queue."""
+
+    #: Codes, resets, alarms.
+    URGENT = "urgent"
+    NORMAL = "normal"
+    #: Reports, newsletters.
+    BULK = "bulk"
+
+    @property
+    def level(self) -> int:
+        """0 goes first."""
+        return list(Priority).index(self)
 
 
 def _instant(value: object) -> datetime:
@@ -103,17 +120,33 @@ class MailRequest(Value):
     delivery_receipt: bool = False
     read_receipt: bool = False
     tags: Tags = Field(default_factory=dict)
+    priority: Annotated[Priority, Field(strict=False)] | None = None
     scheduled_at: Instant | None = None
     save_to_sent_items: bool = True
     idempotency_key: Annotated[Line, Field(min_length=1, max_length=256)] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The request in the shape it came in, without what is left to default."""
-        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        members = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        if isinstance(self.sender, PoolAddress):
+            members["from"] = self.sender.asked
+        return members
 
     def digest(self) -> str:
         """Tells whether two requests ask for the same mail; the idempotency key itself does not count."""
         return digest_of(self.as_json())
+
+    @property
+    def pool(self) -> str | None:
+        """The pool of mailboxes that sends, if `from` names one."""
+        return self.sender.pool if isinstance(self.sender, PoolAddress) else None
+
+    def sent_by(self, mailbox: str | None) -> Self:
+        """The request as this mailbox of its pool sends it."""
+        if not isinstance(self.sender, PoolAddress) or mailbox is None:
+            return self
+        sender = self.sender.model_copy(update={"address": mailbox})
+        return self.model_copy(update={"sender": sender, "reply_to": self.reply_to or (self.sender.replies,)})
 
     @property
     def mailbox(self) -> Address:

@@ -4,7 +4,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from mailer.errors import InvalidRequest, Problem
 from mailer.request.address import Address, AnAddress
 from mailer.request.attachment import Attachment, Attachments
 from mailer.request.model import ADVANCE, MAX_HEADERS, MAX_RECIPIENTS, MailRequest, Schedule, TemplateUse
+from mailer.request.pool import Pools, pool_address
 
 _MEMBERS = [field.alias or name for name, field in MailRequest.model_fields.items()]
 _ADDRESS_MEMBERS = ("from", "to", "cc", "bcc", "reply_to")
@@ -51,6 +52,7 @@ class Rules:
 
     senders: Sequence[Address]
     content_problems: Callable[[MailRequest], Iterable[Problem]]
+    pools: Pools = field(default_factory=dict)
     headers: Collection[str] = ()
     max_headers: int = MAX_HEADERS
 
@@ -110,18 +112,21 @@ def read_object(body: bytes) -> dict[str, Any]:
 def read_request(members: dict[str, Any], *, rules: Rules, problems: Iterable[Problem] = ()) -> MailRequest:
     """The request that these members make, with the problems known so far. Raises InvalidRequest with all of them."""
     request, problems = None, list(problems)
+    if pool := pool_address(members.get("from"), rules.pools):
+        members = {**members, "from": {"address": pool.address, "name": pool.name}}
     try:
         request = MailRequest.model_validate(members)
     except ValidationError as invalid:
         problems += [_problem(error, members) for error in invalid.errors(include_url=False)]
     problems += _content_problems(members)
     problems += _recipient_problems(members)
-    problems += _sender_problems(members, rules)
+    problems += () if pool else _sender_problems(members, rules)
     problems += _header_problems(members, rules)
     problems += rules.content_problems(request or _sound_part(members))
     if request is None or problems:
         raise InvalidRequest(problems)
-    return request if request.sender else request.model_copy(update={"sender": rules.senders[0]})
+    sender = pool or request.sender or rules.senders[0]
+    return request if sender is request.sender else request.model_copy(update={"sender": sender})
 
 
 def _content_problems(members: dict[str, Any]) -> Iterator[Problem]:

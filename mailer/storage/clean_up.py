@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableClient
@@ -10,10 +10,14 @@ from azure.data.tables import TableClient
 from mailer.delivery.record import MailRecord, Status
 from mailer.storage import tables
 from mailer.storage.later_rows import LaterRows
+from mailer.storage.pace_rows import TableCounts
 from mailer.storage.queues import MailQueue
 from mailer.storage.records import DAYS_END, KEYS, read_record, row_of
+from mailer.storage.slot_rows import TableSlots
 
 _MARKS = "marks"
+SLOTS_KEPT = timedelta(minutes=10)
+COUNTS_KEPT = timedelta(hours=26)  # beyond the 24 that are looked at
 
 
 class CleanUpTable:
@@ -51,6 +55,11 @@ class CleanUpTable:
         for page in tables.pages(self._table, query, {"after": after, "now": now}, select=["PartitionKey", "RowKey"]):
             gone = tables.delete_as_read(self._table, map(tables.Row.of, page))
             yield len(gone), page[-1]["RowKey"] if page else after
+
+    def forget_turns(self, *, now: datetime) -> Iterator[int]:
+        """Delete the slots and the counts of recipients that are over; tells page by page how many."""
+        yield from TableSlots(self._table).forget(before=now - SLOTS_KEPT)
+        yield from TableCounts(self._table).forget(before=now - COUNTS_KEPT)
 
     def mark(self, name: str) -> str:
         """How far this part of the clean-up has come; nothing if it is to begin anew."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from azure.core.exceptions import ResourceNotFoundError
-from azure.data.tables import TableClient
+from azure.data.tables import TableClient, UpdateMode
 
 from mailer.pace.later import Waiting
 from mailer.storage import tables
@@ -20,13 +21,15 @@ class LaterRows:
 
     def put(self, waiting: Waiting) -> None:
         """Keep this message; the same mail in the same minute has one row."""
-        row = {
+        row: dict[str, Any] = {
             "PartitionKey": _minute(waiting.due),
             "RowKey": waiting.mail,
             "due": waiting.due,
             "envelope": waiting.envelope,
         }
-        tables.ask(self._table, lambda: self._table.upsert_entity(row))
+        if waiting.content is not None:
+            row["content"] = waiting.content
+        tables.ask(self._table, lambda: self._table.upsert_entity(row, mode=UpdateMode.REPLACE))
 
     def take_back(self, mail: str, due: datetime) -> None:
         """Delete the row of this mail and minute, if there is one."""
@@ -35,27 +38,37 @@ class LaterRows:
         except ResourceNotFoundError:
             return
 
+    def get(self, mail: str, due: datetime) -> Waiting | None:
+        """What of this mail waits for this minute."""
+        try:
+            return _waiting(tables.ask(self._table, lambda: self._table.get_entity(_minute(due), mail)))
+        except ResourceNotFoundError:
+            return None
+
     def has(self, mail: str, due: datetime) -> bool:
         """Whether this mail waits for this minute."""
-        try:
-            tables.ask(self._table, lambda: self._table.get_entity(_minute(due), mail))
-        except ResourceNotFoundError:
-            return False
-        return True
+        return self.get(mail, due) is not None
 
     def pages(self, until: datetime) -> Iterator[Sequence[Waiting]]:
         """What is due by the end of this minute, the oldest first."""
         query = f"PartitionKey ge '{_PREFIX}' and PartitionKey le '{_minute(until)}'"
         for page in tables.pages(self._table, query, {}):
-            yield [
-                Waiting(mail=row["RowKey"], due=row["due"], envelope=row["envelope"], version=row.metadata["etag"])
-                for row in page
-            ]
+            yield [_waiting(row) for row in page]
 
     def delete(self, rows: Sequence[Waiting]) -> None:
         """Delete these rows, but for those that were written anew since they were read."""
         found = [tables.Row(_minute(row.due), row.mail, row.version or "") for row in rows]
         tables.delete_as_read(self._table, found)
+
+
+def _waiting(row: tables.Entity) -> Waiting:
+    return Waiting(
+        mail=row["RowKey"],
+        due=row["due"],
+        envelope=row["envelope"],
+        content=row.get("content"),
+        version=row.metadata["etag"],
+    )
 
 
 def _minute(due: datetime) -> str:

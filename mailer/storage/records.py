@@ -18,6 +18,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, Re
 from azure.data.tables import TableClient, UpdateMode
 
 from mailer.delivery.record import Conflict, KeyOwner, MailRecord, Status
+from mailer.request.model import Priority
 from mailer.storage import tables
 
 T = TypeVar("T")
@@ -28,6 +29,9 @@ _PLAIN = (
     "digest",
     "template",
     "recipients",
+    "sender",
+    "slot",
+    "ticket",
     "attempts",
     "claim",
     "leased_until",
@@ -134,6 +138,7 @@ def _entity(record: MailRecord) -> dict[str, Any]:
     entity: dict[str, Any] = {"PartitionKey": partition, "RowKey": row, "id": record.id, "status": str(record.status)}
     entity |= {name: getattr(record, name) for name in _PLAIN}
     entity |= {f"{status}_at": instant for status, instant in record.times.items()}
+    entity["priority"] = str(record.priority) if record.priority else None
     entity["tags"] = None if record.tags is None else json.dumps(dict(record.tags))
     return {name: value for name, value in entity.items() if value is not None}
 
@@ -146,6 +151,7 @@ def read_record(entity: tables.Entity) -> MailRecord:
         version=entity.metadata["etag"],
         status=Status(entity["status"]),
         tags=json.loads(entity["tags"]) if "tags" in entity else None,
+        priority=Priority(entity["priority"]) if "priority" in entity else None,
         times=dict(sorted(times.items(), key=lambda step: step[1])),
         **{name: entity[name] for name in _PLAIN if name in entity},
     )

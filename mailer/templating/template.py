@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from mailer.errors import InvalidRequest, Problem
-from mailer.request.model import Content, TemplateUse
+from mailer.request.model import Content, Priority, TemplateUse
 from mailer.settings import OnUncertain
 from mailer.templating.characters import body_text, one_line
 from mailer.templating.faults import failed, failed_file, says, wrong_variable
@@ -57,6 +57,11 @@ class Template:
         """What its own `template.json` says about a mail in doubt."""
         chosen = self._options.get("on_uncertain")
         return None if chosen is None else OnUncertain(chosen)
+
+    def priority(self) -> Priority | None:
+        """What its own `template.json` says about who goes first."""
+        chosen = self._options.get("priority")
+        return None if chosen is None else Priority(chosen)
 
     def sample(self, locale: str | None = None) -> dict[str, Any]:
         """The variables to show it with; none where it has no `sample.json`."""
@@ -191,6 +196,8 @@ class Template:
         options = self._json("template.json") or {}
         if "on_uncertain" in options and options["on_uncertain"] not in [*OnUncertain]:
             raise failed(f"{self.name}/template.json is wrong: `on_uncertain` must be hold, resend or verify.")
+        if "priority" in options and options["priority"] not in [*Priority]:
+            raise failed(f"{self.name}/template.json is wrong: `priority` must be urgent, normal or bulk.")
         locale = options.setdefault("locale", "en")
         if not isinstance(locale, str) or not _TAG.fullmatch(locale):
             raise failed(f"{self.name}/template.json is wrong: `locale` must be a language tag such as fr or fr-CA.")

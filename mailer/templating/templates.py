@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from mailer.errors import InvalidRequest, Problem
-from mailer.request.model import Content, TemplateUse
+from mailer.request.model import Content, Priority, TemplateUse
 from mailer.settings import OnUncertain
 from mailer.templating.sources import Folder, Source
 from mailer.templating.template import Template
@@ -61,6 +61,10 @@ class Templates:
     def on_uncertain(self, name: str) -> OnUncertain | None:
         """What the template's own `template.json` says about a mail in doubt."""
         return self._template(name).on_uncertain()
+
+    def priority(self, name: str) -> Priority | None:
+        """What the template's own `template.json` says about who goes first."""
+        return self._template(name).priority()
 
     def problems(self, use: TemplateUse, *, known: Collection[str] = ()) -> Iterable[Problem]:
         """What would keep this use of a template from being rendered."""

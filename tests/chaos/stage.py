@@ -40,6 +40,7 @@ class Stage:
             "AzureWebJobsStorage": self._through(*self._hosts),
             "MAILER_ON_UNCERTAIN": policy,
             "MAILER_MAX_AGE": "10m",
+            "MAILER_MAILBOX_RATE": "off",
             "MAILER_HEADERS": HEADER,
         }
         self.host = programs.host(folder, port=host, env={**os.environ, **settings}, root=app.write(folder / "app"))

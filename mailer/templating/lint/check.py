@@ -22,7 +22,7 @@ from mailer.templating.sources import Folder
 from mailer.templating.templates import Templates
 from mailer.templating.versions import SHARED
 
-_OPTIONS = ["on_uncertain", "locale", "content_ids"]  # what template.json may hold
+_OPTIONS = ["on_uncertain", "priority", "locale", "content_ids"]  # what template.json may hold
 _CID = re.compile(r"(?<![\w-])cid:([^\"'\s)>{}]++)(?!\{)", re.IGNORECASE)
 _COMPUTED_CID = re.compile(r"(?<![\w-])cid:[^\"'\s)>{}]*\{", re.IGNORECASE)
 _COMMENT = re.compile(r"\{#.*?#\}|<!--(?!\[if\b).*?-->", re.DOTALL | re.IGNORECASE)

@@ -1,0 +1,103 @@
+"""Whose turn it is: a mail's mailbox, priority and slot, as its record keeps them.
+
+The life of a turn, which every wait of a mail takes anew that ends in sending it:
+
+    taken at acceptance ── due at once ── goes
+                        └─ due later ── comes when it is due ── still its own, in time, no pause ── goes
+                                                             └─ else: another turn is taken; it goes, or waits again
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from mailer.delivery.record import MailRecord
+from mailer.errors import TryLater
+from mailer.request.model import MailRequest, Priority
+
+PUSHED = timedelta(hours=1)  # a mail that its mailbox holds up longer has its age counted from its turn
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """From which mailbox a mail may leave, and when; the slot's beginning and the ticket prove it."""
+
+    mailbox: str
+    due: datetime
+    slot: datetime | None = None
+    ticket: str = ""
+
+
+class Pace(Protocol):
+    """Gives turns. Each call may raise TryLater."""
+
+    def take(self, mailboxes: Sequence[str], priority: Priority, recipients: int, /, *, earliest: datetime) -> Turn: ...
+    def may_go(self, turn: Turn, /, *, look: bool) -> bool: ...
+    def give_back(self, turn: Turn, recipients: int, /) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turns:
+    """The turns of mails. `pools` has the mailboxes of each pool by its name."""
+
+    pace: Pace
+    pools: Mapping[str, Sequence[str]]
+    priority: Callable[[MailRequest], Priority]
+    clock: Callable[[], datetime]
+
+    def take(self, record: MailRecord, request: MailRequest, *, earliest: datetime) -> MailRecord:
+        """The record with a turn from then on; a new one that need not wait has no `due_at`. Raises TryLater."""
+        priority = record.priority or self.priority(request)
+        self._pass_up(record)
+        turn = self.pace.take(self._mailboxes(request), priority, request.recipients, earliest=earliest)
+        return self._given(replace(record, priority=priority), turn)
+
+    def try_take(self, record: MailRecord, request: MailRequest | None, *, earliest: datetime) -> MailRecord:
+        """The same, or the record as it is where no turn can be had now: it takes one when it comes."""
+        if request is None:
+            return record
+        with suppress(TryLater):  # no outcome is lost because storage is away
+            return self.take(record, request, earliest=earliest)
+        return record
+
+    def move(self, record: MailRecord, *, earliest: datetime) -> MailRecord:
+        """The same for a mail whose request is not at hand; one that never had a turn gets none. Raises TryLater."""
+        if record.sender is None or record.priority is None:
+            return record
+        turn = self.pace.take((record.sender,), record.priority, record.recipients or 1, earliest=earliest)
+        return self._given(record, turn)
+
+    def has_come(self, record: MailRecord, request: MailRequest) -> bool:
+        """Whether the mail may leave now in the turn that it has. Raises TryLater."""
+        if record.sender is None or record.sender not in self._mailboxes(request):
+            return False
+        turn = Turn(mailbox=record.sender, due=self.clock(), slot=record.slot, ticket=record.ticket or "")
+        waited = record.due_at is not None and record.priority is not Priority.URGENT
+        return self.pace.may_go(turn, look=waited)
+
+    def give_back(self, record: MailRecord) -> None:
+        """Free the turn of a mail that will not use it, as far as storage lets us."""
+        with suppress(TryLater):
+            self._pass_up(record)
+
+    def _pass_up(self, record: MailRecord) -> None:
+        if record.sender and record.slot:
+            turn = Turn(mailbox=record.sender, due=record.slot, slot=record.slot, ticket=record.ticket or "")
+            self.pace.give_back(turn, record.recipients or 1)
+
+    def _mailboxes(self, request: MailRequest) -> Sequence[str]:
+        return self.pools.get(request.pool or "") or (request.mailbox.address.lower(),)
+
+    def _given(self, record: MailRecord, turn: Turn) -> MailRecord:
+        given = replace(record, sender=turn.mailbox, slot=turn.slot, ticket=turn.ticket, due_at=turn.due)
+        if turn.due <= self.clock() and record.version is None:
+            return replace(given, due_at=None)
+        held_up = not record.attempts and turn.due - record.due_since > PUSHED
+        return replace(given, since=turn.due if held_up else record.since)
+
+
+def turn_of(record: MailRecord) -> dict[str, Any]:
+    """The fields of a record that are its turn."""
+    return {"sender": record.sender, "priority": record.priority, "slot": record.slot, "ticket": record.ticket}

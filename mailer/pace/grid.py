@@ -1,0 +1,64 @@
+"""A mailbox's slots as a grid in time: pure arithmetic, in whole milliseconds.
+
+At `rate` 30 a minute has 29 slots, 2.07 s apart. A mail leaves in its slot, or, within bounds, a little beside it:
+
+    ── LEAD before ──┬── start of the slot ──┬── TOLERANCE after ──
+     urgent, normal  │                  bulk │                      later: it needs another slot
+
+A slot can be taken from a mail of lower priority until SAFE before that may leave; it looks whether it still has its
+slot when it comes. LEAD is one slot and SAFE, so that whoever takes a slot from bulk leaves at once. All leave between
+start - LEAD and start + TOLERANCE, and TOLERANCE is what is left of a tenth of the rate: so no 60 seconds hold more
+than the rate and a tenth (for rates from 10 on).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from mailer.request.model import Priority
+
+SAFE = timedelta(seconds=1.5)  # clocks of instances differ by less, and a write takes less
+LEAST_TOLERANCE = timedelta(seconds=2.5)  # a queue is looked at every two seconds at worst
+MINUTE = 60_000  # milliseconds
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The slots of a mailbox that may send `rate` mails a minute. A position counts slots since 1970."""
+
+    rate: int
+
+    @property
+    def per_minute(self) -> int:
+        """A twentieth below the rate: what buys the lead and the tolerance."""
+        return max(1, self.rate - max(1, self.rate // 20))
+
+    @property
+    def width(self) -> timedelta:
+        """From one slot to the next."""
+        return timedelta(minutes=1) / self.per_minute
+
+    @property
+    def lead(self) -> timedelta:
+        """How long before its slot a mail may leave that is not bulk."""
+        return self.width + SAFE
+
+    @property
+    def tolerance(self) -> timedelta:
+        """How long after the start of its slot a mail may still leave."""
+        return max(self.rate * 11 // 10 * self.width - timedelta(minutes=1) - self.lead, LEAST_TOLERANCE)
+
+    def position(self, at: datetime) -> int:
+        """The slot that this instant lies in."""
+        minute, within = divmod((at - _EPOCH) // _MILLISECOND, MINUTE)
+        return minute * self.per_minute + within * self.per_minute // MINUTE
+
+    def start(self, position: int) -> datetime:
+        """When the slot begins."""
+        minute, index = divmod(position, self.per_minute)
+        return _EPOCH + (minute * MINUTE - (-index * MINUTE // self.per_minute)) * _MILLISECOND
+
+    def opens(self, position: int, priority: Priority) -> datetime:
+        """When a mail that has the slot may leave."""
+        return self.start(position) - (timedelta() if priority is Priority.BULK else self.lead)

@@ -1,0 +1,239 @@
+"""The search for a slot that is free, by as few calls as can be.
+
+An instance goes on where it took its last slot, so that a slot costs one call while nobody else takes any. Who finds a
+slot taken is in a crowd: it reads how far the others are, and that minute, and takes some of the free ones at random,
+as many as it used lately, so that a hundred instances do not all try the next one. A full minute is left by galloping:
+1, 2, 4 ... minutes on, then halving.
+"""
+
+import random
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple, Protocol
+
+from mailer.pace.grid import SAFE, Grid
+from mailer.request.model import Priority
+
+NEAR = 8  # slots among which an instance chooses at random where others take some too
+CROWDED = timedelta(minutes=10)  # how long it does so after it found one taken
+STALE = timedelta(seconds=2)  # what was read that long ago is read again then
+MOST = 8  # slots taken at once in a crowd
+LATELY = timedelta(seconds=10)
+FAR = timedelta(minutes=2)  # what is to leave later is looked for on its own
+LANES = 1000
+
+
+class Holder(NamedTuple):
+    """Who has a slot: a priority's level, a ticket, and the row's version."""
+
+    level: int
+    ticket: str
+    version: str
+
+
+class SlotRows(Protocol):
+    """The rows, by mailbox, minute since 1970, and place in the minute. Each call may raise TryLater."""
+
+    def take(
+        self, mailbox: str, minute: int, places: Mapping[int, Holder | None], /, *, level: int, ticket: str
+    ) -> Mapping[int, str] | None:
+        """Put the ticket into all these places, and tell their versions; none if one is not as it is told here."""
+
+    def minute(self, mailbox: str, minute: int, /) -> Mapping[int, Holder]:
+        """Who has which place."""
+
+    def ticket(self, mailbox: str, minute: int, place: int, /) -> str | None:
+        """The ticket in this place."""
+
+    def front(self, mailbox: str, level: int, /) -> int:
+        """The minute in which the crowd takes slots, about; 0 if nobody has told."""
+
+    def move_front(self, mailbox: str, level: int, minute: int, /) -> None:
+        """Tell it."""
+
+    def free(self, mailbox: str, minute: int, place: int, ticket: str, /) -> None:
+        """Give the place up, if it still holds this ticket."""
+
+
+@dataclass(slots=True)
+class _Lane:
+    """Where this instance takes slots of a mailbox at one priority."""
+
+    far: bool  # for what leaves later than others
+    position: int = 0  # the first that may be free
+    minute: int = -1
+    looked: bool = False  # at this minute
+    looked_at: datetime | None = None
+    crowded_until: datetime | None = None
+    front: int = 0  # the minute of the crowd, as last read or told
+    spare: deque[tuple[int, str]] = field(default_factory=deque)
+    takes: deque[datetime] = field(default_factory=lambda: deque(maxlen=MOST))
+
+    def enter(self, minute: int) -> None:
+        if minute != self.minute:
+            self.minute, self.looked = minute, False
+
+
+@dataclass(slots=True)
+class KnownMailbox:
+    """What this instance knows of a mailbox's slots; its threads take turns."""
+
+    holders: dict[int, Holder] = field(default_factory=dict)  # by position
+    lanes: dict[tuple[Priority, int], _Lane] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Search:
+    """One look for a slot, with what the instance knows."""
+
+    def __init__(
+        self,
+        grid: Grid,
+        rows: SlotRows,
+        clock: Callable[[], datetime],
+        mailbox: str,
+        known: KnownMailbox,
+        priority: Priority,
+        earliest: datetime,
+    ) -> None:
+        self._grid, self._rows, self._mailbox, self._known = grid, rows, mailbox, known
+        self._priority, self._earliest, self._clock = priority, earliest, clock
+        self._now = clock()
+        far = earliest - self._now > FAR
+        key = priority, grid.position(earliest) // grid.per_minute if far else 0
+        if len(known.lanes) > LANES:  # what is forgotten is found out again
+            known.lanes.clear()
+        self._lane = known.lanes.setdefault(key, _Lane(far))
+
+    @property
+    def first(self) -> int:
+        """The first position that may be free, as far as is known."""
+        return max(self._lane.position, self._grid.position(self._earliest))
+
+    def spare(self) -> tuple[int, str] | None:
+        """A slot that was taken before anybody needed it, and that its mail will look at before it leaves."""
+        self._lane.takes.append(self._now)
+        soonest = max(self._earliest, self._now + SAFE)
+        while self._lane.spare:
+            position, ticket = self._lane.spare.popleft()
+            if self._grid.opens(position, self._priority) > soonest:
+                return position, ticket
+        return None
+
+    def take(self, limit: datetime | None) -> tuple[int, str] | None:
+        """A position and its ticket; None if there is none up to the limit."""
+        grid, lane = self._grid, self._lane
+        position = self.first
+        if self._is_crowded(position):
+            position = max(position, self._front() * grid.per_minute)
+            lane.looked = False
+        while limit is None or grid.opens(position, self._priority) <= limit:
+            minute, place = divmod(position, grid.per_minute)
+            lane.enter(minute)
+            crowded = self._is_crowded(position)
+            if self._has_company() and not (lane.looked and lane.looked_at and self._now - lane.looked_at < STALE):
+                self._look(minute)
+            free = self._free(place)
+            if not free:
+                position = self._after()
+                continue
+            chosen = self._chosen(free) if crowded else free[:1]
+            if ticket := self._put(chosen):
+                left = [each for each in free if each not in chosen]
+                lane.position = minute * grid.per_minute + (left[0] if left else grid.per_minute)
+                lane.spare.extend((minute * grid.per_minute + each, ticket) for each in chosen[1:])
+                if crowded and not lane.far and minute > lane.front:
+                    self._rows.move_front(self._mailbox, self._priority.level, minute)
+                    lane.front = minute
+                return minute * grid.per_minute + chosen[0], ticket
+            lane.crowded_until = self._now + CROWDED
+            self._look(minute)
+        lane.position = position
+        return None
+
+    def _put(self, chosen: Sequence[int]) -> str | None:
+        """The ticket that is in all these places of the lane's minute now, or None."""
+        ticket, level, base = secrets.token_hex(4), self._priority.level, self._lane.minute * self._grid.per_minute
+        places = {place: self._known.holders.get(base + place) for place in chosen}
+        versions = self._rows.take(self._mailbox, self._lane.minute, places, level=level, ticket=ticket)
+        if versions is None:
+            return None
+        self._known.holders |= {base + place: Holder(level, ticket, version) for place, version in versions.items()}
+        return ticket
+
+    def _look(self, minute: int) -> None:
+        """Read who has the places of this minute, and forget what is known of others that do not matter soon."""
+        base, known = minute * self._grid.per_minute, self._known
+        self._lane.enter(minute)
+        soon = self._grid.position(self._now) - 1, self._grid.position(self._now + FAR)
+        others = {
+            at: each
+            for at, each in known.holders.items()
+            if soon[0] <= at <= soon[1] and at // self._grid.per_minute != minute
+        }
+        seen = self._rows.minute(self._mailbox, minute)
+        known.holders = others | {base + place: holder for place, holder in seen.items()}
+        self._lane.looked, self._lane.looked_at = True, self._now
+
+    def _is_crowded(self, position: int) -> bool:
+        """Whether others take slots too, further ahead than a mail that can leave about now needs to care."""
+        near = self._grid.opens(position, self._priority) <= self._now + 2 * self._grid.width
+        return self._has_company() and not near
+
+    def _has_company(self) -> bool:
+        until = self._lane.crowded_until
+        return until is not None and until > self._now
+
+    def _front(self) -> int:
+        if not self._lane.far:
+            self._lane.front = self._rows.front(self._mailbox, self._priority.level)
+        return self._lane.front
+
+    def _free(self, first: int) -> list[int]:
+        """The places of the lane's minute that can be had, as far as is known."""
+        safe, base = self._clock() + SAFE, self._lane.minute * self._grid.per_minute
+
+        def can_be_had(place: int) -> bool:
+            holder = self._known.holders.get(base + place)
+            if holder is None:
+                return True
+            lower = holder.level > self._priority.level
+            return lower and self._grid.opens(base + place, list(Priority)[holder.level]) >= safe
+
+        return [place for place in range(first, self._grid.per_minute) if can_be_had(place)]
+
+    def _chosen(self, free: Sequence[int]) -> list[int]:
+        """In a crowd: some of the next ones at random, as many as were needed lately."""
+        if self._lane.far:
+            return [random.choice(free[:NEAR])]  # noqa: S311 - no secret
+        many = min(len(free), sum(1 for at in self._lane.takes if self._now - at < LATELY))
+        return sorted(random.sample(free[: max(NEAR, 2 * many)], many))
+
+    def _after(self) -> int:
+        """The first position after the lane's minute in which there may be a free one."""
+        full, step = self._lane.minute, 1
+        if not self._lane.looked:  # this instance has filled it itself, and the next one is as good as empty
+            return (full + 1) * self._grid.per_minute
+        front = self._front()
+        if front > full:
+            if not self._is_full(front):
+                return front * self._grid.per_minute
+            full = front
+        while self._is_full(full + step):
+            full, step = full + step, step * 2
+        free = full + step
+        while free - full > 1:
+            middle = (full + free) // 2
+            if self._is_full(middle):
+                full = middle
+            else:
+                free = middle
+        return free * self._grid.per_minute
+
+    def _is_full(self, minute: int) -> bool:
+        self._look(minute)
+        return not self._free(0)

@@ -1,0 +1,75 @@
+"""One slot for each mail, by rows that are only inserted: no lock, no counter, all instances alike.
+
+free ── inserted by whoever comes first; the others get 409 ── the mail's, unless a mail of higher priority puts
+                                                               its own ticket into the row, SAFE before it may leave
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from mailer.pace.grid import Grid
+from mailer.pace.search import KnownMailbox, Search, SlotRows
+from mailer.request.model import Priority
+
+
+class Slot(NamedTuple):
+    """A slot taken: when it begins, when its mail may leave, and the ticket that proves it."""
+
+    start: datetime
+    due: datetime
+    ticket: str
+
+
+class Slots:
+    """The slots of all mailboxes; thread-safe, one for a worker."""
+
+    def __init__(self, grid: Grid, rows: SlotRows, *, clock: Callable[[], datetime]) -> None:
+        self._grid = grid
+        self._rows = rows
+        self._clock = clock
+        self._mailboxes: defaultdict[str, KnownMailbox] = defaultdict(KnownMailbox)
+        self._lock = threading.Lock()
+
+    def take(
+        self, mailbox: str, priority: Priority, earliest: datetime, *, limit: datetime | None = None
+    ) -> Slot | None:
+        """The first slot from this instant on that can be had; None if there is none up to the limit."""
+        with self._lock:
+            known = self._mailboxes[mailbox]
+        with known.lock:
+            search = Search(self._grid, self._rows, self._clock, mailbox, known, priority, earliest)
+            taken = search.spare() or search.take(limit)
+        if taken is None:
+            return None
+        position, ticket = taken
+        due = max(earliest, self._grid.opens(position, priority))
+        return Slot(self._grid.start(position), due, ticket)
+
+    def expected(self, mailbox: str, priority: Priority, earliest: datetime) -> tuple[datetime, int]:
+        """When the next slot would open, as far as this instance knows, and which one that is."""
+        with self._lock:
+            known = self._mailboxes[mailbox]
+        search = Search(self._grid, self._rows, self._clock, mailbox, known, priority, earliest)
+        return max(earliest, self._grid.opens(search.first, priority)), search.first
+
+    def holds(self, mailbox: str, start: datetime, ticket: str) -> bool:
+        """Whether the slot still is this ticket's."""
+        return self._rows.ticket(mailbox, *self._place(start)) == ticket
+
+    def free(self, mailbox: str, start: datetime, ticket: str) -> None:
+        """Give a slot up that was not used."""
+        with self._lock:
+            known = self._mailboxes[mailbox]
+        with known.lock:
+            known.holders.pop(self._grid.position(start), None)
+        self._rows.free(mailbox, *self._place(start), ticket)
+
+    def is_late(self, start: datetime, now: datetime) -> bool:
+        """Whether it is too late to leave in this slot."""
+        return now - start > self._grid.tolerance
+
+    def _place(self, start: datetime) -> tuple[int, int]:
+        return divmod(self._grid.position(start), self._grid.per_minute)

@@ -1,0 +1,70 @@
+"""What all instances know of a mailbox: until when it is to wait, and how many recipients it reaches in which hour."""
+
+import functools
+import secrets
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from azure.data.tables import TableClient
+
+from mailer.storage import tables
+from mailer.storage.slot_rows import mailbox_key
+
+_PAUSES = "pauses"
+_COUNTS = "recipients|"
+
+
+class TablePauses:
+    """The pauses, in one partition of the table of the records. Each call may raise TryLater."""
+
+    def __init__(self, table: TableClient) -> None:
+        self._table = table
+
+    def put(self, mailbox: str, until: datetime) -> None:
+        """Let the mailbox wait until then."""
+        row = {"PartitionKey": _PAUSES, "RowKey": mailbox_key(mailbox), "until": until}
+        tables.ask(self._table, lambda: self._table.upsert_entity(row))
+
+    def standing(self, now: datetime) -> Mapping[str, datetime]:
+        """The pauses that are not over, by the mailbox's key."""
+        found = tables.pages(self._table, f"PartitionKey eq '{_PAUSES}' and until gt @now", {"now": now})
+        return {row["RowKey"]: row["until"] for page in found for row in page}
+
+    def key(self, mailbox: str) -> str:
+        """The mailbox's key."""
+        return mailbox_key(mailbox)
+
+
+class TableCounts:
+    """The recipients by the hour, a row for each hour and instance. Each call may raise TryLater."""
+
+    def __init__(self, table: TableClient) -> None:
+        self._table = table
+        self._instance = secrets.token_hex(8)
+
+    def put(self, mailbox: str, own: Mapping[int, int]) -> None:
+        """Keep this instance's own counts of these hours."""
+        partition = _COUNTS + mailbox_key(mailbox)
+        rows = [
+            {"PartitionKey": partition, "RowKey": f"{hour:08}|{self._instance}", "count": count}
+            for hour, count in own.items()
+        ]
+        for row in rows:
+            tables.ask(self._table, functools.partial(self._table.upsert_entity, row))
+
+    def all(self, mailbox: str, since: int) -> Mapping[int, int]:
+        """Those of all instances together, from this hour on."""
+        query = f"PartitionKey eq '{_COUNTS}{mailbox_key(mailbox)}' and RowKey ge '{since:08}'"
+        counts: Counter[int] = Counter()
+        for page in tables.pages(self._table, query, {}):
+            for row in page:
+                counts[int(row["RowKey"].partition("|")[0])] += row["count"]
+        return counts
+
+    def forget(self, *, before: datetime) -> Iterator[int]:
+        """Delete the counts of the hours before this instant; tells page by page how many."""
+        hour = int(before.timestamp()) // 3600
+        query = f"PartitionKey ge '{_COUNTS}' and PartitionKey lt '{_COUNTS}~' and RowKey lt '{hour:08}'"
+        for page in tables.pages(self._table, query, {}, select=["PartitionKey", "RowKey"]):
+            yield len(tables.delete_as_read(self._table, map(tables.Row.of, page)))

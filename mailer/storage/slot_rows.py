@@ -1,0 +1,123 @@
+"""The slots of mailboxes: a row each, its partition the minute and the mailbox, its key the place in the minute."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+from azure.data.tables import TableClient, TableTransactionError, UpdateMode
+
+from mailer.errors import TryLater
+from mailer.pace.search import Holder
+from mailer.storage import tables
+
+Row = dict[str, Any]
+
+_PREFIX = "slot|"
+_FRONTS = "fronts"
+_NOT_AS_TOLD = (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError)
+_CHANGED = {404, 409, 412}  # what the first failing change of a transaction is answered with
+
+
+class TableSlots:
+    """The rows, in the table of the records. Each call may raise TryLater."""
+
+    def __init__(self, table: TableClient) -> None:
+        self._table = table
+
+    def take(
+        self, mailbox: str, minute: int, places: Mapping[int, Holder | None], *, level: int, ticket: str
+    ) -> Mapping[int, str] | None:
+        """Put the ticket into all these places by one call, and tell their versions; none if one is not as told."""
+        partition = _partition(mailbox, minute)
+        rows = [
+            ({"PartitionKey": partition, "RowKey": _key(place), "level": level, "for": ticket}, holder)
+            for place, holder in places.items()
+        ]
+        try:
+            written = [self._put(*rows[0])] if len(rows) == 1 else self._put_all(rows)
+        except _NOT_AS_TOLD:
+            return None
+        except TryLater as failed:
+            if isinstance(failed.__cause__, TableTransactionError) and failed.__cause__.status_code in _CHANGED:
+                return None
+            raise
+        return dict(zip(places, (each["etag"] for each in written), strict=True))
+
+    def _put(self, row: Row, holder: Holder | None) -> Mapping[str, Any]:
+        if holder is None:
+            return tables.ask(self._table, lambda: self._table.create_entity(row))
+        unchanged = tables.unchanged(holder.version)
+        return tables.ask(self._table, lambda: self._table.update_entity(row, mode=UpdateMode.REPLACE, **unchanged))
+
+    def _put_all(self, rows: Iterable[tuple[Row, Holder | None]]) -> list[Mapping[str, Any]]:
+        changes = [
+            ("update", row, {"mode": UpdateMode.REPLACE, **tables.unchanged(holder.version)})
+            if holder
+            else ("create", row)
+            for row, holder in rows
+        ]
+        return tables.ask(self._table, lambda: self._table.submit_transaction(changes))
+
+    def minute(self, mailbox: str, minute: int) -> Mapping[int, Holder]:
+        """Who has which place."""
+        query = f"PartitionKey eq '{_partition(mailbox, minute)}'"
+        return {
+            int(row["RowKey"]): Holder(row["level"], row["for"], row.metadata["etag"])
+            for page in tables.pages(self._table, query, {})
+            for row in page
+        }
+
+    def ticket(self, mailbox: str, minute: int, place: int) -> str | None:
+        """The ticket in this place."""
+        try:
+            row = tables.ask(self._table, lambda: self._table.get_entity(_partition(mailbox, minute), _key(place)))
+        except ResourceNotFoundError:
+            return None
+        return str(row["for"])
+
+    def front(self, mailbox: str, level: int) -> int:
+        """The minute in which the crowd takes slots, about; 0 if nobody has told."""
+        try:
+            row = tables.ask(self._table, lambda: self._table.get_entity(_FRONTS, f"{mailbox_key(mailbox)}{level}"))
+        except ResourceNotFoundError:
+            return 0
+        return int(row["minute"])
+
+    def move_front(self, mailbox: str, level: int, minute: int) -> None:
+        """Tell it."""
+        row = {"PartitionKey": _FRONTS, "RowKey": f"{mailbox_key(mailbox)}{level}", "minute": minute}
+        tables.ask(self._table, lambda: self._table.upsert_entity(row))
+
+    def free(self, mailbox: str, minute: int, place: int, ticket: str) -> None:
+        """Give the place up, if it still holds this ticket."""
+        partition, key = _partition(mailbox, minute), _key(place)
+        try:
+            row = tables.ask(self._table, lambda: self._table.get_entity(partition, key))
+            if row["for"] == ticket:
+                unchanged = tables.unchanged(row.metadata["etag"])
+                tables.ask(self._table, lambda: self._table.delete_entity(partition, key, **unchanged))
+        except (ResourceModifiedError, ResourceNotFoundError):
+            return
+
+    def forget(self, *, before: datetime) -> Iterator[int]:
+        """Delete the slots of the minutes before this instant; tells page by page how many."""
+        query = f"PartitionKey ge '{_PREFIX}' and PartitionKey lt '{_PREFIX}{before.astimezone(UTC):%Y%m%d%H%M}'"
+        for page in tables.pages(self._table, query, {}, select=["PartitionKey", "RowKey"]):
+            yield len(tables.delete_as_read(self._table, map(tables.Row.of, page)))
+
+
+def _partition(mailbox: str, minute: int) -> str:
+    """No address is kept in clear."""
+    at = datetime.fromtimestamp(0, UTC) + timedelta(minutes=minute)
+    return f"{_PREFIX}{at:%Y%m%d%H%M}|{mailbox_key(mailbox)}"
+
+
+def _key(place: int) -> str:
+    return f"{place:04}"
+
+
+def mailbox_key(mailbox: str) -> str:
+    """A mailbox in keys of rows."""
+    return hashlib.sha256(mailbox.encode()).hexdigest()[:16]
