@@ -67,7 +67,7 @@ class Amendment:
         if step.record is None:
             return record
         if step.due and stored:
-            self.stores.outbox.put(Envelope(id=record.id, stored=True), None, due=step.due)
+            self.stores.outbox.put(Envelope(id=record.id, proof=record.proof, stored=True), None, due=step.due)
         try:
             done = self.stores.ledger.write(step.record)
         except Conflict:

@@ -163,7 +163,7 @@ class Delivery:
 
     def _carries(self, event: Event, mail: Mail) -> bool:
         """Whether a message carries the outcome now, until it is recorded."""
-        envelope = Envelope(id=mail.id, outcome=Outcome.of(event, mail.record.claim or ""))
+        envelope = Envelope(id=mail.id, proof=mail.record.proof, outcome=Outcome.of(event, mail.record.claim or ""))
         try:
             self._put(mail, envelope, due=self.clock() + CARRIED_AFTER)
         except TryLater:

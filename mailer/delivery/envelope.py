@@ -1,7 +1,7 @@
 """What mailer writes beside a request on the queue: whose record it belongs to, and that record's state then. No I/O.
 
-The version is proof: only who has written the record knows it. A message without one, which anybody may have put there,
-counts for nothing until its content's digest has been compared with the record's.
+Anybody may put a message with an envelope there. The record's version, known to who has written it, lets a mail be
+claimed without a look at the record; without it the record's `proof` has to be the same, or else the content's digest.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -53,6 +53,7 @@ class Envelope(Value):
 
     id: Annotated[str, AfterValidator(_known_id)]
     version: Annotated[str, Field(pattern=r"^W/\"datetime'[0-9A-Za-z:%.-]+'\"$")] | None = None
+    proof: Annotated[str, Field(max_length=32)] | None = None
     attempts: Annotated[int, Field(ge=0, le=100_000)] = 0
     resent: Annotated[int, Field(ge=0, le=100_000)] = 0
     since: Seconds | None = None
@@ -65,10 +66,11 @@ class Envelope(Value):
     def of(cls, record: MailRecord, *, stored: bool, trace: str | None = None) -> Self:
         """The envelope of a mail in this state; only one that waits may be claimed at its version."""
         if not record.status.waiting:
-            return cls(id=record.id, stored=stored, trace=trace)
+            return cls(id=record.id, proof=record.proof, stored=stored, trace=trace)
         return cls(
             id=record.id,
             version=record.version,
+            proof=record.proof,
             attempts=record.attempts,
             resent=record.resent or 0,
             since=int(record.since.timestamp()) if record.since else None,
@@ -80,5 +82,10 @@ class Envelope(Value):
         """The record as it was at this version, as far as a decision needs it."""
         since = datetime.fromtimestamp(self.since, UTC) if self.since else None
         return MailRecord(
-            id=self.id, version=self.version, attempts=self.attempts, resent=self.resent or None, since=since
+            id=self.id,
+            version=self.version,
+            proof=self.proof,
+            attempts=self.attempts,
+            resent=self.resent or None,
+            since=since,
         )

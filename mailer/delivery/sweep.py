@@ -142,7 +142,7 @@ class Sweep:
         event = Event(what=What.MESSAGE_LOST) if content is not None else _content_lost(record)
         step = decide(event, record, policy=self.policy, now=now)
         if step.do is Do.WAIT and step.due:
-            self.stores.outbox.put(Envelope(id=record.id, stored=True), None, due=step.due)
+            self.stores.outbox.put(Envelope(id=record.id, proof=record.proof, stored=True), None, due=step.due)
         elif step.record:
             try:
                 self.stores.ledger.write(step.record)
