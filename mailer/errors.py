@@ -16,8 +16,10 @@ MailerError
 ConfigError            outside the tree: the app cannot work at all
 """
 
+import itertools
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 
@@ -30,6 +32,19 @@ class Problem:
     target: str | None = None
 
 
+MOST_PROBLEMS = 50  # that are named; more of them are counted
+LONGEST_PROBLEM = 600  # characters of the text of one
+LONGEST_TARGET = 200
+LONGEST_TEXT = 1900  # characters of all of them together; a record keeps 2000
+_NO_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+
+
+def brief(text: str, most: int) -> str:
+    """The text in one line of at most so many characters, so that it may stand in a log, an answer and a record."""
+    line = _NO_LINE.sub(" ", text[: most + 1])
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
 class MailerError(Exception):
     """Something a caller or the queue must hear about. `code` is for programs, the text for people."""
 
@@ -37,16 +52,25 @@ class MailerError(Exception):
 
 
 class InvalidRequest(MailerError):
-    """The request cannot be accepted; carries every problem found."""
+    """The request cannot be accepted; carries the first problems found, each in one line, and tells how many more."""
 
     code = "validation_error"
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+    def __init__(self, problems: Iterable[Problem], *, more: int = 0) -> None:
+        """`more` are those that were found and not even put into words."""
+        found = iter(problems)
+        self.problems = tuple(_brief(problem) for problem in itertools.islice(found, MOST_PROBLEMS))
+        self.more = more + sum(1 for _ in found)
         codes = {problem.code for problem in self.problems}
         if len(codes) == 1:
             self.code = codes.pop()
-        super().__init__(" ".join(problem.message for problem in self.problems))
+        text = brief(" ".join(problem.message for problem in self.problems), LONGEST_TEXT)
+        super().__init__(f"{text} There are {self.more} more problems." if self.more else text)
+
+
+def _brief(problem: Problem) -> Problem:
+    target = problem.target and brief(problem.target, LONGEST_TARGET)
+    return replace(problem, message=brief(problem.message, LONGEST_PROBLEM), target=target)
 
 
 class KeyReused(MailerError):

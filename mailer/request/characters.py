@@ -1,4 +1,4 @@
-"""Characters that have no place in a mail, whatever its variables hold. No I/O."""
+"""Characters that have no place in a mail, whoever wrote them: a caller, or a template with its variables. No I/O."""
 
 import re
 
