@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mailer.request.attachment import Attachment, File
     from mailer.request.model import MailRequest
     from mailer.request.parse import Rules
-    from mailer.storage.alarms import TableAlarms
+    from mailer.storage.alarms import Alarm, TableAlarms
     from mailer.storage.queues import Outbox
     from mailer.storage.records import TableLedger
     from mailer.storage.request_blobs import Bodies
@@ -311,8 +311,11 @@ def health() -> "Health":
         rules()  # which need them all
 
     def check_sending() -> None:
-        if standing := alarms().standing():
-            raise ConfigError([alarm.text for alarm in standing])
+        waiting: dict[str, list[Alarm]] = {}
+        for alarm in alarms().standing():
+            waiting.setdefault(alarm.text, []).append(alarm)
+        if waiting:
+            raise ConfigError(_alarmed(text, of_it) for text, of_it in waiting.items())
 
     return Health(
         {
@@ -324,3 +327,8 @@ def health() -> "Health":
             "sending": check_sending,
         }
     )
+
+
+def _alarmed(text: str, alarms: "list[Alarm]") -> str:
+    mailboxes = ", ".join(alarm.mailbox for alarm in alarms)
+    return f"Mails of {mailboxes} wait since {alarms[0].since:%Y-%m-%d %H:%M} UTC: {text}"

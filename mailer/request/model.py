@@ -116,7 +116,7 @@ Tags = Annotated[
 class TemplateUse(Value):
     """Which template, what to put into it, and in which language: a BCP 47 tag such as fr or fr-CA."""
 
-    id: Annotated[Line, Field(min_length=1, max_length=128)]
+    id: Annotated[str, Field(max_length=128)]
     variables: dict[str, Any] = Field(default_factory=dict)
     locale: Annotated[str, Field(max_length=35), AfterValidator(_language_tag)] | None = None
 
