@@ -144,5 +144,5 @@ class ConfigError(Exception):
     """The settings are wrong; names every one of them. Outside the tree: no mail can be blamed for it."""
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
+        self.problems = tuple(brief(problem, LONGEST_PROBLEM) for problem in problems)
         super().__init__("; ".join(self.problems))

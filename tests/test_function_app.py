@@ -148,7 +148,7 @@ def test_a_mail_by_http_is_accepted_sent_and_shown(worker, queues, cloud):
 
     receipt = content(posted)
     assert (posted.status_code, receipt["status"]) == (202, "queued")
-    assert posted.headers["Location"] == f"{URL}/{receipt['id']}"
+    assert posted.headers["Location"] == f"/api/emails/{receipt['id']}"
     assert content(worker.get(receipt["id"]))["status"] == "queued"
 
     (message,) = queues.main.receive_messages()
@@ -208,10 +208,42 @@ def test_a_bad_message_is_kept_on_the_poison_queue_at_the_first_try(worker, queu
 # Replies
 
 
-def test_the_location_holds_no_key(worker):
-    posted = worker.post(url=f"{URL}?code=s3cret")
+@pytest.mark.parametrize("url", [f"{URL}?code=s3cret", URL + "/", "https://evil.example.com/api/emails"])
+def test_the_location_is_relative_and_holds_neither_a_key_nor_a_host(worker, url):
+    posted = worker.post(url=url)
 
-    assert posted.headers["Location"] == f"{URL}/{content(posted)['id']}"
+    assert posted.headers["Location"] == f"/api/emails/{content(posted)['id']}"
+
+
+def test_the_location_leads_where_the_host_has_the_route(worker):
+    host = json.loads((Path(__file__).parents[1] / "host.json").read_text())
+    route = worker.triggers["get_email"].route
+    posted = worker.post()
+
+    receipt = content(posted)
+    assert posted.headers["Location"] == f"/{host['extensions']['http']['routePrefix']}/{route}".format(**receipt)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        as_bytes({"to": [f"x{number}" for number in range(200_000)], "subject": "s", "text": "t"}),
+        as_bytes({f"x{number}": 1 for number in range(200_000)}),
+        as_bytes(members(to=["\U0001f600" * 200] * 500)),
+        as_bytes(members(**{"x" * 2_000_000: 1})),
+        as_bytes({"to": "a@example.com", "template": {"id": "x" * 2_000_000}}),
+        as_bytes(members(headers={f"x-{number}": "" for number in range(200_000)})),
+        as_bytes(members(attachments=[{f"a{number}": 1 for number in range(3000)}] * 3)),
+        b'{"to":1,' * 1 + b",".join(b'"a%d":1,"a%d":1' % (number, number) for number in range(100_000)) + b"}",
+    ],
+    ids=["recipients", "members", "smileys", "a name", "a template", "headers", "attachments", "twice"],
+)
+def test_the_answer_to_a_huge_mistake_is_small(worker, body):
+    posted = worker.post(body)
+
+    assert 400 <= posted.status_code < 500
+    assert len(posted.get_body()) < 64 * 1024
+    assert len(content(posted)["error"]["details"]) <= 50
 
 
 def test_the_key_may_come_as_a_header(worker):
@@ -382,7 +414,7 @@ def test_a_preview_names_every_problem_of_the_variables(worker):
         ({"variabels": {}}, "variabels", "did you mean `variables`?"),
         ({"id": "alert"}, "id", "known are variables, locale"),
         ({"variables": []}, "variables", "must be an object"),
-        ({"variables": None}, "variables", "must be an object"),
+        ({"variables": "{}"}, "variables", "JSON inside a string"),
         ({"locale": "!"}, "locale", "language tag"),
         (b"[]", None, "no object"),
         (b"{", None, "not JSON"),

@@ -55,16 +55,16 @@ def _habit(body: bytes) -> str:
 
 def _kind(value: object) -> str:
     if isinstance(value, list):
-        return "a list: send each of its objects by itself"
+        return "no object but a list: send each of its objects by itself"
     if not isinstance(value, str):
         return "no object"
     if value.lstrip().startswith(("{", "[")):
-        return "JSON inside a JSON string: send it without the quotes around it, which come from writing it twice"
+        return "no object but JSON inside a JSON string: send it without the quotes around it, which come from writing it twice"
     try:
         read_base64(value)
     except ValueError:
-        return "a string"
-    return "a string, perhaps of base64: send it without the quotes around it"
+        return "no object but a string"
+    return "no object but a string, perhaps of base64: send it without the quotes around it"
 
 
 class _Repeats(dict[str, Any]):
