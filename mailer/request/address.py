@@ -18,11 +18,10 @@ LONGEST_NAME = 256
 ONE_EACH = "holds more than one e-mail address: give one address each, in a list"
 
 _BETWEEN = re.compile(r"[\s<>,;:\"'()\[\]{}|\\]+")  # what no unquoted address contains
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 def _mailbox_address(text: str) -> str:
-    if len(_addresses_in(text)) > 1:
+    if _holds_several(text):
         raise ValueError(ONE_EACH)
     if re.search("[,;]", text):
         message = "is not an e-mail address: take the comma or semicolon out, and give one address each, in a list"
@@ -46,6 +45,10 @@ def _addresses_in(text: str) -> set[str]:
     return {word.strip(".") for word in words if re.match(r"[^@]+@+[^@]*\.", word) or word.count("@") > 1}
 
 
+def _holds_several(text: str) -> bool:
+    return len(_addresses_in(text)) > 1 or any("." in between for between in text.split("@")[1:-1])
+
+
 def _split_address(value: object) -> object:
     """`Name <a@b>` and `a@b` as the object form that they stand for; one that holds two stands for neither of them."""
     if isinstance(value, dict):
@@ -56,15 +59,19 @@ def _split_address(value: object) -> object:
     text = value.strip()
     if len(text) > LONGEST + LONGEST_NAME * 4:
         raise ValueError(ONE_EACH if text.count("@") > 1 else f"must have at most {LONGEST} characters")
-    if text.startswith(("[", "{")):
+    if re.match(r"[\[{]\s*[\"{]", text):
         message = "is JSON inside a string: leave the quotes around it out"
         raise ValueError(message)
     if not (text.endswith(">") and "<" in text):
+        if _holds_several(text):
+            raise ValueError(ONE_EACH)
         return {"address": text}
     name, _, address = text[:-1].rpartition("<")
     name = name.strip()
-    if ";" in _QUOTED.sub("", name) or _addresses_in(f"{name} {decoded(name)}") - _addresses_in(address):
-        raise ValueError(ONE_EACH)
+    outside_quotes = "".join(re.sub(r"\\.", "", name).split('"')[::2])
+    if ";" in outside_quotes or _addresses_in(f"{name} {decoded(name)}") - _addresses_in(address):
+        message = f"{ONE_EACH}; where one is a part of the name, give an object with `address` and `name`"
+        raise ValueError(message)
     if len(name) > 1 and name[0] == name[-1] == '"':
         name = re.sub(r"\\(.)", r"\1", name[1:-1])
     return {"address": address.strip(), "name": name}

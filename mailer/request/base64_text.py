@@ -3,7 +3,7 @@
 import binascii
 import re
 
-PYTHON_BYTES = "this is Python's text for bytes, b'…': send what stands between the quotes"
+PYTHON_BYTES = "this is Python's b'…', neither JSON nor base64: send what stands between the quotes"
 
 
 def read_base64(text: str) -> bytes:

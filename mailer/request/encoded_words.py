@@ -6,7 +6,7 @@ from email.header import decode_header, make_header
 
 _WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?]*\?=", re.IGNORECASE)
 _LANGUAGE = re.compile(r"(=\?[^?*\s]+)\*[^?\s]*(?=\?)")  # RFC 2231, section 5
-LONGEST = 2000  # characters; what is longer is no header of a mail
+LONGEST = 1000  # characters; what is longer is no header of a mail
 
 
 def decoded(text: str) -> str:
@@ -21,4 +21,4 @@ def decoded(text: str) -> str:
         plain.encode()  # a charset such as unicode_escape may give halves of characters
     except (HeaderParseError, LookupError, ValueError):
         return text
-    return text if _WORD.search(plain) else plain
+    return text if _WORD.search(plain) or not plain.strip() else plain

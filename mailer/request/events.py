@@ -67,7 +67,9 @@ def _data(members: Mapping[str, Any], kind: str) -> dict[str, Any]:
         try:
             return without_additions(read_object(read_base64(encoded if isinstance(encoded, str) else "")))
         except (InvalidRequest, ValueError) as error:
-            fault = "has in its `data_base64` no JSON object in base64" + (f" ({error})" if str(error) else "")
+            fault = "has in its `data_base64` no JSON object in base64" + (
+                f" ({str(error).rstrip('.')})" if str(error) else ""
+            )
     if fault:
         raise InvalidRequest([Problem(code="validation_error", message=f"This is {kind}; it {fault}.", target=target)])
     return without_additions(data) if isinstance(data, dict) else {}
@@ -77,7 +79,7 @@ def _key(members: Mapping[str, Any], kind: str) -> str:
     """CloudEvents makes `source` and `id` unique together; Event Grid's source is its topic, which it may leave out."""
     source, event = members.get("source", members.get("topic")), members.get("id")
     if not (isinstance(event, str) and event.strip() and isinstance(source, str | None)):
-        message = f"This is {kind}, and it has no `id` by which a repetition of it could be known."
+        message = f"This is {kind}, and it has no text as its `id`, by which a repetition could be known."
         raise InvalidRequest([Problem(code="validation_error", message=message, target="id")])
     key = f"{source}/{event}" if source else event
     if len(key) <= LONGEST_KEY and key.isprintable():

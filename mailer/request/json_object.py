@@ -55,16 +55,16 @@ def _habit(body: bytes) -> str:
 
 def _kind(value: object) -> str:
     if isinstance(value, list):
-        return "no object but a list: send each of its objects by itself"
+        return "a list and no object: send each of its objects by itself"
     if not isinstance(value, str):
         return "no object"
     if value.lstrip().startswith(("{", "[")):
-        return "no object but JSON inside a JSON string: send it without the quotes around it, which come from writing it twice"
+        return "no object: it is JSON inside a JSON string, written twice; send it without the quotes around it"
     try:
         read_base64(value)
     except ValueError:
-        return "no object but a string"
-    return "no object but a string, perhaps of base64: send it without the quotes around it"
+        return "a string and no object"
+    return "a string and no object, perhaps of base64: send it without the quotes around it"
 
 
 class _Repeats(dict[str, Any]):

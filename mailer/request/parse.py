@@ -12,7 +12,17 @@ from mailer.request.address import Address, AnAddress
 from mailer.request.attachment import MAX_ATTACHMENTS, Attachment, Attachments
 from mailer.request.events import envelope_of
 from mailer.request.json_object import read_object, shown
-from mailer.request.model import ADVANCE, MAX_HEADERS, MAX_RECIPIENTS, MAX_REPLY_TO, MailRequest, Schedule, TemplateUse
+from mailer.request.model import (
+    ADVANCE,
+    MAX_CATEGORIES,
+    MAX_HEADERS,
+    MAX_RECIPIENTS,
+    MAX_REPLY_TO,
+    MAX_TAGS,
+    MailRequest,
+    Schedule,
+    TemplateUse,
+)
 from mailer.request.wording import found_problems, unknown, validation
 
 __all__ = ["Rules", "parse", "parse_preview", "parse_schedule", "read_object", "read_request"]
@@ -20,7 +30,13 @@ __all__ = ["Rules", "parse", "parse_preview", "parse_schedule", "read_object", "
 MOST_PARTS = 10_000  # members and entries outside of a template's variables; the largest mail has about 3,500
 
 _PREVIEW = [name for name in TemplateUse.model_fields if name != "id"]
-_LISTS = dict.fromkeys(("to", "cc", "bcc"), MAX_RECIPIENTS) | {"attachments": MAX_ATTACHMENTS, "reply_to": MAX_REPLY_TO}
+_LONGEST = dict.fromkeys(("to", "cc", "bcc"), MAX_RECIPIENTS) | {
+    "reply_to": MAX_REPLY_TO,
+    "attachments": MAX_ATTACHMENTS,
+    "headers": MAX_HEADERS,
+    "tags": MAX_TAGS,
+    "categories": MAX_CATEGORIES,
+}
 
 T = TypeVar("T")
 
@@ -116,10 +132,10 @@ def _measure(members: dict[str, Any]) -> None:
 
     What is too long is told so without a look into it, and a template's variables are measured by their bytes.
     """
-    left = [value for name, value in members.items() if _length(value) <= _LISTS.get(name, MOST_PARTS)]
+    left = [value for name, value in members.items() if _length(value) <= _LONGEST.get(name, MOST_PARTS)]
     if isinstance(use := members.get("template"), dict):
         left = [*(value for value in left if value is not use), *(use[name] for name in use if name != "variables")]
-    parts = len(members) + len(left)
+    parts = len(left)
     while left and parts <= MOST_PARTS:
         value = left.pop()
         if isinstance(value, dict | list):
