@@ -449,6 +449,17 @@ def test_with_wrong_settings_every_reply_names_them(monkeypatch):
     health = worker.health()
     assert health.status_code == 503
     assert len(content(health)["parts"]["settings"]["problems"]) == 2
+    assert health.get_body().count(b"MAILER_TENANT_ID is missing") == 1
+
+
+@pytest.mark.usefixtures("environ")
+def test_a_typing_error_in_the_name_of_a_setting_stops_the_app_and_is_told_once(monkeypatch):
+    monkeypatch.setenv("MAILER_GAET", "block")
+    worker = Worker()
+
+    assert "did you mean MAILER_GATE?" in error(worker.post(), 503)["message"]
+    assert "deliver_email" not in worker.triggers
+    assert worker.health().get_body().count(b"MAILER_GAET") == 1
 
 
 @pytest.mark.usefixtures("environ")
@@ -554,6 +565,21 @@ def test_health_names_what_does_not_work(worker, cloud):
     parts = content(health)["parts"]
     assert parts["table"] == {"status": "ok"}
     assert "Key Vault Secrets User" in parts["graph_token"]["problems"][0]
+
+
+def test_health_tells_whose_mails_wait_since_when_until_any_worker_has_sent_the_next_one(worker, queues, cloud):
+    cloud.control.set(roles=(), exchange_roles=())
+    worker.post()
+    worker.deliver(queues.main.receive_message().content)
+
+    (alarm,) = content(worker.health())["parts"]["sending"]["problems"]
+    assert alarm.startswith("Mails of shop@contoso.com wait since 20")
+    assert "Grant" in alarm
+
+    cloud.control.set(roles=("Mail.Send",))
+    other = Worker()
+    other.deliver(json.dumps(members()))
+    assert content(other.health())["parts"]["sending"] == {"status": "ok"}
 
 
 def test_a_redirected_mail_goes_to_the_tester_and_its_record_says_so(environ, queues, cloud, monkeypatch):

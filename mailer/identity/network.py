@@ -10,8 +10,8 @@ NETWORK: dict[str, Any] = {"connection_timeout": 4, "read_timeout": 8, "retry_to
 
 # The SDKs wrap and join errors, so that only their texts tell.
 _UNTRUSTED = re.compile(r"CERTIFICATE_VERIFY_FAILED|TLS CA certificate bundle")
-# A name that does not exist; `Temporary failure in name resolution` says nothing of the name.
-_NO_NAME = re.compile(r"Failed to resolve(?!.*(?:Errno -3|Temporary failure))|Name or service not known", re.DOTALL)
+_NO_NAME = re.compile(r"Failed to resolve|Name or service not known|getaddrinfo failed|name resolution")
+_NO_DNS = re.compile(r"Errno -3\]|Temporary failure")  # says nothing of the name
 _PASSING = re.compile(r"\) (429|5\d\d),|Expecting value|[Cc]onnection")
 
 
@@ -26,7 +26,7 @@ def no_answer(service: str, error: BaseException, *, code: str, setting: str) ->
         return Misconfigured(message, code=code)
     if _NO_NAME.search(str(error)):
         message = f"The name of {service} does not resolve. Check {setting}, the network's DNS and its proxy."
-        return Misconfigured(message, code=code)
+        return (TryLater if _NO_DNS.search(str(error)) else Misconfigured)(message, code=code)
     return TryLater(f"There is no answer from {service} now ({reason}); mailer tries again by itself.", code=code)
 
 
