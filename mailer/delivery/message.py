@@ -1,14 +1,13 @@
 """A mail as it lies on the queue: the request's own JSON, and beside it mailer's envelope if it went through mailer."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from mailer.errors import InvalidRequest, Problem
-from mailer.request.base64_text import read_base64
+from mailer.request.base64_text import OBJECT_BEGINS, read_base64
 from mailer.request.events import mail_of, without_additions
 from mailer.request.json_object import MARK, read_object
 from mailer.request.model import Envelope, MailRequest
@@ -53,7 +52,7 @@ def _plain(body: bytes) -> bytes:
     except UnicodeDecodeError:
         return body
     except ValueError as error:
-        if not re.match(rb"e[wy3]|77u[/_]", text):  # how JSON's `{`, or the byte order mark, begins in base64
+        if not OBJECT_BEGINS.match(text.decode("ascii")):
             return body
         message = f"The message must be a JSON object, plain or in base64; {error or 'this is not right in either'}."
         raise InvalidRequest([Problem(code="validation_error", message=message)]) from None

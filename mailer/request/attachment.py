@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from mailer.request.base64_text import read_base64
 from mailer.request.encoded_words import decoded
+from mailer.request.json_object import shown
 from mailer.request.media_types import media_type_of
 from mailer.request.value import Line, Value, at_most
 
@@ -82,6 +83,11 @@ class Attachment(Value):
             message = "needs `content` or `blob`, one of them"
             raise ValueError(message)
         return self
+
+    @property
+    def shown_blob(self) -> str:
+        """The blob's path as a log may have it, without the names in it that could hold an address."""
+        return "/".join(map(shown, (self.blob or "").split("/")))
 
     @property
     def media_type(self) -> str:

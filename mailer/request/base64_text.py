@@ -5,6 +5,8 @@ import re
 
 PYTHON_BYTES = "this is Python's b'…', neither JSON nor base64: send what stands between the quotes"
 
+OBJECT_BEGINS = re.compile("e[wy3]|77u[/_]")  # how JSON's `{`, or the byte order mark before it, looks in base64
+
 
 def read_base64(text: str) -> bytes:
     """The bytes of a text in base64, whose lines may be broken as MIME does. Raises ValueError, which tells a habit."""

@@ -10,7 +10,7 @@ from typing import Any
 import pydantic_core
 
 from mailer.errors import InvalidRequest, Problem
-from mailer.request.base64_text import PYTHON_BYTES, read_base64
+from mailer.request.base64_text import OBJECT_BEGINS, PYTHON_BYTES
 
 MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8
 
@@ -60,11 +60,9 @@ def _kind(value: object) -> str:
         return "no object"
     if value.lstrip().startswith(("{", "[")):
         return "no object: it is JSON inside a JSON string, written twice; send it without the quotes around it"
-    try:
-        read_base64(value)
-    except ValueError:
-        return "a string and no object"
-    return "a string and no object, perhaps of base64: send it without the quotes around it"
+    if OBJECT_BEGINS.match(value.lstrip()):
+        return "a string and no object, perhaps of base64: send it without the quotes around it"
+    return "a string and no object"
 
 
 class _Repeats(dict[str, Any]):
