@@ -17,7 +17,6 @@ ConfigError            outside the tree: the app cannot work at all
 """
 
 import itertools
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -36,12 +35,11 @@ MOST_PROBLEMS = 50  # that are named; more of them are counted
 LONGEST_PROBLEM = 600  # characters of the text of one
 LONGEST_TARGET = 200
 LONGEST_TEXT = 1900  # characters of all of them together; a record keeps 2000
-_NO_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
 def brief(text: str, most: int) -> str:
     """The text in one line of at most so many characters, so that it may stand in a log, an answer and a record."""
-    line = _NO_LINE.sub(" ", text[: most + 1])
+    line = "".join(character if character.isprintable() else " " for character in text[: most + 1])
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 

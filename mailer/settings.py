@@ -25,6 +25,7 @@ HOST_STORAGE = "AzureWebJobsStorage"
 PACKAGED_TEMPLATES = "packaged"
 LONGEST = timedelta(days=3660)
 LARGEST_MAIL = 150  # MB; the most that an Exchange Online mailbox can be set to
+_LOCAL = r"(?:[^@\s<>,;:\"()\[\]\\.*]+\.)*[^@\s<>,;:\"()\[\]\\.*]+"
 _DOMAIN = r"(?:(?!_)[\w-])+(?:\.(?:(?!_)[\w-])+)+"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -102,7 +103,7 @@ def _senders(text: str) -> tuple[str, ...]:
     if not senders:
         raise ValueError
     for sender in senders:
-        if not re.fullmatch(rf'(?:"[^"@]*"|[^@<>";])*<[^@\s<>,;]+@{_DOMAIN}>|[^@\s<>,;"]+@{_DOMAIN}', sender):
+        if not re.fullmatch(rf'(?:"[^"@]*"|[^@<>";])*<{_LOCAL}@{_DOMAIN}>|{_LOCAL}@{_DOMAIN}', sender):
             message = f"'{sender}' is not one address"
             raise ValueError(message)
     return senders
@@ -117,7 +118,7 @@ def _place(text: str) -> str:
 
 
 def _address(text: str) -> str | None:
-    if text and not re.fullmatch(rf"[^@\s*<>,;]+@{_DOMAIN}", text):
+    if text and not re.fullmatch(rf"{_LOCAL}@{_DOMAIN}", text):
         message = "give one address, without a name"
         raise ValueError(message)
     return text or None
@@ -247,7 +248,7 @@ class Settings:
     allowed_recipients: tuple[str, ...] = _setting(
         "MAILER_ALLOWED_RECIPIENTS",
         "the domains and addresses, separated by commas, that mails may reach where MAILER_GATE is `allow`",
-        _names(rf"([^@\s*<>;]+@)?{_DOMAIN}"),
+        _names(rf"({_LOCAL}@)?{_DOMAIN}"),
         None,
     )
     on_uncertain: OnUncertain = _setting(

@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from mailer.storage.request_blobs import Bodies
     from mailer.templating.templates import Templates
 
-# At INFO every request of the SDKs is a dozen lines.
-logging.getLogger("azure").setLevel(logging.WARNING)
+# At INFO every request of the SDKs is a dozen lines; at DEBUG urllib3 tells URLs that let anybody write to a draft.
+for _talkative in ("azure", "msal", "urllib3"):
+    logging.getLogger(_talkative).setLevel(logging.WARNING)
 
 T = TypeVar("T")
 

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import json
+import logging
 import os
 import re
 from datetime import datetime
@@ -641,6 +642,22 @@ def test_a_mail_with_a_large_file_goes_through_a_draft(worker, queues, cloud):
     assert content(worker.get(receipt["id"]))["status"] == "sent"
     assert [file.size for file in cloud.control.mails()[0].attachments] == [4_200_000]
     assert cloud.control.drafts() == []
+
+
+def test_even_at_debug_no_log_tells_an_address_a_token_or_where_a_draft_can_be_written(worker, queues, cloud, caplog):
+    caplog.set_level(logging.DEBUG)
+    file = {"filename": "ada@example.com.pdf", "content": "QUFB" * 1_400_000}
+    for mail in (members(), members(attachments=[file]), members(to="ada@example.com; bob@example.com")):
+        worker.post(mail)
+    for message in queues.main.receive_messages():
+        worker.deliver(message.content)
+    worker.deliver(json.dumps(members(to="ada@@example.com")))
+    worker.deliver(json.dumps(members(attachments=[{"filename": "a", "blob": "ada@example.com/7.pdf"}])))
+
+    assert len(cloud.control.mails()) == 2
+    assert "mail_failed" in caplog.text
+    for said in ("ada@", "eyJ", "Bearer", "uploadSession", "AttachmentSessions", "token=", "client_secret"):
+        assert said not in caplog.text
 
 
 def test_a_gate_that_redirects_leaves_four_headers_to_the_caller(environ, monkeypatch):

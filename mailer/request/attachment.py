@@ -52,6 +52,10 @@ def _blob_path(path: str) -> str:
     return path
 
 
+def _stripped(text: object) -> object:
+    return text.strip() if isinstance(text, str) else text
+
+
 def _content_type(text: str) -> str:
     if not re.fullmatch(r"[0-9a-z!#$&^_.+-]+/[0-9a-z!#$&^_.+-]+(;.*)?", text, re.IGNORECASE):
         message = "must be a media type such as application/pdf"
@@ -74,7 +78,9 @@ class Attachment(Value):
     ]
     content: Annotated[str, Field(min_length=1), AfterValidator(_base64)] | None = None
     blob: Annotated[Line, Field(min_length=1, max_length=1024), AfterValidator(_blob_path)] | None = None
-    content_type: Annotated[Line, Field(max_length=255), AfterValidator(_content_type)] | None = None
+    content_type: (
+        Annotated[Line, Field(max_length=255), BeforeValidator(_stripped), AfterValidator(_content_type)] | None
+    ) = None
     content_id: Annotated[str, AfterValidator(_content_id)] | None = None
 
     @model_validator(mode="after")
