@@ -112,6 +112,12 @@ def test_an_event_that_is_wrong_is_told_why(changes, words):
     assert words in refusal_of(CLOUD | changes).message
 
 
+def test_content_that_logic_apps_has_wrapped_is_told():
+    problem = refusal_of({"$content-type": "application/json", "$content": in_base64(members())})
+
+    assert "as Logic Apps wraps it" in problem.message
+
+
 @pytest.mark.parametrize("kind", ["x\nERROR forged", "ada@example.com", "x" * 500, 7, None, {"a": 1}])
 def test_an_events_type_cannot_forge_a_line_of_a_log(kind):
     message = refusal_of(CLOUD | {"type": kind}).message

@@ -8,7 +8,7 @@ import email_validator
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from mailer.request.encoded_words import decoded
-from mailer.request.value import Line, Value
+from mailer.request.value import Line, Value, written_object
 
 # Whether a domain can be reached is Exchange's to say: a hybrid organisation may well route mail to a .local one.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -52,6 +52,9 @@ def _holds_several(text: str) -> bool:
 def _split_address(value: object) -> object:
     """`Name <a@b>` and `a@b` as the object form that they stand for; one that holds two stands for neither of them."""
     if isinstance(value, dict):
+        if value and all("@" in name or name.isdigit() for name in value):
+            message = "is an object whose names are addresses or numbers: give a list of addresses"
+            raise ValueError(message)
         return value
     if not isinstance(value, str):
         message = "must be `a@b`, `Name <a@b>` or an object with `address` and `name`"
@@ -59,9 +62,8 @@ def _split_address(value: object) -> object:
     text = value.strip()
     if len(text) > LONGEST + LONGEST_NAME * 4:
         raise ValueError(ONE_EACH if text.count("@") > 1 else f"must have at most {LONGEST} characters")
-    if re.match(r"[\[{]\s*[\"{]", text):
-        message = "is JSON inside a string: leave the quotes around it out"
-        raise ValueError(message)
+    if habit := written_object(text):
+        raise ValueError(habit)
     if not (text.endswith(">") and "<" in text):
         if _holds_several(text):
             raise ValueError(ONE_EACH)

@@ -40,6 +40,9 @@ def mail_of(members: dict[str, Any]) -> dict[str, Any]:
 
     Raises InvalidRequest with one sentence for an event whose data is no mail.
     """
+    if "$content" in members and "to" not in members:
+        message = "This is content as Logic Apps wraps it: put the object itself into the message, with `json(…)`."
+        raise InvalidRequest([Problem(code="validation_error", message=message, target="$content")])
     kind = envelope_of(members)
     if not kind:
         return members

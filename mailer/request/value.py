@@ -8,6 +8,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]")
 
+_OBJECT = re.compile(r"@\{|System\.(?:Object|Collections)\b|\[object Object\]")
+
+
+def written_object(text: str) -> str:
+    """What a string is that was to be an object or a list, by the habit that made it; else nothing."""
+    text = text.lstrip()
+    if re.match(r"\{|\[\s*(?:[\"{\]]|$)", text):
+        return "is JSON inside a string: leave the quotes around it out"
+    if _OBJECT.match(text):
+        return "is an object or list that became text: write all of it as JSON, in PowerShell with `-Depth 10`"
+    return ""
+
 
 def _one_line(text: str) -> str:
     if _UNPRINTABLE.search(text):

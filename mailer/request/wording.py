@@ -11,6 +11,7 @@ from mailer.request.address import Address
 from mailer.request.attachment import Attachment
 from mailer.request.json_object import shown
 from mailer.request.model import MailRequest, TemplateUse
+from mailer.request.value import written_object
 
 MEMBERS = [field.alias or name for name, field in MailRequest.model_fields.items()]
 
@@ -115,8 +116,8 @@ def _habit(kind: str, given: object) -> str:
     """What the value is instead, where people are used to it."""
     if kind not in {"model_type", "dict_type", "tuple_type"}:
         return ""
-    if isinstance(given, str) and given.lstrip()[:1] in {"{", "["}:
-        return "; this is JSON inside a string: leave the quotes around it out"
+    if isinstance(given, str) and (habit := written_object(given)):
+        return f"; this {habit}"
     if kind == "tuple_type" and isinstance(given, dict):
         return "; this is an object: put [ and ] around it"
     return ""
