@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from mailer.errors import InvalidRequest
@@ -67,6 +67,8 @@ texts = st.lists(pieces | st.text(max_size=5), max_size=6).map("".join)
 
 
 @given(texts)
+@example("=?utf-8?q?=00?=0\x80")
+@example(" \x00 ")
 def test_a_request_means_the_same_each_time_it_is_read(text):
     """It is read when it is accepted and again when it is sent, and must be the same mail."""
     filename = "a" + "".join(text.split("\r\n"))

@@ -70,6 +70,7 @@ def test_the_name_of_a_tag_has_a_limit():
         ("a\rb", "a b"),
         ("a\u2028b\u2029c\u0085d", "a b c d"),
         ("  a \t b\n", "a b"),
+        ("a \x00 \u202e b", "a b"),
         ("a\x00\x1b[31mb\x7f", "a[31mb"),
         ("\u202eabc", "abc"),
         ("Grüße 👋 \u200f", "Grüße 👋 \u200f"),
