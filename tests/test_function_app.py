@@ -185,6 +185,15 @@ def test_a_mail_by_queue_is_sent(worker, cloud):
     assert len(cloud.control.mails()) == 1
 
 
+def test_the_mail_in_an_event_is_sent_once_however_often_the_event_comes(worker, cloud):
+    event = {"specversion": "1.0", "type": "Shop.OrderPlaced", "source": "/shop", "id": "A234", "data": members()}
+    worker.deliver(json.dumps(event))
+    worker.deliver(json.dumps(event | {"time": "2026-11-25T10:00:00Z"}))
+
+    (mail,) = cloud.control.mails()
+    assert mail.subject == "Hello"
+
+
 def test_a_mail_that_graph_refuses_is_shown_with_its_reason(worker, queues, cloud):
     cloud.control.set(roles=(), exchange_roles=())
     receipt = content(worker.post())
