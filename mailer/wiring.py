@@ -38,15 +38,16 @@ if TYPE_CHECKING:
     from mailer.request.attachment import Attachment, File
     from mailer.request.model import MailRequest
     from mailer.request.parse import Rules
-    from mailer.storage.alarms import TableAlarms
+    from mailer.storage.alarms import Alarm, TableAlarms
     from mailer.storage.later_rows import LaterRows
     from mailer.storage.queues import MailQueue
     from mailer.storage.records import TableLedger
     from mailer.storage.request_blobs import RequestBlobs
     from mailer.templating.templates import Templates
 
-# At INFO every request of the SDKs is a dozen lines.
-logging.getLogger("azure").setLevel(logging.WARNING)
+# At INFO every request of the SDKs is a dozen lines; at DEBUG urllib3 tells URLs that let anybody write to a draft.
+for _talkative in ("azure", "msal", "urllib3"):
+    logging.getLogger(_talkative).setLevel(logging.WARNING)
 
 T = TypeVar("T")
 
@@ -331,8 +332,11 @@ def health() -> "Health":
         rules()  # which need them all
 
     def check_sending() -> None:
-        if standing := alarms().standing():
-            raise ConfigError([alarm.text for alarm in standing])
+        waiting: dict[str, list[Alarm]] = {}
+        for alarm in alarms().standing():
+            waiting.setdefault(alarm.text, []).append(alarm)
+        if waiting:
+            raise ConfigError(_alarmed(text, of_it) for text, of_it in waiting.items())
 
     return Health(
         {
@@ -344,3 +348,8 @@ def health() -> "Health":
             "sending": check_sending,
         }
     )
+
+
+def _alarmed(text: str, alarms: "list[Alarm]") -> str:
+    mailboxes = ", ".join(alarm.mailbox for alarm in alarms)
+    return f"Mails of {mailboxes} wait since {alarms[0].since:%Y-%m-%d %H:%M} UTC: {text}"

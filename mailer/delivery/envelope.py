@@ -11,8 +11,8 @@ from pydantic import AfterValidator, Field
 
 from mailer.delivery.event import Event, What
 from mailer.delivery.record import MailRecord
-from mailer.request.address import Value
 from mailer.request.mail_id import is_mail_id
+from mailer.request.value import Value
 
 Seconds = Annotated[int, Field(ge=0, le=253_402_300_799)]  # of the epoch, up to the year 9999
 

@@ -15,8 +15,8 @@ from mailer.delivery.message import fits, read_message
 from mailer.delivery.record import KeyOwner, MailRecord, Status
 from mailer.delivery.stores import Stores
 from mailer.errors import InvalidRequest, KeyReused
+from mailer.request.json_object import read_object
 from mailer.request.model import MailRequest, digest_of
-from mailer.request.parse import read_object
 
 ReadRequest = Callable[[dict[str, Any]], MailRequest]
 """The request in these members; raises InvalidRequest with all that is wrong, ConfigError."""

@@ -11,6 +11,8 @@ from mailer.errors import UnknownMail
 if TYPE_CHECKING:
     from mailer.delivery.record import MailRecord
 
+ROUTE_PREFIX = "api"  # host.json's `routePrefix`
+
 emails = func.Blueprint()
 
 
@@ -62,9 +64,10 @@ def _post(req: func.HttpRequest) -> func.HttpResponse:
         )
     else:
         receipt = accept(request, stores=wiring.stores(), clock=wiring.clock).receipt
-    location = f"{req.url.partition('?')[0].rstrip('/')}/{receipt.id}"
     content = {"id": receipt.id, "status": receipt.status}
-    return as_json(200 if receipt.status.final else 202, content, headers={"Location": location})
+    # Relative to the host, whose name a caller could forge: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.2
+    headers = {"Location": f"/{ROUTE_PREFIX}/emails/{receipt.id}"}
+    return as_json(200 if receipt.status.final else 202, content, headers=headers)
 
 
 def _get(mail_id: str) -> func.HttpResponse:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from mailer.errors import InvalidRequest, Problem
+from mailer.request.characters import body_text, one_line
 from mailer.request.model import Content, TemplateUse
 from mailer.settings import OnUncertain
-from mailer.templating.characters import body_text, one_line
 from mailer.templating.faults import failed, failed_file, says, wrong_variable
 from mailer.templating.images import content_ids, image, is_image
 from mailer.templating.page import Page, rendering

@@ -15,6 +15,18 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import jinja2
+import requests
+
+from mailer import wiring
+from mailer.delivery.accept import accept
+from mailer.delivery.mail import QueuedMessage
+from mailer.graph.mailbox import Mailbox
+from mailer.local.cloud.control import Control
+from mailer.local.stack import Ports, Stack
+from mailer.request.mail_id import mail_id
+from mailer.request.parse import parse
+
 ROUNDS = 12
 MAILS = 15  # in a round
 ROWS = 60  # of the report: about 15 KB
@@ -22,14 +34,11 @@ ROWS = 60  # of the report: about 15 KB
 
 def main() -> None:
     with services() as stack:
-        from mailer import wiring
-        from mailer.local.cloud.control import Control
-
         baseline = loop_of_a_script(stack)
         parts = {
-            "whole queue mail": queue_mail(wiring),
-            "HTTP accept": http_accept(wiring),
-            "send path": send_path(wiring),
+            "whole queue mail": queue_mail(),
+            "HTTP accept": http_accept(),
+            "send path": send_path(),
             "loop of requests.Session": baseline,
         }
         control = Control(f"https://localhost:{stack.ports.cloud}", stack.folder / "ca.pem")
@@ -53,7 +62,6 @@ def main() -> None:
 @contextmanager
 def services():
     """All services but the host, and the app's settings in the environment."""
-    from mailer.local.stack import Ports, Stack
 
     with Stack(Path(tempfile.mkdtemp()), ports=Ports.free(), host=False) as stack:
         os.environ |= stack.settings() | {"MAILER_TEMPLATES": str(templates()), "NO_PROXY": "localhost,127.0.0.1"}
@@ -76,7 +84,9 @@ BODY = """<html><head><style>td { padding: 4px } .n { color: #333 } p { margin: 
 VARIABLES = {
     "day": "Monday",
     "greeting": "Good morning, Ada",
-    "rows": [{"name": f"Article {number} of the catalogue", "count": number, "share": "1.7 %"} for number in range(ROWS)],
+    "rows": [
+        {"name": f"Article {number} of the catalogue", "count": number, "share": "1.7 %"} for number in range(ROWS)
+    ],
 }
 REQUEST = {
     "to": "Ada <ada@example.com>",
@@ -85,8 +95,7 @@ REQUEST = {
 }
 
 
-def queue_mail(wiring):
-    from mailer.delivery.mail import QueuedMessage
+def queue_mail():
 
     numbers = iter(range(1_000_000))
     body = json.dumps(REQUEST).encode()
@@ -98,19 +107,14 @@ def queue_mail(wiring):
     return run
 
 
-def http_accept(wiring):
-    from mailer.delivery.accept import accept
-    from mailer.request.parse import parse
+def http_accept():
 
     body = json.dumps(REQUEST).encode()
     return lambda: accept(parse(body, rules=wiring.rules()), stores=wiring.stores(), clock=wiring.clock)
 
 
-def send_path(wiring):
+def send_path():
     """Compose and post, without a record: what the loop does, by the product's own steps."""
-    from mailer.graph.mailbox import Mailbox
-    from mailer.request.mail_id import mail_id
-    from mailer.request.parse import parse
 
     mailbox = Mailbox(wiring.graph(), wiring.graph_tokens)
     request = parse(json.dumps(REQUEST).encode(), rules=wiring.rules())
@@ -123,10 +127,6 @@ def send_path(wiring):
 
 
 def loop_of_a_script(stack):
-    import jinja2
-    import requests
-
-    from mailer import wiring
 
     body = jinja2.Environment(autoescape=True).from_string(BODY)
     subject = jinja2.Environment(autoescape=False).from_string("Report of {{ day }}")
