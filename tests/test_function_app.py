@@ -1,7 +1,9 @@
 """The doors: what callers and the host see. Storage is Azurite, Entra, Key Vault and Graph are the local cloud."""
 
+import asyncio
 import importlib
 import importlib.util
+import inspect
 import json
 import logging
 import os
@@ -79,7 +81,8 @@ class Worker:
         self._functions = {one.get_function_name(): one for one in module.app.get_functions()}
 
     def call(self, name, argument):
-        return self._functions[name].get_user_function()(argument)
+        returned = self._functions[name].get_user_function()(argument)
+        return asyncio.run(returned) if inspect.iscoroutine(returned) else returned
 
     def post(self, content=None, *, url=URL, **headers):
         body = content if isinstance(content, bytes) else as_bytes(members() if content is None else content)

@@ -1,17 +1,15 @@
 """`Prefer: wait=N` (RFC 7240): a mail is delivered before its caller is answered, if that is possible in time."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Callable
 from concurrent.futures import Executor
-from concurrent.futures import TimeoutError as TookTooLong
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from mailer.delivery.accept import accept
+from mailer.delivery.accept import Accepted
 from mailer.delivery.mail import QueuedMessage
-from mailer.delivery.record import Receipt, Status
-from mailer.delivery.stores import Stores
-from mailer.request.model import MailRequest
+from mailer.delivery.record import Ledger, Receipt, Status
 
 log = logging.getLogger("mailer.prefer")
 
@@ -25,30 +23,40 @@ def wished_wait(header: str) -> timedelta:
     return min(timedelta(seconds=int(wish[1])), LONGEST) if wish else timedelta()
 
 
-def accept_and_deliver(
-    request: MailRequest,
+async def delivered(
+    accepted: Accepted,
     *,
     within: timedelta,
     deliver: Callable[[QueuedMessage], Status],
+    ledger: Ledger,
     pool: Executor,
-    stores: Stores,
-    clock: Callable[[], datetime],
 ) -> Receipt:
-    """Accept the mail, deliver it here, and tell how far it has come. Raises what accept raises.
+    """Deliver an accepted mail here, and tell how far it has come. No thread waits with the caller.
 
-    Its message is queued all the same, for later than that: it finds the mail done, or a worker that stopped. Whatever
-    goes wrong here after the acceptance, the caller gets the receipt.
+    Its message lies on the queue all the same, due MARGIN after that: it finds the mail done, or a worker that stopped.
+    Whatever goes wrong here, the mail is accepted and the caller gets the receipt.
     """
-    accepted = accept(request, stores=stores, clock=clock, head_start=within + MARGIN)
     receipt = accepted.receipt
     if accepted.message is None:
         return receipt
     message = QueuedMessage(body=accepted.message.encode(), id="", inserted_at=None)
-    delivery = pool.submit(deliver, message)
+    loop = asyncio.get_running_loop()
+    delivery = loop.run_in_executor(pool, _delivered, receipt, message, deliver, ledger)
     try:
-        return Receipt(id=receipt.id, status=delivery.result(within.total_seconds()))
-    except TookTooLong:
+        return await asyncio.wait_for(asyncio.shield(delivery), within.total_seconds())
+    except TimeoutError:
         return receipt
+
+
+def _delivered(
+    receipt: Receipt, message: QueuedMessage, deliver: Callable[[QueuedMessage], Status], ledger: Ledger
+) -> Receipt:
+    try:
+        status = deliver(message)
+        record = None if status is Status.SENT else ledger.read(receipt.id)
     except Exception:  # the mail is accepted, and its message will come
         log.exception("waited_for_in_vain id=%s", receipt.id)
         return receipt
+    if record is None:
+        return Receipt(id=receipt.id, status=status)
+    return Receipt(id=record.id, status=record.status, error_code=record.error_code, error_message=record.error_message)

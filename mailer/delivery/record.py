@@ -132,10 +132,12 @@ class MailRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
-    """What a caller gets for an accepted mail."""
+    """What a caller gets for an accepted mail; code and message say what has gone wrong already, if anything has."""
 
     id: str
     status: Status
+    error_code: str = ""
+    error_message: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,15 +1,18 @@
 """Mails by HTTP: accept one, show it, move it, cancel it, send it again."""
 
+import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
 from mailer import wiring
-from mailer.doors.replies import answer, as_json
-from mailer.errors import UnknownMail
+from mailer.doors.replies import answer, as_json, refused
+from mailer.errors import ConfigError, MailerError, UnknownMail
 
 if TYPE_CHECKING:
-    from mailer.delivery.record import MailRecord
+    from mailer.delivery.accept import Accepted
+    from mailer.delivery.record import MailRecord, Receipt
 
 ROUTE_PREFIX = "api"  # host.json's `routePrefix`
 
@@ -17,9 +20,20 @@ emails = func.Blueprint()
 
 
 @emails.route("emails", methods=["POST"])
-def post_email(req: func.HttpRequest) -> func.HttpResponse:
+async def post_email(req: func.HttpRequest) -> func.HttpResponse:
     """Accept one mail."""
-    return answer(lambda: _post(req))
+    from mailer.delivery.prefer import MARGIN, delivered, wished_wait
+
+    within = wished_wait(req.headers.get("Prefer", ""))
+    try:
+        accepted = await asyncio.to_thread(_accept, req, within + MARGIN if within else timedelta())
+        receipt = accepted.receipt
+        if within:
+            deliver, ledger, pool = wiring.delivery().deliver, wiring.ledger(), wiring.pool()
+            receipt = await delivered(accepted, within=within, deliver=deliver, ledger=ledger, pool=pool)
+    except (MailerError, ConfigError) as error:
+        return refused(error)
+    return _receipt(receipt)
 
 
 @emails.route("emails/{id}", methods=["GET"])
@@ -46,25 +60,18 @@ def replay_email(req: func.HttpRequest) -> func.HttpResponse:
     return answer(lambda: as_json(202, _shown(wiring.amendment().replay(_mail_id(req)))))
 
 
-def _post(req: func.HttpRequest) -> func.HttpResponse:
+def _accept(req: func.HttpRequest, head_start: timedelta) -> "Accepted":
     from mailer.delivery.accept import accept
-    from mailer.delivery.prefer import accept_and_deliver, wished_wait
     from mailer.request.parse import parse
 
     request = parse(req.get_body(), rules=wiring.rules(), key=req.headers.get("Idempotency-Key"))
-    within = wished_wait(req.headers.get("Prefer", ""))
-    if within:
-        receipt = accept_and_deliver(
-            request,
-            within=within,
-            deliver=wiring.delivery().deliver,
-            pool=wiring.pool(),
-            stores=wiring.stores(),
-            clock=wiring.clock,
-        )
-    else:
-        receipt = accept(request, stores=wiring.stores(), clock=wiring.clock).receipt
-    content = {"id": receipt.id, "status": receipt.status}
+    return accept(request, stores=wiring.stores(), clock=wiring.clock, head_start=head_start)
+
+
+def _receipt(receipt: "Receipt") -> func.HttpResponse:
+    content: dict[str, Any] = {"id": receipt.id, "status": receipt.status}
+    if receipt.error_code:
+        content["error"] = {"code": receipt.error_code, "message": receipt.error_message}
     # Relative to the host, whose name a caller could forge: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.2
     headers = {"Location": f"/{ROUTE_PREFIX}/emails/{receipt.id}"}
     return as_json(200 if receipt.status.final else 202, content, headers=headers)

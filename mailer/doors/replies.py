@@ -38,13 +38,18 @@ def answer(reply: Callable[[], func.HttpResponse], **statuses: int) -> func.Http
     """The reply, or the error in its envelope; `statuses` are those of codes that mean something else here."""
     try:
         return reply()
-    except InvalidRequest as invalid:
-        return _error(invalid, invalid.code, invalid.problems, status=statuses.get(invalid.code))
-    except ConfigError as wrong:
-        problems = [Problem(code="setting_wrong", message=text) for text in wrong.problems]
-        return _error(wrong, "configuration_error", problems)
-    except MailerError as error:
-        return _error(error, error.code)
+    except (MailerError, ConfigError) as error:
+        return refused(error, **statuses)
+
+
+def refused(error: MailerError | ConfigError, **statuses: int) -> func.HttpResponse:
+    """The error in its envelope."""
+    if isinstance(error, InvalidRequest):
+        return _error(error, error.code, error.problems, status=statuses.get(error.code))
+    if isinstance(error, ConfigError):
+        problems = [Problem(code="setting_wrong", message=text) for text in error.problems]
+        return _error(error, "configuration_error", problems)
+    return _error(error, error.code)
 
 
 def as_json(status: int, content: Mapping[str, Any], *, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
