@@ -93,8 +93,8 @@ def next_range(body: bytes) -> int | None:
 def before_sending(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     """What a reply means while nothing can have been sent."""
     refusal = wire.refusal(status, headers, body)
-    if status == 403 and isinstance(refusal, Misconfigured) and refusal.code != "ErrorSendAsDenied":
-        return Misconfigured(f"{str(refusal).partition('. ')[0]}. {_GRANT}", code=refusal.code, after=refusal.after)
+    if status == 403 and isinstance(refusal, Misconfigured) and str(refusal).endswith(wire.GRANT):
+        return Misconfigured(f"{str(refusal).removesuffix(wire.GRANT)}{_GRANT}", code=refusal.code, after=refusal.after)
     return not_sent(refusal)
 
 

@@ -5,8 +5,11 @@ https://learn.microsoft.com/graph/api/user-sendmail and https://learn.microsoft.
 
 import base64
 import json
-from collections.abc import Mapping
-from datetime import timedelta
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +20,7 @@ from mailer.request.model import RenderedMail
 
 API = "/v1.0"
 LONGEST_WAIT = timedelta(days=1)  # whatever a reply asks for
+LONGEST_RETRY_AFTER = 1_000  # characters of the header
 USER_AGENT = "mailer/1"  # fixed, because an organisation may allow REST clients by their User-Agent
 
 
@@ -111,11 +115,17 @@ def check_reply(status: int, headers: Mapping[str, str], body: bytes) -> str:
 def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     """What a reply means that is no success.
 
-    By code first and status second: permanent faults come as 500 and temporary ones as 403.
+    By code first and status second: permanent faults come as 500 and temporary ones as 403. A reply without Graph's
+    error envelope is a proxy's or a firewall's, and no verdict on the mail.
     """
     code, request_id = error_code(body), headers.get("request-id", "")
-    said = " ".join(filter(None, [f"Graph answered {status}", code, request_id and f"(request-id {request_id})"]))
-    return _refusal(status, code, retry_after(headers), said)
+    who = "Graph" if request_id or is_graphs(body) else "A server on the way to Graph, or Graph itself,"
+    said = " ".join(filter(None, [f"{who} answered {status}", code, request_id and f"(request-id {request_id})"]))
+    if is_graphs(body):
+        return _refusal(status, code, retry_after(headers), said)
+    # Graph's own replies have a request-id, also where their body is empty.
+    remedy = _MEND.get(f"http_{status}", _PROXY) if request_id else _PROXY
+    return _not_graphs(status, retry_after(headers), said, remedy)
 
 
 def sent_items_path(mail: str, sender: Address) -> str:
@@ -139,6 +149,9 @@ def read_sent_items(status: int, headers: Mapping[str, str], body: bytes, wanted
     """
     code = error_code(body)
     name = code or f"http_{status}"
+    if status != 200 and not is_graphs(body):
+        refused = refusal(status, headers, body)
+        raise refused if isinstance(refused, TryLater) else TryLater(str(refused), code=name)
     if status in {401, 403}:
         raise CannotLook(f"Graph answered {name} when asked for Sent Items. {_GRANT_READ}", code=name)
     if status != 200:
@@ -153,19 +166,46 @@ def read_sent_items(status: int, headers: Mapping[str, str], body: bytes, wanted
 
 def error_code(body: bytes) -> str:
     """The reply's `error.code`; empty for anything that is not Graph's error envelope, such as a proxy's page."""
+    return _code(body) or ""
+
+
+def is_graphs(body: bytes) -> bool:
+    """Whether a refusal is in Graph's own error envelope; https://learn.microsoft.com/graph/errors."""
+    return _code(body) is not None
+
+
+def _code(body: bytes) -> str | None:
     try:
         code = json.loads(body)["error"]["code"]
-    except (ValueError, KeyError, TypeError):
-        return ""
-    return code if isinstance(code, str) else ""
-
-
-def retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """How long Graph asks us to wait: seconds, possibly with a fraction."""
-    try:
-        return min(timedelta(seconds=max(0.0, float(headers["Retry-After"]))), LONGEST_WAIT)
-    except (KeyError, ValueError, OverflowError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    return code if isinstance(code, str) else None
+
+
+def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> timedelta | None:
+    """How long the reply asks us to wait: seconds, possibly with a fraction, or until a date; the longest of several.
+
+    A date counts from `now`, else from the reply's own date, so that a clock that is wrong does no harm.
+    https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+    """
+    text = headers.get("Retry-After", "")[:LONGEST_RETRY_AFTER]
+    since = now or _date(headers.get("Date", "")) or datetime.now(UTC)
+    return max(_waits(text, since), default=None)
+
+
+def _waits(text: str, since: datetime) -> Iterator[timedelta]:
+    for part in _NEXT_VALUE.split(text):  # a header that came twice is joined by commas
+        until = _date(part)
+        with suppress(ValueError, OverflowError):  # of what is neither, and of more than there is
+            seconds = (until - since).total_seconds() if until else float(part)
+            yield min(timedelta(seconds=max(0.0, seconds)), LONGEST_WAIT)
+
+
+def _date(text: str) -> datetime | None:
+    with suppress(ValueError, OverflowError):
+        instant = parsedate_to_datetime(text)
+        return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    return None
 
 
 def _refusal(status: int, code: str, after: timedelta | None, said: str) -> Refusal:
@@ -177,7 +217,7 @@ def _refusal(status: int, code: str, after: timedelta | None, said: str) -> Refu
         if key in _PERMANENT:
             return GiveUp(f"{said}. {_PERMANENT[key]}", code=name)
         if key in _TRANSIENT and status == 429:
-            return Throttled(f"{said}. The mailbox has to wait.", code=name, after=after)
+            return Throttled(f"{said}. The mailbox has to wait.", code=name, after=after or _TRANSIENT[key])
         if key in _TRANSIENT:
             return TryLater(f"{said}. Graph asks to try again later.", code=name, after=after or _TRANSIENT[key])
         if key in _UNCLEAR:
@@ -188,7 +228,32 @@ def _refusal(status: int, code: str, after: timedelta | None, said: str) -> Refu
     return Uncertain(f"{said}, which does not tell whether the mail was sent.", code=name)
 
 
-_GRANT = (
+def _not_graphs(status: int, after: timedelta | None, said: str, remedy: str) -> Refusal:
+    name = f"http_{status}"
+    if status == 429:
+        return Throttled(f"{said}. The mailbox has to wait.", code=name, after=after)
+    if status == 413:  # Graph's own comes as a page, too
+        return GiveUp(f"{said}. {_PERMANENT['http_413']}", code=name)
+    if status in _ELSEWHERE:
+        return TryLater(f"{said}. That is tried again on another connection.", code=name, after=after)
+    if 400 <= status < 500 and status != 408:
+        return Misconfigured(f"{said} without Graph's error envelope. {remedy}", code=name, after=after)
+    if status == 509:
+        return TryLater(f"{said}. That is tried again later.", code=name, after=after)
+    # Also 408 and 503: who forwarded the request and then lost the answer says the same.
+    return Uncertain(
+        f"{said} without Graph's error envelope, which does not tell whether the mail was sent.", code=name
+    )
+
+
+_NEXT_VALUE = re.compile(r",(?! ?\d\d[ -][A-Za-z])")  # and not the comma of a date
+_ELSEWHERE = {421, 425}  # https://www.rfc-editor.org/rfc/rfc9110#status.421 and RFC 8470: nothing was done
+
+_PROXY = (
+    "That page is a proxy's or a firewall's between mailer and Graph, and no verdict on the mail: let requests to "
+    "MAILER_GRAPH_URL pass there, and check the proxy settings (HTTPS_PROXY, NO_PROXY)."
+)
+GRANT = (
     "Grant the app registration the application permission Mail.Send with admin consent, or the Exchange role "
     "'Application Mail.Send' for this mailbox (New-ManagementRoleAssignment); a change takes up to 2 hours to act."
 )
@@ -206,10 +271,12 @@ _BLOCKED = "Exchange has stopped this sender; look at 'Restricted entities' in t
 _MEND = {
     "InvalidAuthenticationToken": "Graph refuses a fresh token: check MAILER_TENANT_ID, MAILER_AUTHORITY_HOST and "
     "MAILER_GRAPH_URL, which must all belong to the same cloud.",
-    "NoPermissionsInAccessToken": _GRANT,
-    "Authorization_RequestDenied": _GRANT,
-    "ErrorAccessDenied": _GRANT,
+    "NoPermissionsInAccessToken": GRANT,
+    "Authorization_RequestDenied": GRANT,
+    "ErrorAccessDenied": GRANT,
     "ErrorSendAsDenied": "Use the mailbox's own address in `from`, or grant the sender 'Send As' on it.",
+    "OrganizationFromTenantGuidNotFound": "The tenant that the token is for has no Exchange Online: check "
+    "MAILER_TENANT_ID, and that this tenant has a license with Exchange Online.",
     "ErrorInvalidUser": _MAILBOX,
     "ResourceNotFound": _MAILBOX,
     "Request_ResourceNotFound": _MAILBOX,
@@ -222,8 +289,8 @@ _MEND = {
     "ErrorAccountSuspend": _BLOCKED,
     "ErrorExceededMaxRecipientLimit": _BLOCKED,
     "ErrorMessageBlocked": _BLOCKED,
-    "http_401": _GRANT,
-    "http_403": _GRANT,
+    "http_401": GRANT,
+    "http_403": GRANT,
     "http_404": _MAILBOX,
 }
 
