@@ -13,7 +13,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
-from mailer.errors import CannotLook, GiveUp, Misconfigured, Refusal, Throttled, TryLater, Uncertain
+from mailer.errors import CannotLook, Refusal, TryLater
+from mailer.graph.verdicts import GRANT_READ, not_graphs, refusal_of
 from mailer.request.address import Address
 from mailer.request.attachment import File
 from mailer.request.model import RenderedMail
@@ -22,6 +23,9 @@ API = "/v1.0"
 LONGEST_WAIT = timedelta(days=1)  # whatever a reply asks for
 LONGEST_RETRY_AFTER = 1_000  # characters of the header
 USER_AGENT = "mailer/1"  # fixed, because an organisation may allow REST clients by their User-Agent
+
+
+_NEXT_VALUE = re.compile(r",(?! ?\d\d[ -][A-Za-z])")  # and not the comma of a date
 
 
 def send_mail_path(sender: Address) -> str:
@@ -118,14 +122,11 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     By code first and status second: permanent faults come as 500 and temporary ones as 403. A reply without Graph's
     error envelope is a proxy's or a firewall's, and no verdict on the mail.
     """
-    code, request_id = error_code(body), headers.get("request-id", "")
-    who = "Graph" if request_id or is_graphs(body) else "A server on the way to Graph, or Graph itself,"
-    said = " ".join(filter(None, [f"{who} answered {status}", code, request_id and f"(request-id {request_id})"]))
-    if is_graphs(body):
-        return _refusal(status, code, retry_after(headers), said)
-    # Graph's own replies have a request-id, also where their body is empty.
-    remedy = _MEND.get(f"http_{status}", _PROXY) if request_id else _PROXY
-    return _not_graphs(status, retry_after(headers), said, remedy)
+    code, after, request_id = _code(body), retry_after(headers), headers.get("request-id", "")
+    if code is None:
+        return not_graphs(status, after, request_id)
+    said = " ".join(filter(None, [f"Graph answered {status}", code, request_id and f"(request-id {request_id})"]))
+    return refusal_of(status, code, after, said)
 
 
 def sent_items_path(mail: str, sender: Address) -> str:
@@ -153,7 +154,7 @@ def read_sent_items(status: int, headers: Mapping[str, str], body: bytes, wanted
         refused = refusal(status, headers, body)
         raise refused if isinstance(refused, TryLater) else TryLater(str(refused), code=name)
     if status in {401, 403}:
-        raise CannotLook(f"Graph answered {name} when asked for Sent Items. {_GRANT_READ}", code=name)
+        raise CannotLook(f"Graph answered {name} when asked for Sent Items. {GRANT_READ}", code=name)
     if status != 200:
         message = f"Graph answered {name} when asked for Sent Items."
         raise TryLater(message, code=name, after=retry_after(headers))
@@ -206,128 +207,3 @@ def _date(text: str) -> datetime | None:
         instant = parsedate_to_datetime(text)
         return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
     return None
-
-
-def _refusal(status: int, code: str, after: timedelta | None, said: str) -> Refusal:
-    by_status = f"http_{status}"
-    name = code or by_status
-    for key in (code, by_status):
-        if key in _MEND:
-            return Misconfigured(f"{said}. {_MEND[key]}", code=name, after=after)
-        if key in _PERMANENT:
-            return GiveUp(f"{said}. {_PERMANENT[key]}", code=name)
-        if key in _TRANSIENT and status == 429:
-            return Throttled(f"{said}. The mailbox has to wait.", code=name, after=after or _TRANSIENT[key])
-        if key in _TRANSIENT:
-            return TryLater(f"{said}. Graph asks to try again later.", code=name, after=after or _TRANSIENT[key])
-        if key in _UNCLEAR:
-            break
-    else:
-        if 400 <= status < 500:
-            return GiveUp(f"{said}. Graph does not take this mail as it is.", code=name)
-    return Uncertain(f"{said}, which does not tell whether the mail was sent.", code=name)
-
-
-def _not_graphs(status: int, after: timedelta | None, said: str, remedy: str) -> Refusal:
-    name = f"http_{status}"
-    if status == 429:
-        return Throttled(f"{said}. The mailbox has to wait.", code=name, after=after)
-    if status == 413:  # Graph's own comes as a page, too
-        return GiveUp(f"{said}. {_PERMANENT['http_413']}", code=name)
-    if status in _ELSEWHERE:
-        return TryLater(f"{said}. That is tried again on another connection.", code=name, after=after)
-    if 400 <= status < 500 and status != 408:
-        return Misconfigured(f"{said} without Graph's error envelope. {remedy}", code=name, after=after)
-    if status == 509:
-        return TryLater(f"{said}. That is tried again later.", code=name, after=after)
-    # Also 408 and 503: who forwarded the request and then lost the answer says the same.
-    return Uncertain(
-        f"{said} without Graph's error envelope, which does not tell whether the mail was sent.", code=name
-    )
-
-
-_NEXT_VALUE = re.compile(r",(?! ?\d\d[ -][A-Za-z])")  # and not the comma of a date
-_ELSEWHERE = {421, 425}  # https://www.rfc-editor.org/rfc/rfc9110#status.421 and RFC 8470: nothing was done
-
-_PROXY = (
-    "That page is a proxy's or a firewall's between mailer and Graph, and no verdict on the mail: let requests to "
-    "MAILER_GRAPH_URL pass there, and check the proxy settings (HTTPS_PROXY, NO_PROXY)."
-)
-GRANT = (
-    "Grant the app registration the application permission Mail.Send with admin consent, or the Exchange role "
-    "'Application Mail.Send' for this mailbox (New-ManagementRoleAssignment); a change takes up to 2 hours to act."
-)
-_GRANT_READ = (
-    "MAILER_ON_UNCERTAIN=verify needs the application permission Mail.Read with admin consent, or the Exchange role "
-    "'Application Mail.Read' for this mailbox."
-)
-_MAILBOX = (
-    "Check that the sender is the primary address of a licensed mailbox in this tenant (Get-Mailbox), "
-    "and the setting MAILER_SENDERS."
-)
-_BLOCKED = "Exchange has stopped this sender; look at 'Restricted entities' in the Microsoft Defender portal."
-
-# The same mail succeeds once somebody has done what the text says.
-_MEND = {
-    "InvalidAuthenticationToken": "Graph refuses a fresh token: check MAILER_TENANT_ID, MAILER_AUTHORITY_HOST and "
-    "MAILER_GRAPH_URL, which must all belong to the same cloud.",
-    "NoPermissionsInAccessToken": GRANT,
-    "Authorization_RequestDenied": GRANT,
-    "ErrorAccessDenied": GRANT,
-    "ErrorSendAsDenied": "Use the mailbox's own address in `from`, or grant the sender 'Send As' on it.",
-    "OrganizationFromTenantGuidNotFound": "The tenant that the token is for has no Exchange Online: check "
-    "MAILER_TENANT_ID, and that this tenant has a license with Exchange Online.",
-    "ErrorInvalidUser": _MAILBOX,
-    "ResourceNotFound": _MAILBOX,
-    "Request_ResourceNotFound": _MAILBOX,
-    "MailboxNotEnabledForRESTAPI": _MAILBOX,
-    "ErrorNonExistentMailbox": _MAILBOX,
-    "extensionError": "The mailbox is on-premises without hybrid REST, or a policy blocks the app.",
-    "ErrorQuotaExceeded": "The sender's mailbox is full; empty it or raise its quota.",
-    "ErrorExceededMessageLimit": _BLOCKED,
-    "ErrorMessageSubmissionBlocked": _BLOCKED,
-    "ErrorAccountSuspend": _BLOCKED,
-    "ErrorExceededMaxRecipientLimit": _BLOCKED,
-    "ErrorMessageBlocked": _BLOCKED,
-    "http_401": GRANT,
-    "http_403": GRANT,
-    "http_404": _MAILBOX,
-}
-
-# Nobody can make this mail go as it is, whatever the status that came with the code.
-_PERMANENT = {
-    "ErrorInvalidRecipients": "One of the recipients' addresses is not valid.",
-    "ErrorMissingRecipients": "The mail has no recipient.",
-    "ErrorMessageSizeExceeded": "The mail is larger than the mailbox may send.",
-    "ErrorAttachmentSizeLimitExceeded": "An attachment is too large.",
-    "ErrorRequiredPropertyMissing": "Graph misses a part of the mail.",
-    "UnableToDeserializePostBody": "Graph cannot read the request.",
-    "RequestBroker--ParseUri": "Graph cannot read the request's path.",
-    "InvalidInternetMessageHeader": "Graph does not take one of the headers.",
-    "InvalidInternetMessageHeaderCollection": "Graph does not take these headers.",
-    "ErrorInvalidExtendedProperty": "Graph does not take a property of the mail.",
-    "ErrorInvalidExtendedPropertyValue": "Graph does not take a property of the mail.",
-    "ErrorMimeContentInvalidBase64String": "Graph cannot read the mail.",
-    "ErrorMimeContentInvalid": "Graph cannot read the mail.",
-    "ErrorMimeContentConversionFailed": "Exchange cannot convert the mail.",
-    "http_413": "The request is larger than the 4 MB that Graph takes.",
-    "ErrorVirusDetected": "Exchange has found malware in the mail.",
-}
-
-# The request was turned away at the door; how long to wait at least. Back-end faults that come as a 500 are not here:
-# the mail may have left.
-_TRANSIENT = {
-    "ApplicationThrottled": None,
-    "TooManyRequests": None,
-    "activityLimitReached": None,
-    "ErrorServerBusy": None,
-    "ErrorIrresolvableConflict": None,
-    "ErrorSubmissionQuotaExceeded": timedelta(hours=1),
-    "http_408": None,
-    "http_429": None,
-    "http_503": None,
-    "http_509": None,
-}
-
-# Seen with mail that went out all the same.
-_UNCLEAR = {"CommandConcurrencyLimitReached", "ErrorItemNotFound"}

@@ -4,6 +4,7 @@ https://html.spec.whatwg.org/multipage/parsing.html#tokenization. Each character
 whatever the text: quantifiers are possessive, and what is not closed ends the search.
 """
 
+import html
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -16,8 +17,12 @@ _TAG = re.compile(rf"<(/?)([a-zA-Z][^\s/>]*+)((?:[\s/=\"']|{_ATTRIBUTE})*+)>")
 _OF_TAG = re.compile(_ATTRIBUTE)
 _OPENING = re.compile(r"<[a-zA-Z/!?]")
 _OPENING_OF_FEW = re.compile(r"<(?:[!?]|(?i:style|script|textarea|title|xmp)(?=[\s/>]))")
+_COMMENT_END = re.compile("--!?>")
+_LONG_REFERENCE = re.compile(r"&#[0-9]{8,}+;?")
 _STYLE_ATTRIBUTE = re.compile(r"style\s*=")
-_RAW = {name: re.compile(f"</{name}(?=[\\s/>])", re.IGNORECASE) for name in ("style", "script", "textarea", "title", "xmp")}
+_RAW = {
+    name: re.compile(f"</{name}(?=[\\s/>])", re.IGNORECASE) for name in ("style", "script", "textarea", "title", "xmp")
+}
 # Elements that hold nothing, or that the next of their kind closes.
 _FLAT = {
     *("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"),
@@ -55,33 +60,64 @@ class TooDeep(Exception):
 def tokens(body: str) -> Iterator[Token]:
     """All such stretches, in order. Raises TooDeep."""
     few = body.count("<") <= DEEPEST and not _STYLE_ATTRIBUTE.search(body.lower())
-    opening = _OPENING_OF_FEW if few else _OPENING
-    depth, at = _Depth(), 0
+    depth = _Depth()
+    for start, end, tag in scan(body, _OPENING_OF_FEW if few else _OPENING):
+        if tag is None:
+            if body[start + 1] in "!?" and not body.startswith("<!--", start):
+                kind = "doctype" if body[start : start + 9].lower() == "<!doctype" else "bogus"
+                yield Token(kind, start, body[start:end])
+            continue
+        name = tag[2].lower()
+        depth.pass_by(name, closing=bool(tag[1]))
+        if tag[1]:
+            continue
+        if name == "style":
+            yield _style(tag, body[tag.end() : end], body[end : _end_of_tag(body, end)])
+        elif "style" in tag[3].lower():
+            yield from _styled(tag)
+
+
+def pieces(body: str) -> Iterator[tuple[str, str]]:
+    """Texts as a reader sees them, each as ("", text), and the names of tags between, as ("p", "") or ("/p", "")."""
+    said = 0
+    for start, end, tag in scan(body):
+        yield "", _unescape(body[said:start])
+        said = end
+        if tag:
+            yield f"{tag[1]}{tag[2].lower()}", ""
+            yield "", _unescape(body[tag.end() : end])  # of an element whose content is but text
+    yield "", _unescape(body[said:])
+
+
+def body_start(body: str) -> int:
+    """Where the content of `<body>` begins; 0 where there is no such tag."""
+    return next((tag.end() for _, _, tag in scan(body) if tag and not tag[1] and tag[2].lower() == "body"), 0)
+
+
+def scan(body: str, opening: re.Pattern[str] = _OPENING) -> Iterator[tuple[int, int, re.Match[str] | None]]:
+    """Each comment and each tag, from where to where; an opening tag whose element holds but text, with that text."""
+    at = 0
     while (found := opening.search(body, at)) is not None:
         start = found.start()
         tag = None
         if body.startswith("<!--", start):
             at = _end_of_comment(body, start)
-        elif body[start + 1] in "!?":
-            at = (body.find(">", start) + 1) or len(body)
-            kind = "doctype" if body[start : start + 9].lower() == "<!doctype" else "bogus"
-            yield Token(kind, start, body[start:at])
         elif tag := _TAG.match(body, start):
             at = tag.end()
-            name = tag[2].lower()
-            depth.pass_by(name, closing=bool(tag[1]))
-            if not tag[1] and name in _RAW:
-                closing = _RAW[name].search(body, at)
-                ends = closing.start() if closing else len(body)
-                content, at = body[at:ends], _end_of_tag(body, ends)
-                if name == "style":
-                    yield _style(tag, content, body[ends:at])
-            elif not tag[1] and "style" in tag[3].lower():
-                yield from _styled(tag)
-        elif body[start + 1] == "/":  # a comment to a browser
+            if not tag[1] and (end_tag := _RAW.get(tag[2].lower())):
+                closing = end_tag.search(body, at)
+                at = closing.start() if closing else len(body)
+        elif body[start + 1] in "!?/":
             at = _end_of_tag(body, start)
         else:
-            return  # not closed: the rest is nothing
+            return  # not closed, and so no tag
+        yield start, at, tag
+
+
+def attributes(text: str) -> Iterator[tuple[str, str]]:
+    """The attributes in a tag, names in small letters and values as they are written."""
+    for one in _OF_TAG.finditer(text):
+        yield one[1].lower(), next((value for value in one.groups()[1:] if value is not None), "")
 
 
 class _Depth:
@@ -104,21 +140,27 @@ class _Depth:
 def _end_of_comment(body: str, start: int) -> int:
     if body.startswith(("<!-->", "<!--->"), start):
         return body.index(">", start) + 1
-    return (body.find("-->", start + 4) + 3) if body.find("-->", start + 4) >= 0 else len(body)
+    end = _COMMENT_END.search(body, start + 4)
+    return end.end() if end else len(body)
 
 
 def _end_of_tag(body: str, start: int) -> int:
     return (body.find(">", start) + 1) or len(body)
 
 
+def _unescape(text: str) -> str:
+    # Python reads no number of thousands of digits, and no character has one.
+    return html.unescape(_LONG_REFERENCE.sub("\N{REPLACEMENT CHARACTER}", text)) if "&" in text else text
+
+
 def _style(tag: re.Match[str], content: str, closing: str) -> Token:
-    attributes = {one[1].lower(): one[2] or one[3] or one[4] or "" for one in reversed([*_OF_TAG.finditer(tag[3])])}
+    given = dict(reversed([*attributes(tag[3])]))
     is_ignored = (
-        attributes.get("type", "").strip().lower() not in {"", "text/css"}
-        or "ignore" in {attributes.get("data-css-inline"), attributes.get("data-premailer")}
-        or "data-embed" in attributes
+        given.get("type", "").strip().lower() not in {"", "text/css"}
+        or "ignore" in {given.get("data-css-inline"), given.get("data-premailer")}
+        or "data-embed" in given
     )
-    stays = is_ignored or attributes.get("media", "").strip().lower() not in {"", "all"}
+    stays = is_ignored or given.get("media", "").strip().lower() not in {"", "all"}
     return Token("style", tag.start(), tag[0] + content + closing, tag[0], content, closing, stays, is_ignored)
 
 

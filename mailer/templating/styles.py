@@ -1,7 +1,7 @@
 """The CSS of a mail moved to where every mail program looks for it: into style attributes. No I/O.
 
-css-inline finds which rule is for which element, and nothing more: it is given each rule as a property with a number, so
-that it meets no declaration and loses none. What else it would change is kept from it behind marks.
+css-inline finds which rule is for which element, and nothing more: it is given each rule as a property with a number,
+so that it meets no declaration and loses none. What else it would change is kept from it behind marks.
 """
 
 import functools
@@ -34,7 +34,10 @@ def inline_css(body: str) -> str:
     try:
         document = _Document([*tokens(body)])
         return document.restored(_inliner().inline(document.marked(body)))
-    except (TooDeep, ValueError):  # css-inline gives up, or would end the process: the mail goes with its CSS where it was
+    except (
+        TooDeep,
+        ValueError,
+    ):  # css-inline gives up, or would end the process: the mail goes with its CSS where it was
         return body
 
 
@@ -117,7 +120,9 @@ class _Document:
     def _behind(self, token: Token, winning: frozenset[str]) -> str:
         sheet = sum(one.kind == "style" and one.start < token.start for one in self.tokens)
         rules = self._sheets.rules[slice(*self._sheets.starts[sheet : sheet + 2])]
-        texts = (f"{rule.selector} {{ {rule.left(winning)} }}\n" if rule.selector else rule.left(winning) for rule in rules)
+        texts = (
+            f"{rule.selector} {{ {rule.left(winning)} }}\n" if rule.selector else rule.left(winning) for rule in rules
+        )
         return f"{token.opening}{''.join(texts)}{token.closing}"
 
     def _without_style(self, token: Token) -> str:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Container, Hashable, Iterable, Iterator, S
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import tinycss2
+import tinycss2  # type: ignore[import-untyped]
 
 # At-rules with rules of their own in them; those of all others, such as @font-face, are no matter of the cascade.
 _NESTING = {"media", "supports", "layer", "container", "document", "-moz-document", "scope"}
 # Values that some programs do not know, so that a value before them is no needless one.
-_NEWER = re.compile(r"(?<!url)(?<!rgb)\(|flex|grid|contents|flow-root|\d(?:rem|vw|vh|vmin|ch)\b|^#\w{8}$", re.IGNORECASE)
+_NEWER = re.compile(
+    r"(?<!url)(?<!rgb)\(|flex|grid|contents|flow-root|\d(?:rem|vw|vh|vmin|ch)\b|^#\w{8}$", re.IGNORECASE
+)
 # A declaration of an element's own attribute that is read alike everywhere.
 _PLAIN = re.compile(r"(?:^|;)\s*+([a-z-]++)\s*+:[^;:()\"'&\\/!*]++(?=;|$)", re.IGNORECASE)
 # Selectors that look at one element alone: where they match none now, no mail program makes them match later.
@@ -51,7 +53,8 @@ class Rule:
     def left(self, winning: Container[str]) -> str:
         """What stays behind of it; it wins over attributes where a family of properties is among those in them."""
         winning = () if _ALONE.fullmatch(self.selector) else winning
-        return "".join(
+        between = " " if self.selector else ""
+        return between.join(
             part if isinstance(part, str) else f"{part.text}{_important(part, winning)};" for part in self.parts
         )
 
@@ -152,15 +155,17 @@ def _pieces(nodes: Iterable[Any]) -> Iterator[str | Declaration]:
             yield node.serialize()
         elif node.type in {"at-rule", "qualified-rule"}:
             name = f"@{node.at_keyword}" if node.type == "at-rule" else ""
-            yield f"{name}{tinycss2.serialize(node.prelude).rstrip()} {{ "
+            yield f"{name}{tinycss2.serialize(node.prelude).rstrip()} {{"
             yield from _pieces(_contents(node))
-            yield " }"
+            yield "}"
         elif node.type == "declaration":
             yield from _declarations([node])
+        elif node.type == "whitespace":
+            yield node.value
 
 
 def _contents(node: Any) -> list[Any]:  # noqa: ANN401 - tinycss2 has no types
-    contents: list[Any] = tinycss2.parse_blocks_contents(node.content, skip_comments=True, skip_whitespace=True)
+    contents: list[Any] = tinycss2.parse_blocks_contents(node.content, skip_comments=True)
     return contents
 
 
