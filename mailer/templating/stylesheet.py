@@ -11,12 +11,16 @@ import tinycss2  # type: ignore[import-untyped]
 
 # At-rules with rules of their own in them; those of all others, such as @font-face, are no matter of the cascade.
 _NESTING = {"media", "supports", "layer", "container", "document", "-moz-document", "scope"}
-# Values that some programs do not know, so that a value before them is no needless one.
-_NEWER = re.compile(
-    r"(?<!url)(?<!rgb)\(|flex|grid|contents|flow-root|\d(?:rem|vw|vh|vmin|ch)\b|^#\w{8}$", re.IGNORECASE
+# Values that every program knows, so that what stood before them is needless; all else may be a typing error, or newer.
+_KNOWN = (
+    r"(?:#(?:[0-9a-f]{3}|[0-9a-f]{6})|[+-]?(?:\d+|\d*\.\d+)(?:px|pt|em|%)?|url\([^()]*\)|none|normal|bold|italic|inherit|auto"
+    r"|left|right|center|top|bottom|middle|baseline|justify|block|inline|inline-block|table|table-cell|hidden|visible"
+    r"|collapse|separate|solid|dashed|dotted|underline|uppercase|lowercase|capitalize|nowrap|fixed|repeat|no-repeat"
+    r"|repeat-x|repeat-y|break-word|break-all|border-box|transparent|black|white|red|green|blue|gray|silver|pointer)"
 )
-# A declaration of an element's own attribute that is read alike everywhere.
-_PLAIN = re.compile(r"(?:^|;)\s*+([a-z-]++)\s*+:[^;:()\"'&\\/!*]++(?=;|$)", re.IGNORECASE)
+_PLAIN = re.compile(rf"{_KNOWN}(?:\s*[\s,/]\s*{_KNOWN})*+", re.IGNORECASE)
+# A declaration of an element's own attribute.
+_OWN = re.compile(r"(?:^|;)\s*+([a-z-]++)\s*+:([^;:()\"'&\\/!*]++)(?=;|$)", re.IGNORECASE)
 # Selectors that look at one element alone: where they match none now, no mail program makes them match later.
 _ALONE = re.compile(r"[\w.#-]+(?:\s*,\s*[\w.#-]+)*")
 LONGEST_KEPT = 200_000  # characters of CSS; what is longer is read anew for each mail
@@ -33,7 +37,7 @@ class Declaration:
     family: str  # the properties that set one another: a shorthand and what it stands for
     text: str
     important: bool
-    newer: bool
+    plain: bool  # known to every program
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class Sheets:
         """The value of a style attribute: what the rules say, the most specific one last, then what was there."""
         if not own:
             return self._once(numbers, lambda: _text(self._merged(numbers, ())))
-        names = {name.lower() for name in _PLAIN.findall(own)}
+        names = {name.lower() for name, value in _OWN.findall(own) if _PLAIN.fullmatch(value.strip())}
         return _text(self._merged(numbers, names)) + own
 
     def winning(self, numbers: frozenset[int]) -> frozenset[str]:
@@ -98,17 +102,21 @@ class Sheets:
 
     def _merged(self, numbers: Iterable[int], without: Container[str]) -> Iterator[Declaration]:
         """The declarations of several rules without those that later ones replace wherever they are read."""
-        merged: dict[str, list[Declaration]] = {}
+        merged: list[Declaration | None] = []
+        places: dict[str, list[int]] = {}
         for number in numbers:
             seen: set[str] = set()
             for one in self.rules[number].declarations:
-                earlier = merged.pop(one.name, [])  # and so goes to the end, behind what a shorthand says of it
-                if one.name not in seen and not one.newer:
-                    earlier = [other for other in earlier if other.important and not one.important]
+                if one.plain and one.name not in seen:
+                    for place in places.pop(one.name, []):
+                        if (earlier := merged[place]) and earlier.important and not one.important:
+                            places.setdefault(one.name, []).append(place)
+                        else:
+                            merged[place] = None
                 seen.add(one.name)
-                merged[one.name] = [*earlier, one]
-        for name, all_of_it in merged.items():
-            yield from (one for one in all_of_it if one.important or name not in without)
+                places.setdefault(one.name, []).append(len(merged))
+                merged.append(one)
+        return (one for one in merged if one and (one.important or one.name not in without))
 
 
 def sheets(texts: Sequence[str]) -> Sheets:
@@ -173,9 +181,9 @@ def _declarations(nodes: Iterable[Any]) -> Iterator[Declaration]:
     for node in nodes:
         if node.type == "declaration":
             value = tinycss2.serialize(node.value).strip()
-            newer = _NEWER.search(value) is not None
             name = node.lower_name
-            yield Declaration(name, _family(name), f"{node.name}: {value}", node.important, newer)
+            plain = name == "font-family" or _PLAIN.fullmatch(value) is not None
+            yield Declaration(name, _family(name), f"{node.name}: {value}", node.important, plain)
 
 
 def _family(name: str) -> str:
