@@ -1,12 +1,14 @@
 """In a browser, a mail whose CSS has moved into attributes looks as the one that was written."""
 
 import random
+import shutil
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from mailer.templating.styles import inline_css
 
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SELECTORS = [
     "p",
     ".a",
@@ -54,16 +56,18 @@ DECLARATIONS += [
 ]
 LOOKS = """() => [...document.body.querySelectorAll('*')].map(element => {
   const look = getComputedStyle(element)
-  return [element.tagName, look.color, look.backgroundColor, look.backgroundImage, look.padding, look.margin, look.fontSize,
-    look.lineHeight, look.fontFamily, look.border, look.display, look.width, look.textAlign].join('|')
+  return [element.tagName, look.color, look.backgroundColor, look.backgroundImage, look.padding, look.margin,
+    look.fontSize, look.lineHeight, look.fontFamily, look.border, look.display, look.width, look.textAlign].join('|')
 })"""
 
 
 @pytest.fixture(scope="module")
 def looks():
     """How each element of a mail looks."""
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium or google-chrome on this machine")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page()
 
         def look(body):
@@ -94,7 +98,8 @@ def a_mail(chance):
         element(chance.choice(["p", "div", "span"]), element(chance.choice(["p", "span"]), "x")) for _ in range(4)
     )
     printed = "<style media=print>p{color:green!important}</style>"
-    return f"<!doctype html><html><head><style>{sheet(8)}</style><style>{sheet(3)}</style>{printed}</head><body>{body}</body></html>"
+    head = f"<style>{sheet(8)}</style><style>{sheet(3)}</style>{printed}"
+    return f"<!doctype html><html><head>{head}</head><body>{body}</body></html>"
 
 
 @pytest.mark.parametrize("seed", range(60))
