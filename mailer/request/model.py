@@ -213,7 +213,8 @@ class RenderedMail:
     def _around_body(self) -> int:
         request = self.request
         around = _AROUND + _json_bytes(self.content.subject)
-        for address in (*request.to, *request.cc, *request.bcc, *request.reply_to, request.sender):
+        to = getattr(request, "to", ())  # which a request that is looked at for its other faults may not have
+        for address in (*to, *request.cc, *request.bcc, *request.reply_to, request.sender):
             around += _AROUND_ONE + _json_bytes(f"{address.address}{address.name or ''}") if address else 0
         for text in (*request.headers, *request.headers.values(), *request.categories):
             around += _AROUND_ONE + _json_bytes(text)
