@@ -25,11 +25,11 @@ ROOMS = {
         {"azure.core", "azure.data.tables", "azure.identity", "azure.storage.blob", "azure.storage.queue"},
     ),
     "pace": ({"delivery", "errors"}, set()),
-    "delivery": ({"errors", "request", "settings", "telemetry"}, {"pydantic"}),
+    "delivery": ({"errors", "request", "settings", "telemetry", "templating"}, {"pydantic"}),
     "graph": ({"errors", "request"}, {"requests", "urllib3"}),
     "templating": (
         {"errors", "request", "settings"},
-        {"PIL", "babel", "css_inline", "jinja2", "jsonschema_rs", "markupsafe"},
+        {"PIL", "babel", "css_inline", "jinja2", "jsonschema_rs", "markupsafe", "tinycss2"},
     ),
     "identity": ({"errors", "settings"}, {"azure.core", "azure.identity", "azure.keyvault.secrets"}),
     "request": ({"errors"}, {"email_validator", "pydantic", "pydantic_core"}),

@@ -27,6 +27,7 @@ ADVANCE = timedelta(days=366)  # how far ahead a mail may be scheduled
 LONGEST_INSTANT = 64  # characters
 MAX_HEADERS = 5  # Graph: InvalidInternetMessageHeaderCollection above
 ONE_CALL = 4_000_000  # bytes; https://learn.microsoft.com/graph/api/user-sendmail takes no more
+ONE_REQUEST = 4_150_000  # bytes, all of the JSON counted; Graph's 4 MB are 4,194,304
 
 
 def _instant(value: object) -> datetime:
@@ -187,6 +188,15 @@ class Content:
     images: tuple[File, ...] = ()
 
 
+_AROUND = 600  # bytes of the names of Graph's properties, for a mail and for a file
+_AROUND_ONE = 70  # for an address, a header, a category
+_MOST_OF_CHARACTER = 6  # bytes, as in \\u0001
+
+
+def _json_bytes(text: str) -> int:
+    return len(json.dumps(text, ensure_ascii=False).encode(errors="surrogatepass"))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RenderedMail:
     """Everything that Graph is told about one mail."""
@@ -202,9 +212,34 @@ class RenderedMail:
         return len(self.content.body.encode()) + sum(file.encoded for file in self.files)
 
     @property
+    def around_files(self) -> int:
+        """The bytes of what Graph is told beside the files, with quotes and line breaks as JSON has them.
+
+        A body that cannot come near the limit is not written for it: it counts with the most that it could have.
+        """
+        most = self._around_body + _MOST_OF_CHARACTER * len(self.content.body)
+        return most if most <= ONE_CALL else self._around_body + _json_bytes(self.content.body)
+
+    @property
     def large(self) -> bool:
-        """Whether one call cannot carry it."""
-        return self.size > ONE_CALL
+        """Whether one call cannot carry it, files and all."""
+        if self.size > ONE_CALL:
+            return True
+        files = sum(_AROUND + _json_bytes(f"{file.filename}{file.content_type}") + file.encoded for file in self.files)
+        if self.around_files + files <= ONE_REQUEST:
+            return False
+        return self._around_body + _json_bytes(self.content.body) + files > ONE_REQUEST
+
+    @property
+    def _around_body(self) -> int:
+        request = self.request
+        around = _AROUND + _json_bytes(self.content.subject)
+        to = getattr(request, "to", ())  # which a request that is looked at for its other faults may not have
+        for address in (*to, *request.cc, *request.bcc, *request.reply_to, request.sender):
+            around += _AROUND_ONE + _json_bytes(f"{address.address}{address.name or ''}") if address else 0
+        for text in (*request.headers, *request.headers.values(), *request.categories):
+            around += _AROUND_ONE + _json_bytes(text)
+        return around
 
     @property
     def sender(self) -> Address:
