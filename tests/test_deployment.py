@@ -135,6 +135,14 @@ def test_the_hooks_of_azd_exist_and_may_fail_without_failing_azd():
         assert hook["continueOnError"]
 
 
+def test_the_hooks_find_the_packages_of_the_commands_that_they_run():
+    if not (ROOT / "mailer/cli").is_dir():
+        pytest.skip("the commands setup, doctor and teardown are not there, and so their packages were NOT looked for")
+    (wanted,) = re.findall(r"^-r (.+)$", (ROOT / "infra/hooks/requirements.txt").read_text(), re.MULTILINE)
+
+    assert (ROOT / "infra/hooks" / wanted).is_file()
+
+
 def test_the_service_of_azd_is_the_one_that_the_template_tags():
     assert [*AZURE["services"]] == ["mailer"]
     assert "'azd-service-name': 'mailer'" in (ROOT / "infra/function.bicep").read_text()

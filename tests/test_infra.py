@@ -8,12 +8,12 @@ from dataclasses import fields
 
 import pytest
 
-import function_app
 from mailer.local.programs import ROOT
 from mailer.settings import Settings, read_settings
 from tests.bicep.check import check
 from tests.bicep.source import MARK, NotUnderstood, read
 from tests.bicep.types import Types
+from tests.doors import triggers
 
 INFRA = ROOT / "infra"
 TYPES = ROOT.parent / "shared" / "bicep-types"
@@ -230,11 +230,7 @@ def test_alerts_and_workbook_look_for_what_mailer_writes():
 
 def test_the_heartbeat_is_that_of_every_timer():
     query = re.search(r"Name in \((.+?)\)", (INFRA / "alerts.bicep").read_text())[1]
-    timers = {
-        function.get_function_name()
-        for function in function_app.app.get_functions()
-        if function.get_trigger().get_binding_name() == "timerTrigger"
-    }
+    timers = {name for name, trigger in triggers().items() if trigger.get_binding_name() == "timerTrigger"}
 
     assert timers
     assert timers <= set(re.findall(r'"(\w+)"', query))
