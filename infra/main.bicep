@@ -35,7 +35,7 @@ param principalId string = ''
 ])
 param principalType string = 'User'
 
-@description('Keeps a deleted vault for 90 days against everybody. With it, azd down cannot remove the vault for good.')
+@description('Keeps a deleted vault for 7 days against everybody. With it, azd down cannot remove the vault at once.')
 param purgeProtection bool = false
 
 var token = uniqueString(subscription().id, environmentName, location)

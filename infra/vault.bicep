@@ -27,7 +27,7 @@ resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
     }
     enableRbacAuthorization: true
     enableSoftDelete: true
-    softDeleteRetentionInDays: purgeProtection ? 90 : 7
+    softDeleteRetentionInDays: 7 // cannot be changed later
     enablePurgeProtection: purgeProtection ? true : null
   }
 }

@@ -21,7 +21,7 @@ MAILER = """
 import json, os, sys
 with open("calls", "a") as calls:
     print("mailer", *sys.argv[1:], os.environ.get("MailerStorage__accountName"), file=calls)
-if "--write" in sys.argv:
+if "--write" in sys.argv and not os.environ.get("DECLINED"):
     values = {"MAILER_TENANT_ID": "T", "MAILER_CLIENT_ID": "C", "MAILER_AUTH": "secret"}
     with open(sys.argv[sys.argv.index("--write") + 1], "w") as file:
         json.dump({"IsEncrypted": False, "Values": values}, file)
@@ -110,6 +110,13 @@ def test_what_is_set_up_is_not_set_up_again(project):
 
 def test_a_setup_that_fails_leaves_the_template_alone(project):
     code, calls, _ = run(project, "postup", says="y", ENDS="1")
+
+    assert code == 1
+    assert len(calls) == 1
+
+
+def test_a_setup_that_was_called_off_leaves_the_template_alone(project):
+    code, calls, _ = run(project, "postup", says="y", DECLINED="1")
 
     assert code == 1
     assert len(calls) == 1
@@ -208,6 +215,15 @@ def test_a_deployment_proves_itself_by_oidc_and_keeps_its_package():
     assert any("--federated-credential-provider github" in step for step in steps)
     kept, deployed = (next(n for n, step in enumerate(steps) if word in step) for word in ("azd package", "azd deploy"))
     assert kept < deployed
+
+
+def test_a_deployment_from_github_gives_the_template_every_setting():
+    """One that the workflow forgets would go back to its default at the next release."""
+    deploy = YAML(typ="safe").load((ROOT / ".github/workflows/deploy.yml").read_text())["jobs"]["deploy"]
+    wanted = set(re.findall(r"\$\{(MAILER_\w+)", (ROOT / "infra/main.parameters.json").read_text()))
+
+    assert {name for name in deploy["env"] if name.startswith("MAILER_")} == wanted
+    assert all(deploy["env"][name] == f"${{{{ vars.{name} }}}}" for name in wanted)
 
 
 def test_the_dev_container_forwards_the_ports_of_a_local_run():

@@ -34,6 +34,9 @@ def set_up(environ: dict[str, str]) -> bool:
         file = Path(folder) / "settings.json"
         if not run(setup_command(environ, file), environ):
             return False
+        if not file.exists():
+            print("Nothing was set up.")
+            return False
         made = json.loads(file.read_text())["Values"]
     for name in REMEMBERED:
         if made.get(name):
