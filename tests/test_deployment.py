@@ -76,7 +76,8 @@ def test_after_up_sets_up_the_senders_tells_the_template_and_calls_the_doctor(pr
 
     assert code == 0
     assert re.fullmatch(
-        r"mailer setup --scope mailboxes shop@contoso.com alerts@contoso.com --auth secret --write \S+ stmailer",
+        r"mailer setup --scope mailboxes shop@contoso.com alerts@contoso.com --sign-in browser --auth secret "
+        r"--write \S+ stmailer",
         calls[0],
     )
     assert calls[1:] == [
@@ -108,11 +109,12 @@ def test_what_is_set_up_is_not_set_up_again(project):
     assert calls == ["mailer doctor stmailer"]
 
 
-def test_a_setup_that_fails_leaves_the_template_alone(project):
+def test_a_setup_that_fails_half_way_is_an_error_and_what_it_made_is_not_forgotten(project):
     code, calls, _ = run(project, "postup", says="y", ENDS="1")
 
     assert code == 1
-    assert len(calls) == 1
+    assert "azd env set MAILER_CLIENT_ID C" in calls
+    assert calls[-1] == "azd provision --no-prompt"
 
 
 def test_a_setup_that_was_called_off_leaves_the_template_alone(project):

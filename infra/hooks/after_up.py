@@ -32,19 +32,18 @@ def set_up(environ: dict[str, str]) -> bool:
     """Make the app registration; tell azd and the function app of it, and `environ`. False if a command failed."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "settings.json"
-        if not run(setup_command(environ, file), environ):
-            return False
-        if not file.exists():
-            print("Nothing was set up.")
-            return False
-        made = json.loads(file.read_text())["Values"]
-    for name in REMEMBERED:
-        if made.get(name):
-            environ[name] = made[name]
-            if not run(["azd", "env", "set", name, made[name]], environ):
-                return False
+        well = run(setup_command(environ, file), environ)
+        # A set-up that failed at a later step has made an app all the same, and goes on from there next time.
+        made = json.loads(file.read_text())["Values"] if file.exists() else {}
+    remembered = {name: made[name] for name in REMEMBERED if made.get(name)}
+    if not remembered:
+        print("Nothing was set up.")
+        return False
+    environ |= remembered
+    for name, value in remembered.items():
+        well = run(["azd", "env", "set", name, value], environ) and well
     print("The function app gets its new settings from the template; this takes a minute or two.")
-    return run(["azd", "provision", "--no-prompt"], environ)
+    return run(["azd", "provision", "--no-prompt"], environ) and well
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ def setup_command(environ: Mapping[str, str], settings: Path) -> list[str]:
     senders = re.findall(r"[^\s<>,]+@[^\s<>,]+", environ.get("MAILER_SENDERS", ""))
     auth = environ.get("MAILER_AUTH") or "secret"
     identity = ["--identity", environ["IDENTITY_PRINCIPAL_ID"]] if auth == "federated" else []
-    scope = ["--scope", "mailboxes", *senders]
+    # By browser, for the tokens of az cannot give roles in Exchange.
+    scope = ["--scope", "mailboxes", *senders, "--sign-in", "browser"]
     return [*MAILER, "setup", *scope, "--auth", auth, *identity, "--write", str(settings)]
 
 
