@@ -76,6 +76,7 @@ def test_no_more_than_two_resource_types_go_unchecked(types):
         ("vault", "endpointType: 'MonitorAlert'", "endpointType: 'MonitorAlarm'", "is 'MonitorAlarm'"),
         ("vault", "severity: 'Sev1'", "severity: 1", "severity is int"),
         ("vault", "principalType: principalType", "principalType: purgeProtection", "is bool, and should be string"),
+        ("storage", "  parent: tableService\n", "", "needs its parent"),
         ("vault", "parent: events", "parent: event", "event is not declared; did you mean events?"),
         ("function", "'blobContainer'", "'blob'", "is 'blob', and should be"),
         ("function", "instanceMemoryMB: 2048", "instanceMemoryMb: 2048", "did you mean instanceMemoryMB?"),
@@ -108,11 +109,19 @@ def test_a_planted_error_is_found_and_named(copy, types, file, right, wrong, pro
     assert [found for found in problems if problem in found], problems
 
 
-def test_text_that_is_no_bicep_is_refused_with_its_line(copy):
+@pytest.mark.parametrize(
+    ("right", "wrong", "problem"),
+    [
+        ("tags: tags", "tags = tags", r"identity\.bicep:10: Unexpected token"),
+        ("param name string", "parm name string", r"identity\.bicep:\d+: "),
+        ("param location string", "param name string", r"identity\.bicep:4: name is declared twice"),
+    ],
+)
+def test_text_that_is_no_bicep_is_refused_with_its_line(copy, right, wrong, problem):
     text = (copy / "identity.bicep").read_text()
-    (copy / "identity.bicep").write_text(text.replace("tags: tags", "tags = tags"))
+    (copy / "identity.bicep").write_text(text.replace(right, wrong))
 
-    with pytest.raises(NotUnderstood, match=r"identity\.bicep:7"):
+    with pytest.raises(NotUnderstood, match=problem):
         read(copy / "identity.bicep")
 
 
@@ -167,24 +176,52 @@ def test_every_setting_of_mailer_is_set_or_comes_from_the_environment_and_no_oth
     assert given == {name: f"${{{name}}}" for name in given}
 
 
+PLATFORM = {
+    "AzureWebJobsStorage__credential",
+    "AzureWebJobsStorage__clientId",
+    "AzureWebJobsStorage__blobServiceUri",
+    "AzureWebJobsStorage__queueServiceUri",
+    "AzureWebJobsStorage__tableServiceUri",
+    "AZURE_CLIENT_ID",
+    "APPLICATIONINSIGHTS_CONNECTION_STRING",
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+    "PYTHON_THREADPOOL_THREAD_COUNT",
+}
+
+
+def test_the_platform_gets_the_settings_that_it_needs_and_none_that_flex_refuses():
+    """https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#considerations"""
+    own, _ = app_settings()
+
+    assert {name for name in own if not name.startswith("MAILER_")} == PLATFORM
+
+
 def test_the_app_starts_with_these_settings():
-    """Given an environment that names tenant, client and senders; all else is left to the defaults."""
+    """Given what the modules hand over, and an environment that names tenant, client and senders; no more."""
     own, given = app_settings()
-    values = dict.fromkeys(given, "") | {name: str(value).removeprefix(MARK) for name, value in own.items()}
+    handed = {
+        "blobUrl": "https://stmailer.blob.core.windows.net/",
+        "queueUrl": "https://stmailer.queue.core.windows.net/",
+        "tableUrl": "https://stmailer.table.core.windows.net/",
+        "vaultUrl": "https://kv-x.vault.azure.net/",
+        "identityClientId": "44444444-4444-4444-8444-444444444444",
+        "senders": "shop@contoso.com",
+    }
+    values = dict.fromkeys(given, "")
     values |= {
-        "AzureWebJobsStorage__blobServiceUri": "https://stmailer.blob.core.windows.net/",
-        "AzureWebJobsStorage__queueServiceUri": "https://stmailer.queue.core.windows.net/",
-        "AzureWebJobsStorage__tableServiceUri": "https://stmailer.table.core.windows.net/",
-        "MAILER_KEY_VAULT_URL": "https://kv-x.vault.azure.net/",
+        name: handed.get(value, value.removeprefix(MARK)) for name, value in own.items() if isinstance(value, str)
+    }
+    values |= {
         "MAILER_TENANT_ID": "contoso.onmicrosoft.com",
         "MAILER_CLIENT_ID": "22222222-2222-4222-8222-222222222222",
-        "MAILER_SENDERS": "shop@contoso.com",
     }
 
     settings = read_settings(values)
 
     assert settings.storage.queue_url == "https://stmailer.queue.core.windows.net"
-    assert settings.storage.client_id == "identityClientId"
+    assert settings.storage.client_id == values["AZURE_CLIENT_ID"] == handed["identityClientId"]
+    assert settings.key_vault_url == "https://kv-x.vault.azure.net"
+    assert settings.senders == ("shop@contoso.com",)
 
 
 def test_the_template_makes_the_queue_the_table_and_the_container_that_the_settings_name():

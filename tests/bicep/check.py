@@ -63,6 +63,8 @@ def _resource(where: str, resource: Resource, scope: Scope, untyped: set[str]) -
         elif resource.type not in untyped:
             yield f"{where}: unknown type {resource.type}"
         return
+    if resource.type.count("/") > 1 and "parent" not in resource.config and "/" not in str(resource.config.get("name")):
+        yield f"{where}: a {resource.type} needs its parent"
     if resource.loop:
         item, array = resource.loop
         known = scope.source.variables.get(array, array) if isinstance(array, str) else array

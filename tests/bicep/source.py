@@ -67,21 +67,35 @@ def read(path: Path) -> Source:
         try:
             tree = _PARSER.parse(text=marked(text))
         except Exception as error:
-            raise NotUnderstood(f"{path.name}:{line}: {str(error).splitlines()[0]}") from error
-        source.params |= tree.get("parameters", {})
-        source.variables |= {name: found["value"] for name, found in tree.get("variables", {}).items()}
-        source.outputs |= tree.get("outputs", {})
-        source.resources |= {name: _resource(found, line) for name, found in tree.get("resources", {}).items()}
-        for name, found in tree.get("modules", {}).items():
-            place = path.parent / found["detail"]["path"]
-            source.modules[name] = Module(line=line, path=place, config=found["config"])
+            raise NotUnderstood(_where(path, line, str(error))) from error
+        found = {
+            "params": tree.get("parameters", {}),
+            "variables": {name: one["value"] for name, one in tree.get("variables", {}).items()},
+            "resources": {name: _resource(one, line) for name, one in tree.get("resources", {}).items()},
+            "modules": {name: _module(one, path, line) for name, one in tree.get("modules", {}).items()},
+            "outputs": tree.get("outputs", {}),
+        }
+        for kind, declared in found.items():
+            twice = source.outputs.keys() if kind == "outputs" else source.symbols
+            for name in declared.keys() & twice:
+                raise NotUnderstood(f"{path.name}:{line}: {name} is declared twice")
+            getattr(source, kind).update(declared)
     return source
+
+
+def _where(path: Path, line: int, reason: str) -> str:
+    """The parser's first line, with the line counted from the top of the file."""
+    text = reason.splitlines()[0]
+    if inside := re.search(r",? at line (\d+).*", text):
+        line, text = line + int(inside[1]) - 1, text[: inside.start()]
+    return f"{path.name}:{line}: {text}"
 
 
 def statements(text: str) -> list[tuple[int, str]]:
     """Each statement with its decorators, and the line that it begins on."""
     starts = [match.start() for match in _START.finditer(text)]
-    found, decorators = [], ""
+    head = text[: starts[0]] if starts else text
+    found, decorators = [(1, head)] if _TOKEN.sub("", head).strip() else [], ""
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         decorators += text[start:end]
         if not text.startswith("@", start):
@@ -152,6 +166,10 @@ def _interpolated(text: str) -> set[str]:
     inside = " ".join(re.findall(r"\$\{(.*?)\}", text))
     inside = re.sub(r"'[^']*'", "", inside)
     return set(re.findall(r"(?<![\w.])[A-Za-z_]\w*(?![\w(])", inside))
+
+
+def _module(found: dict[str, Any], path: Path, line: int) -> Module:
+    return Module(line=line, path=path.parent / found["detail"]["path"], config=found["config"])
 
 
 def _resource(found: dict[str, Any], line: int) -> Resource:
