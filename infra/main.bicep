@@ -13,7 +13,7 @@ param location string
 param senders string
 
 @description('Who gets the alerts by mail. Azure Monitor sends it, not mailer: it must arrive when mailer does not work.')
-param alertEmail string
+param alertEmail string = ''
 
 @description('An https URL that gets the alerts as well, in the common alert schema.')
 param alertWebhook string = ''

@@ -124,6 +124,14 @@ def test_a_setup_that_was_called_off_leaves_the_template_alone(project):
     assert len(calls) == 1
 
 
+def test_after_up_says_that_nobody_gets_the_alerts_unless_somebody_does(project):
+    _, _, without = run(project, "postup")
+    _, _, with_mail = run(project, "postup", MAILER_ALERT_EMAIL="ops@contoso.com")
+
+    assert "Nobody gets the alerts" in without
+    assert "Nobody gets the alerts" not in with_mail
+
+
 def test_before_down_offers_the_teardown(project):
     code, calls, _ = run(project, "predown", says="y", MAILER_CLIENT_ID="C")
 

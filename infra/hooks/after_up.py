@@ -14,6 +14,8 @@ REMEMBERED = ("MAILER_TENANT_ID", "MAILER_CLIENT_ID", "MAILER_AUTH", "MAILER_CLI
 def main() -> int:
     """0, or 1 if a command failed."""
     environ = this_environment()
+    if not (environ.get("MAILER_ALERT_EMAIL") or environ.get("MAILER_ALERT_WEBHOOK")):
+        print("Nobody gets the alerts. To change that: azd env set MAILER_ALERT_EMAIL ADDRESS, then azd provision")
     if not environ.get("MAILER_CLIENT_ID"):
         if not agreed("mailer has no app registration yet. Set it up now?"):
             print("mailer sends nothing before it is set up. From this folder:")
