@@ -79,8 +79,9 @@ def test_the_queue_example_is_sent_and_named_in_the_log(posted, stack):
     assert others
 
 
-def test_the_settings_table_is_that_of_the_code():
-    section = README.partition("## Settings")[2].partition("\n## ")[0]
+@pytest.mark.parametrize("page", ["README.md", "docs/settings.md"])
+def test_the_settings_table_is_that_of_the_code(page):
+    section = (ROOT / page).read_text().partition("# Settings")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \|$", section, re.MULTILINE)
 
     defaults = {"MailerStorage": "`AzureWebJobsStorage`"}

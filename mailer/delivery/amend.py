@@ -30,16 +30,21 @@ class Amendment:
 
     def replay(self, mail: str) -> MailRecord:
         """Send a failed or uncertain mail again, under the same id."""
-        record, step = self._decided(mail, Event(what=What.REPLAYED), "only a failed or an uncertain one is sent again")
+        record, step = self._decided(
+            mail, Event(what=What.REPLAYED), "only a failed or an uncertain one can be sent again"
+        )
         if self.stores.requests.get(mail) is None:
             raise WrongStatus("The mail's request is not there any more, or never was one; send it anew.")
-        return self._done("replayed", record, step, stored=True)
+        replayed = self._done(record, step, stored=True)
+        log.info("mail_replayed id=%s", mail)
+        return replayed
 
     def reschedule(self, mail: str, due_at: datetime) -> MailRecord:
         """Move a mail that waits to another instant."""
         record, step = self._decided(mail, Event(what=What.MOVED, to=due_at), "only one that waits can be moved")
         # A mail that was never put aside has its content in its message, which finds the new hour in the record.
-        moved = self._done("moved", record, step, stored=self.stores.requests.get(mail) is not None)
+        moved = self._done(record, step, stored=self.stores.requests.get(mail) is not None)
+        log.info("mail_moved id=%s", mail)
         if record.due_at and record.due_at != due_at:
             self._take_back(mail, record.due_at)
         return moved
@@ -47,7 +52,8 @@ class Amendment:
     def cancel(self, mail: str) -> MailRecord:
         """See that a mail is not sent which nobody has begun to send."""
         record, step = self._decided(mail, Event(what=What.CANCELED), "only one that waits can be canceled")
-        canceled = self._done("canceled", record, step, stored=False)
+        canceled = self._done(record, step, stored=False)
+        log.info("mail_canceled id=%s", mail)
         if record.due_at:
             self._take_back(mail, record.due_at)
         with suppress(TryLater):  # the clean-up finds what is left
@@ -63,17 +69,15 @@ class Amendment:
             raise WrongStatus(f"The mail is {record.status}; {rule}.")
         return record, step
 
-    def _done(self, what: str, record: MailRecord, step: Next, *, stored: bool) -> MailRecord:
+    def _done(self, record: MailRecord, step: Next, *, stored: bool) -> MailRecord:
         if step.record is None:
             return record
         if step.due and stored:
             self.stores.outbox.put(Envelope(id=record.id, proof=record.proof, stored=True), None, due=step.due)
         try:
-            done = self.stores.ledger.write(step.record)
+            return self.stores.ledger.write(step.record)
         except Conflict:
             raise WrongStatus("The mail has moved on just now; look at its status.") from None
-        log.info("mail_%s id=%s", what, record.id)
-        return done
 
     def _take_back(self, mail: str, due: datetime) -> None:
         """Forget the old hour's message; one that comes all the same finds nothing to do."""

@@ -148,7 +148,7 @@ class Sweep:
                 self.stores.ledger.write(step.record)
             except Conflict:
                 return True  # it has moved by itself
-        log.warning("stalled_mail_moved id=%s status=%s what=%s", record.id, record.status, event.what)
+        log.warning("mail_settled id=%s status=%s code=%s", record.id, record.status, event.code or event.what)
         return True
 
     def _expired(self, began: datetime) -> int:
