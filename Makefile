@@ -46,7 +46,7 @@ check: install
 lock: install
 	@$(BIN)/python -m pip install -q --disable-pip-version-check uv
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" \
-		requirements.txt --group local --group dev -o mailer/local/requirements.txt
+		requirements-cli.txt --group local --group dev -o mailer/local/requirements.txt
 
 clean:
 	rm -rf .venv* .local mailer/local/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis

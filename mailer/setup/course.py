@@ -20,14 +20,19 @@ MAIL_ROLES = ("Mail.Send", "Mail.ReadWrite", "Mail.Read")
 
 @dataclass(kw_only=True)
 class Course:
-    """The state that one step leaves to the next; `dry`: look only, and say what would be done."""
+    """The state that one step leaves to the next; `dry`: look only, and say what would be done.
+
+    `known`: who has signed in already.
+    """
 
     place: Place
     ways: tuple[Way, ...]
     tell: Tell
     sleep: Callable[[float], None]
     clock: Callable[[], datetime]
+    begin: Callable[[str], None]
     dry: bool
+    known: Person | None = None
     scopes: tuple[str, ...] = SCOPES
     person: Person = field(init=False)
     api: Api = field(init=False)
@@ -38,7 +43,7 @@ class Course:
 
     def sign_in(self) -> Step:
         """The person, who must belong to the tenant that was named."""
-        person = sign_in(self.place, self.scopes, ways=self.ways, tell=self.tell)
+        person = self.known = self.known or sign_in(self.place, self.scopes, ways=self.ways, tell=self.tell)
         named = self.place.tenant or ""
         if "-" in named and "." not in named and person.tenant and named.lower() != person.tenant.lower():
             what = f"{person.name or 'This account'} has signed in to the tenant {person.tenant}, not to {named}."

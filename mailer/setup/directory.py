@@ -33,7 +33,7 @@ class Directory:
             try:
                 return self._api.get(_named(name))
             except Refused as refused:
-                if refused.status == 404:  # noqa: PLR2004 - an HTTP status says more as a number
+                if refused.status == 404:
                     return None
                 raise
 
@@ -95,7 +95,7 @@ class Directory:
         with helped("read what is granted", **_READING):
             path = f"/v1.0/servicePrincipals/{principal['id']}/appRoleAssignments"
             found = [one for one in self._api.find(path, fresh=True) if one["resourceId"] == self.graph()["id"]]
-        return {names.get(one["appRoleId"], one["appRoleId"]): one["id"] for one in found}
+        return {names.get(str(one["appRoleId"]), str(one["appRoleId"])): one["id"] for one in found}
 
     def grant(self, principal: Body, role_id: str) -> None:
         """Grant an app role, which is what "admin consent" means; one that is granted already stays so."""

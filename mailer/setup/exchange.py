@@ -29,7 +29,7 @@ class Exchange:
             try:
                 return str(self._api.get(f"/v1.0/users/{address}", select="id")["id"])
             except Refused as refused:
-                if refused.status != 404:  # noqa: PLR2004 - an HTTP status says more as a number
+                if refused.status != 404:
                     raise
                 what = f"The tenant has no user or shared mailbox {address}."
                 raise Stopped(what, "Give its primary address (Get-Mailbox), or make the mailbox first.") from refused

@@ -37,7 +37,7 @@ class Rotation:
         ]
         if self.remove_old:
             steps.append(Planned(name="credential", do=self._remove, needs=frozenset({"credential", "vault"})))
-        return run(steps)
+        return run(steps, begin=self.course.begin)
 
     def _make(self) -> Step:
         course = self.course

@@ -48,7 +48,8 @@ class SetUp:
         needs = {"application": signed_in, "principal": registered, "permission": acting, "scope": acting}
         needs |= {"credential": registered, "vault": registered, "settings": registered}
         steps = {"sign_in": self.course.sign_in} | {name: getattr(self, name) for name in STEPS[1:]}
-        return run(Planned(name=name, do=do, needs=needs.get(name, frozenset())) for name, do in steps.items())
+        planned = [Planned(name=name, do=do, needs=needs.get(name, frozenset())) for name, do in steps.items()]
+        return run(planned, begin=self.course.begin)
 
     def application(self) -> Step:
         """Registered by its uniqueName, for this tenant alone."""

@@ -48,14 +48,15 @@ class Planned:
     needs: frozenset[str] = frozenset()
 
 
-def run(course: Iterable[Planned]) -> Iterator[Step]:
-    """Do the steps in order; what needs a step that failed is skipped, all else goes on."""
+def run(course: Iterable[Planned], *, begin: Callable[[str], None]) -> Iterator[Step]:
+    """Do the steps in order; what needs a step that failed is skipped, all else goes on. `begin` hears their names."""
     lost: set[str] = set()
     for planned in course:
         if missing := sorted(planned.needs & lost):
             step = Step(step=planned.name, status="skipped", what=f"Not tried, because `{missing[0]}` failed.")
             lost.add(planned.name)
         else:
+            begin(planned.name)
             try:
                 step = planned.do()
             except Stopped as stopped:

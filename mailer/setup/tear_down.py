@@ -18,16 +18,15 @@ class TearDown:
     def run(self) -> Iterator[Step]:
         """A Step for each, as it is done; from the outside in, so that a stop leaves nothing that can send."""
         signed_in, known = frozenset({"sign_in"}), frozenset({"sign_in", "scope"})
-        yield from run(
-            [
-                Planned(name="sign_in", do=self.course.sign_in),
-                Planned(name="scope", do=self._scope, needs=signed_in),
-                Planned(name="permission", do=self._permission, needs=known),
-                Planned(name="vault", do=self._vault, needs=known),
-                Planned(name="principal", do=self._principal, needs=known),
-                Planned(name="application", do=self._application, needs=known),
-            ]
-        )
+        planned = [
+            Planned(name="sign_in", do=self.course.sign_in),
+            Planned(name="scope", do=self._scope, needs=signed_in),
+            Planned(name="permission", do=self._permission, needs=known),
+            Planned(name="vault", do=self._vault, needs=known),
+            Planned(name="principal", do=self._principal, needs=known),
+            Planned(name="application", do=self._application, needs=known),
+        ]
+        return run(planned, begin=self.course.begin)
 
     def _scope(self) -> Step:
         course = self.course

@@ -1,0 +1,105 @@
+"""How the commands show what they do: lines for people, with what is going on now, or JSON lines for scripts.
+
+Results go to stdout; what is waited for, and where to sign in, to stderr.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.status import Status
+from rich.text import Text
+
+from mailer.setup.doctor.findings import Finding
+from mailer.setup.steps import Step
+
+_MARKS = {
+    "found": ("✓", "green"),
+    "made": ("✓", "bold green"),
+    "removed": ("✓", "bold green"),
+    "ok": ("✓", "green"),
+    "skipped": ("·", "dim"),
+    "warning": ("!", "yellow"),
+    "failed": ("✗", "bold red"),
+}
+
+
+class Screen(AbstractContextManager["Screen"]):
+    """One command's output."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._out = Console(highlight=False)
+        self._side = Console(stderr=True, highlight=False)
+        self._status: Status | None = None
+
+    def __enter__(self) -> Self:
+        if not self._as_json and self._side.is_terminal:
+            self._status = self._side.status("")
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status:
+            self._status.stop()
+            self._status = None
+
+    def begin(self, name: str) -> None:
+        """What is going on now."""
+        if self._status:
+            self._status.update(f"{name} …")
+
+    def tell(self, text: str) -> None:
+        """A line beside the results."""
+        self._side.print(Text(text), soft_wrap=True)
+
+    def step(self, step: Step) -> None:
+        """One step of a course."""
+        if self._as_json:
+            print(json.dumps(step.as_json(), ensure_ascii=False), flush=True)
+        else:
+            self._line(step.status, step.step, f"{step.status:8} {step.what}")
+            self._more("do", step.cure)
+
+    def finding(self, finding: Finding) -> None:
+        """One check of the doctor."""
+        if self._as_json:
+            print(json.dumps(finding.as_json(), ensure_ascii=False), flush=True)
+        else:
+            self._line(finding.status, finding.check, finding.what)
+            self._more("why", finding.why)
+            self._more("do", finding.cure)
+
+    def say(self, text: str) -> None:
+        """A line for people."""
+        if not self._as_json:
+            self._out.print(Text(text), soft_wrap=True)
+
+    def _line(self, status: str, name: str, text: str) -> None:
+        mark, style = _MARKS[status]
+        line = Text.assemble((mark, style), f" {name:11} ", (text, "dim" if status == "skipped" else ""))
+        self._out.print(line, soft_wrap=True)
+
+    def _more(self, label: str, text: str) -> None:
+        for number, line in enumerate(text.splitlines()):
+            self._out.print(Text(f"    {label if not number else '':4} {line}"), soft_wrap=True)
+
+
+def show_all(steps: Iterable[Step], show: Callable[[Step], None]) -> list[Step]:
+    """Show each step as it is done, and give them all."""
+    done = []
+    for step in steps:
+        show(step)
+        done.append(step)
+    return done
+
+
+def interactive() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
