@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help run services demo templates test chaos check lock install clean
+.PHONY: help run services demo setup-demo templates test chaos check lock install clean
 
 help:
 	@echo "make run       start everything on this machine, send two mails, stay up until Ctrl-C"
 	@echo "make services  all but the function host, for func start"
 	@echo "make demo      the same, check that both mails arrived, stop"
+	@echo "make setup-demo  from an empty tenant: set-up, doctor, a mail, rotation, a mail, teardown"
 	@echo "make templates all templates on a page, drawn anew when a file is saved"
 	@echo "make test      all tests"
 	@echo "make chaos     1,000 mails for each policy through crashes and faults, then the account of every mail"
@@ -27,6 +28,9 @@ services: install
 
 demo: install
 	@$(BIN)/python -m mailer.local demo
+
+setup-demo: install
+	@$(BIN)/python -m mailer.local setup-demo
 
 templates: install
 	@$(BIN)/python -m mailer templates

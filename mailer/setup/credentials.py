@@ -21,6 +21,7 @@ from mailer.setup.refusals import Refused, explain, helped
 
 DISPLAY_NAME = "mailer"
 SHORTER = (timedelta(days=90), timedelta(days=30), timedelta(days=7))  # tried where a policy cannot be read
+MARGIN = timedelta(minutes=5)  # by which clocks may differ
 PEM = "application/x-pem-file"
 _TOO_LONG = "CredentialInvalidLifetimeAsPerAppPolicy"
 
@@ -83,7 +84,7 @@ def longest_secret(api: Api) -> timedelta | None:
 def add_secret(api: Api, application: Body, lifetime: timedelta, *, now: datetime) -> Made:
     """A client secret, as long as was wished or as the policy allows; raises Stopped."""
     limit = longest_secret(api)
-    wished = min(lifetime, limit) if limit else lifetime
+    wished = min(lifetime, limit - MARGIN) if limit else lifetime
     path = f"/v1.0/applications/{application['id']}/addPassword"
     for attempt in (wished, *(shorter for shorter in SHORTER if shorter < wished)):
         wanted = {"displayName": DISPLAY_NAME, "endDateTime": f"{now + attempt:%Y-%m-%dT%H:%M:%SZ}"}

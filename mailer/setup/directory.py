@@ -39,7 +39,7 @@ class Directory:
 
     def application_of(self, client_id: str) -> Body | None:
         """The application with this client id, or None; raises Refused."""
-        return next(self._api.find("/v1.0/applications", filter=f"appId eq '{client_id}'"), None)
+        return _of_app(self._api.find("/v1.0/applications", filter=f"appId eq '{client_id}'"), client_id)
 
     def register(self, name: str) -> Body:
         """The application of this uniqueName, made now unless somebody else has just made it."""
@@ -57,8 +57,7 @@ class Directory:
     def principal(self, app_id: str) -> Body | None:
         """The service principal of an application, or None."""
         with helped("read service principals", **_READING):
-            found = self._api.find("/v1.0/servicePrincipals", filter=f"appId eq '{app_id}'")
-            return next(found, None)
+            return _of_app(self._api.find("/v1.0/servicePrincipals", filter=f"appId eq '{app_id}'"), app_id)
 
     def principal_by_id(self, object_id: str) -> Body | None:
         """The service principal with this object id, or None."""
@@ -147,6 +146,11 @@ def without_access(application: Body, role_ids: Iterable[str]) -> list[Body] | N
             kept = [one for one in entry["resourceAccess"] if one["type"] != "Role" or one["id"] not in unwanted]
             entry["resourceAccess"], found = kept, True
     return access if found else None
+
+
+def _of_app(found: Iterable[Body], app_id: str) -> Body | None:
+    """The one of this app, for what is found may be changed or deleted."""
+    return next((one for one in found if str(one.get("appId")).lower() == app_id.lower()), None)
 
 
 def _roles(entry: Body) -> Iterator[str]:

@@ -4,6 +4,7 @@ https://learn.microsoft.com/graph/api/rbacapplication-post-roleassignments?view=
 https://learn.microsoft.com/exchange/permissions-exo/application-rbac
 """
 
+import contextlib
 from collections.abc import Iterable
 
 from mailer.setup.api import Api, Body
@@ -46,11 +47,21 @@ class Exchange:
             self._definitions[role] = known
         return self._definitions[role]
 
+    def role_ids(self, permissions: Iterable[str]) -> set[str]:
+        """The ids of the roles for these permissions, as far as Exchange has them."""
+        found = set()
+        for permission in permissions:
+            with contextlib.suppress(Stopped):
+                found.add(self.role_id(permission))
+        return found
+
     def assignments(self, principal_id: str) -> list[Body]:
         """What is assigned to a service principal."""
         with helped("read the role assignments of Exchange", **ADMINISTERING):
-            wanted = f"principalId eq '{_principal(principal_id)}'"
-            return list(self._api.find(f"{_BASE}/roleAssignments", fresh=True, filter=wanted))
+            wanted = _principal(principal_id)
+            found = self._api.find(f"{_BASE}/roleAssignments", fresh=True, filter=f"principalId eq '{wanted}'")
+            # What is found may be removed, so a filter that a beta leaves out must not widen it.
+            return [one for one in found if str(one.get("principalId")).lower() == wanted.lower()]
 
     def assign(self, principal_id: str, permission: str, mailbox_id: str) -> None:
         """Let the app use one mailbox; what is assigned already stays so."""

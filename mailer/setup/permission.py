@@ -71,9 +71,12 @@ def on_mailboxes(course: Course, mailboxes: tuple[str, ...], permissions: tuple[
 
 
 def assigned(course: Course, principal_id: str) -> Iterator[Body]:
-    """What set-up assigns: roles on single mailboxes, or on all. One that somebody gave on a group stays."""
-    for one in course.exchange.assignments(principal_id):
-        if str(one.get("directoryScopeId")).startswith("/users/") or one.get("directoryScopeId") == "/":
+    """What set-up assigns: roles for mail on single mailboxes, or on all. One that somebody gave on a group stays."""
+    known = course.exchange.assignments(principal_id)
+    roles = course.exchange.role_ids(MAIL_ROLES) if known else set()
+    for one in known:
+        scope = str(one.get("directoryScopeId"))
+        if one["roleDefinitionId"] in roles and (scope == "/" or scope.startswith("/users/")):
             yield one
 
 

@@ -15,6 +15,7 @@ from mailer.setup.place import PUBLIC_AUTHORITY, PUBLIC_GRAPH
 from mailer.setup.steps import Planned, Step, Stopped, run
 
 Auth = Literal["secret", "certificate", "federated"]
+SOON = timedelta(days=30)
 STEPS = ("sign_in", "application", "principal", "permission", "scope", "credential", "vault", "settings")
 
 
@@ -103,7 +104,8 @@ class SetUp:
             return course.did("credential", "skipped", f"Made no {what}, because there is no vault for it.")
         self._kept = current is not None
         if current:
-            return course.found("credential", f"A {what} until {current.expires:%Y-%m-%d}.")
+            soon = " `rotate` makes the next one." if current.expires - course.clock() < SOON else ""
+            return course.found("credential", f"A {what} until {current.expires:%Y-%m-%d}.{soon}")
         if course.application is None or course.dry:
             return course.would("credential", f"make a {what} for {wish.lifetime.days} days")
         make = credentials.add_secret if wish.auth == "secret" else credentials.add_certificate

@@ -36,7 +36,7 @@ class TearDown:
         try:
             known = list(permission.assigned(course, course.principal["id"]))
         except Stopped as stopped:
-            what = f"Exchange was not asked ({stopped.what}); its roles end with the service principal."
+            what = f"Exchange was not asked ({stopped.what}); roles on mailboxes lead nowhere without the principal."
             return course.did("scope", "skipped", what)
         if not known or course.dry:
             return course.found("scope", f"{len(known)} roles of Exchange.")
