@@ -1,6 +1,7 @@
 """All commands under one name. Exit codes: 0 all well, 1 something failed, 2 wrong use."""
 
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from mailer.cli import doctor, replay, rotate, send_test, setup, teardown, templ
 from mailer.errors import ConfigError, MailerError
 
 LOCAL_SETTINGS = Path("local.settings.json")
+
+# The SDKs log what the commands say in words of their own.
+logging.getLogger("azure").setLevel(logging.CRITICAL)
 
 # Nothing here may show a value that a program held when it failed: some are secret.
 app = typer.Typer(pretty_exceptions_enable=False, add_completion=False, help="What people do with mailer.")

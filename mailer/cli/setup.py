@@ -102,10 +102,14 @@ def _mailboxes(scope: str, addresses: list[str]) -> tuple[str, ...]:
     if not addresses:
         message = "--scope mailboxes needs the addresses of the mailboxes after it"
         raise typer.BadParameter(message)
+    return tuple(dict.fromkeys(map(_mailbox, addresses)))
+
+
+def _mailbox(text: str) -> str:
     try:
-        return tuple(dict.fromkeys(parse_address(address).address.lower() for address in addresses))
+        return parse_address(text).address.lower()
     except ValueError as error:
-        message = f"a mailbox {error}"
+        message = f"'{text}' is no mailbox: it {error}"
         raise typer.BadParameter(message) from error
 
 

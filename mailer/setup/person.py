@@ -46,16 +46,16 @@ class Person:
     vault: TokenCredential
     name: str = ""
     tenant: str = ""
-    _kept: AccessToken | None = None
+    kept: AccessToken | None = None
 
     def token(self) -> str:
         """A token for Graph; raises Stopped."""
-        if self._kept is None or self._kept.expires_on - time.time() < FRESH:
+        if self.kept is None or self.kept.expires_on - time.time() < FRESH:
             try:
-                self._kept = self.graph()
+                self.kept = self.graph()
             except ClientAuthenticationError as error:
                 raise no_sign_in(error, self.way) from error
-        return self._kept.token
+        return self.kept.token
 
 
 def sign_in(place: Place, scopes: Iterable[str], *, ways: Iterable[Way], tell: Tell) -> Person:
@@ -67,12 +67,10 @@ def sign_in(place: Place, scopes: Iterable[str], *, ways: Iterable[Way], tell: T
     for way in ways:
         try:
             person = _by_az(place) if way == "az" else _interactive(place, way, tuple(scopes), tell=tell)
-            person.token()
+            person.kept = person.graph()
         except CredentialUnavailableError as error:
             missing = " ".join(str(error).split())
             continue
-        except Stopped:
-            raise
         except (AzureError, OSError, ValueError) as error:
             raise no_sign_in(error, way) from error
         claims = claims_of(person.token())
