@@ -18,7 +18,7 @@ ROOMS = {
     "cli": ({"delivery", "errors", "request", "settings", "setup", "templating", "wiring"}, {"rich", "typer"}),
     "setup": (
         {"delivery", "errors", "graph", "identity", "request", "settings", "storage", "templating"},
-        {"azure.core", "azure.identity", "azure.keyvault.secrets", "cryptography", "requests"},
+        {"azure.core", "azure.identity", "azure.keyvault.secrets", "azure.storage.queue", "cryptography", "requests"},
     ),
     "wiring": (
         {"delivery", "errors", "graph", "health", "identity", "pace", "request", "settings", "storage", "templating"},

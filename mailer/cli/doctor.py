@@ -31,7 +31,7 @@ LINKS = [
     Link(name="templates", check=check_templates, needs=_SET),
     Link(name="queue", check=check_queues, needs=_SET),
     Link(name="clock", check=check_clock, needs=_SET),
-    Link(name="test_mail", check=check_test_mail, needs=_SET | {"queue"}),
+    Link(name="test_mail", check=check_test_mail, needs=_SET | {"storage"}),
 ]
 
 

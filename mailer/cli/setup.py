@@ -109,7 +109,7 @@ def _mailbox(text: str) -> str:
     try:
         return parse_address(text).address.lower()
     except ValueError as error:
-        message = f"'{text}' is no mailbox: it {error}"
+        message = f"'{text}' is no mailbox ({error})"
         raise typer.BadParameter(message) from error
 
 

@@ -51,7 +51,7 @@ def check_queues(examined: Examined) -> Result:
     waiting = _length(examined, name)
     if waiting is None:
         why = "Mails by queue have nowhere to go; the first mail by HTTP would make it."
-        cure = f"az storage queue create --name {name} --account-name ACCOUNT --auth-mode login, or mend MAILER_QUEUE."
+        cure = f"az storage queue create --name {name} --account-name ACCOUNT --auth-mode login; or mend MAILER_QUEUE."
         return Result("failed", f"There is no queue `{name}`.", why=why, cure=cure)
     poison = _length(examined, f"{name}-poison")
     if poison:

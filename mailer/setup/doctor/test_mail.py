@@ -1,9 +1,11 @@
 """A real mail by the queue, as any producer would send one, followed by its record until it is sent."""
 
+import contextlib
 import json
 from datetime import timedelta
 
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
+from azure.storage.queue import QueueClient, QueueMessage
 
 from mailer.delivery.deliver import QueuedMessage, id_of
 from mailer.delivery.record import MailRecord, Status
@@ -63,10 +65,20 @@ def _queued(examined: Examined, to: str) -> str:
     body = json.dumps(request)
     try:
         with queue_client(examined.settings.storage, examined.settings.queue) as queue:
-            message = queue.send_message(body)
+            message = _put(queue, body)
     except (AzureError, OSError) as error:
         why = f"The queue answered {type(error).__name__}."
         raise Result(
             "failed", "The test mail could not be queued.", why=why, cure="See `storage` and `queue`."
         ) from error
     return id_of(QueuedMessage(body=body.encode(), id=message.id, inserted_at=message.inserted_on))
+
+
+def _put(queue: QueueClient, body: str) -> QueueMessage:
+    """As the app does, which makes its queue when it first misses it."""
+    try:
+        return queue.send_message(body)
+    except ResourceNotFoundError:
+        with contextlib.suppress(ResourceExistsError):
+            queue.create_queue()
+        return queue.send_message(body)
