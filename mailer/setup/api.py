@@ -83,7 +83,7 @@ class Api:
         while True:
             reply = self._request(method, path, headers, body, parameters)
             if reply.ok:
-                return reply.json() if reply.content else {}
+                return _content(reply)
             refused = _refused(reply)
             pause = _pause(reply, refused, fresh=fresh, waited=waited)
             if pause is None or waited + pause > REPLICATED_WITHIN:
@@ -109,6 +109,17 @@ class Api:
             what = f"There is no answer from Graph at {self._url} ({type(error).__name__})."
             cure = "Check --graph (MAILER_GRAPH_URL), the network, the proxy and REQUESTS_CA_BUNDLE; then run it again."
             raise Stopped(what, cure) from error
+
+
+def _content(reply: requests.Response) -> Body:
+    try:
+        content = reply.json() if reply.content else {}
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        what = f"Something that is not Graph answered {reply.status_code} at {reply.url.partition('?')[0]}."
+        raise Stopped(what, "Check --graph (MAILER_GRAPH_URL) and the proxy.")
+    return content
 
 
 def _refused(reply: requests.Response) -> Refused:
