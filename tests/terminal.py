@@ -35,7 +35,11 @@ class Said:
 
 
 def mailer(*arguments):
+    """One command; what it read from local.settings.json is forgotten, as it would be with its process."""
+    before = dict(os.environ)
     done = CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="python -m mailer")
+    for name in set(os.environ) - set(before):
+        del os.environ[name]
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     return Said(done.exit_code, done.stdout, done.stderr)

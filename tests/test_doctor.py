@@ -71,6 +71,29 @@ def test_a_chain_in_order_is_told_link_by_link(cloud):
     assert cloud.drafts() == []
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--auth", "secret"),
+        ("--auth", "certificate"),
+        ("--auth", "federated", "--identity", seed.IDENTITY_OBJECT_ID),
+        ("--scope", "mailboxes", "shop@contoso.com", "--sign-in", "device-code"),
+    ],
+    ids=["secret", "certificate", "federated", "mailboxes"],
+)
+def test_what_set_up_made_and_wrote_is_in_order(cloud, monkeypatch, flags):
+    cloud.reset(empty=True)
+    monkeypatch.delenv("MAILER_CLIENT_ID")
+    monkeypatch.setenv("MAILER_SENDERS", "shop@contoso.com")
+    assert mailer("setup", "--yes", "--also", "large", "--write", "local.settings.json", *flags).code == 0
+
+    said = examined("--not", "alerts@contoso.com") if "mailboxes" in flags else examined()
+
+    assert said.code == 0
+    assert set(said.statuses.values()) == {"ok", "skipped"}
+    assert (said.line("negative")["status"] == "ok") == ("mailboxes" in flags)
+
+
 def test_people_see_a_mark_for_each_link(cloud):
     cloud.set(roles=[])
     said = mailer("doctor")

@@ -391,6 +391,15 @@ def test_a_client_id_of_another_tenant_hinders_nobody(cloud, monkeypatch):
     assert the_app(cloud)["appId"] != seed.CLIENT_ID
 
 
+def test_a_disabled_secret_is_replaced(cloud):
+    mailer("setup", "--yes")
+    cloud.change_version(SECRET, cloud.versions(SECRET)[0].version, enabled=False)
+
+    said = mailer("setup", "--yes", "--json")
+
+    assert (said.line("credential")["status"], said.line("vault")["status"]) == ("made", "made")
+
+
 # Rotation
 
 

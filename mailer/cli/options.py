@@ -63,6 +63,7 @@ def course(
         place=where,
         ways=ways(chosen),
         tell=screen.tell,
+        wait=screen.wait,
         begin=screen.begin,
         sleep=time.sleep,
         clock=lambda: datetime.now(UTC),

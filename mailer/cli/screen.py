@@ -1,6 +1,6 @@
 """How the commands show what they do: lines for people, with what is going on now, or JSON lines for scripts.
 
-Results go to stdout; what is waited for, and where to sign in, to stderr.
+Results go to stdout; what is waited for, and where to sign in, to stderr where somebody reads stdout by program.
 """
 
 import json
@@ -34,12 +34,14 @@ class Screen(AbstractContextManager["Screen"]):
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._out = Console(highlight=False)
-        self._side = Console(stderr=True, highlight=False)
+        # On a terminal one console does both, else a line and what is going on now would write over each other.
+        both = self._out.is_terminal and not as_json
+        self._side = self._out if both else Console(stderr=True, highlight=False)
         self._status: Status | None = None
 
     def __enter__(self) -> Self:
-        if not self._as_json and self._side.is_terminal:
-            self._status = self._side.status("")
+        if self._side is self._out:
+            self._status = self._out.status("")
             self._status.start()
         return self
 
@@ -58,6 +60,13 @@ class Screen(AbstractContextManager["Screen"]):
     def tell(self, text: str) -> None:
         """A line beside the results."""
         self._side.print(Text(text), soft_wrap=True)
+
+    def wait(self, text: str) -> None:
+        """What is waited for now, where there is no line for it."""
+        if self._status:
+            self._status.update(text)
+        else:
+            self.tell(text)
 
     def step(self, step: Step) -> None:
         """One step of a course."""

@@ -28,6 +28,7 @@ class Course:
     place: Place
     ways: tuple[Way, ...]
     tell: Tell
+    wait: Tell
     sleep: Callable[[float], None]
     clock: Callable[[], datetime]
     begin: Callable[[str], None]
@@ -49,7 +50,7 @@ class Course:
             what = f"{person.name or 'This account'} has signed in to the tenant {person.tenant}, not to {named}."
             raise Stopped(what, f"Run `az login --tenant {named}`, or mend --tenant (MAILER_TENANT_ID).")
         self.person = person
-        self.api = Api(self.place, person.token, tell=self.tell, sleep=self.sleep)
+        self.api = Api(self.place, person.token, tell=self.wait, sleep=self.sleep)
         self.directory, self.exchange = Directory(self.api), Exchange(self.api)
         who = f" as {person.name}" if person.name else ""
         return Step(step="sign_in", status="found", what=f"Signed in by {person.way}{who}, tenant {self.tenant}.")

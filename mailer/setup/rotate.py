@@ -75,7 +75,7 @@ class Rotation:
             if waited >= WORKS_WITHIN:
                 what = f"The new {self._name} has got no token within {WORKS_WITHIN:.0f} s; nothing older was removed."
                 raise Stopped(what, f"Run `rotate --remove-old` again later. Entra said: {str(trouble)[:200]}")
-            self.course.tell(f"waiting for Entra to take the new {self._name}, {waited:.0f} s")
+            self.course.wait(f"waiting for Entra to take the new {self._name}, {waited:.0f} s")
             self.course.sleep(PAUSE)
             waited += PAUSE
 

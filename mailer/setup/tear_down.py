@@ -23,8 +23,8 @@ class TearDown:
             Planned(name="scope", do=self._scope, needs=signed_in),
             Planned(name="permission", do=self._permission, needs=known),
             Planned(name="vault", do=self._vault, needs=known),
-            Planned(name="principal", do=self._principal, needs=known),
             Planned(name="application", do=self._application, needs=known),
+            Planned(name="principal", do=self._principal, needs=known | {"application"}),
         ]
         return run(planned, begin=self.course.begin)
 
@@ -80,7 +80,9 @@ class TearDown:
             return course.found("principal", "No service principal.")
         if course.dry:
             return course.found("principal", f"The service principal {course.principal['id']}.")
-        course.directory.delete_principal(course.principal)
+        # It mostly goes with its application.
+        if left := course.directory.principal(course.principal["appId"]):
+            course.directory.delete_principal(left)
         return course.did("principal", "removed", f"Deleted the service principal {course.principal['id']}.")
 
     def _application(self) -> Step:

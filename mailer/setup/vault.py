@@ -3,6 +3,7 @@
 https://learn.microsoft.com/python/api/overview/azure/keyvault-secrets-readme
 """
 
+import contextlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
@@ -29,6 +30,10 @@ KEY, APP = "keyId", "appId"  # tags, by which a version is known as the registra
 SAME = 60.0  # seconds; the vault keeps whole ones
 
 
+class _Disabled(Exception):
+    pass
+
+
 class Vault:
     """One secret of one vault; every call may raise Stopped."""
 
@@ -44,13 +49,11 @@ class Vault:
         )
 
     def newest(self) -> SecretProperties | None:
-        """The newest version, without its value, or None where there is none that can be used."""
+        """The newest version, or None where there is none that can be used; its value is dropped at once."""
         try:
-            versions = self._ask("read", lambda: list(self._client.list_properties_of_secret_versions(self.name)))
-        except ResourceNotFoundError:
+            return self._ask("read", lambda: self._client.get_secret(self.name).properties)
+        except (ResourceNotFoundError, _Disabled):
             return None
-        usable = [one for one in versions if one.enabled]
-        return max(usable, key=_created, default=None)
 
     def put(self, made: Made, *, app_id: str) -> None:
         """A new version, which becomes the newest; a deleted secret of this name is brought back first."""
@@ -72,7 +75,8 @@ class Vault:
 
     def delete(self) -> None:
         """Delete the secret with all its versions; the vault keeps it for a while."""
-        self._ask("delete", lambda: self._client.begin_delete_secret(self.name).wait())
+        with contextlib.suppress(ResourceNotFoundError):
+            self._ask("delete", lambda: self._client.begin_delete_secret(self.name))
 
     def _ask(self, action: str, call: Callable[[], T]) -> T:
         where = f"The secret `{self.name}` in {self.url}"
@@ -85,6 +89,8 @@ class Vault:
                 raise _denied(where, action) from error
             raise no_sign_in(error, "the same person for the vault") from error
         except HttpResponseError as error:
+            if ((error.error and error.error.innererror) or {}).get("code") == "SecretDisabled":
+                raise _Disabled from error
             if error.status_code in {401, 403}:
                 raise _denied(where, action) from error
             what = f"{where} could not be {_done(action)} (status {error.status_code}): {error.message}"
@@ -101,10 +107,6 @@ def is_of(version: SecretProperties, credential_id: str, ends: datetime) -> bool
     if tag and credential_id:
         return tag == credential_id
     return version.expires_on is not None and abs((version.expires_on - ends).total_seconds()) < SAME
-
-
-def _created(version: SecretProperties) -> float:
-    return version.created_on.timestamp() if version.created_on else 0.0
 
 
 def _denied(where: str, action: str) -> Stopped:
