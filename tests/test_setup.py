@@ -230,6 +230,17 @@ def test_a_sign_in_that_is_blocked_says_by_what_and_who_can_help(cloud, setting,
     assert [line["status"] for line in said.lines[1:]] == ["skipped"] * 7
 
 
+def test_what_az_says_of_a_failed_sign_in_is_told(cloud, tmp_path):
+    assert cloud
+    az = tmp_path / "bin" / "az"
+    az.write_text("#!/bin/sh\necho 'AADSTS50076: you must use multi-factor authentication' >&2\nexit 1\n")
+
+    said = mailer("setup", "--yes", "--json", "--sign-in", "az")
+
+    assert "AADSTS50076" in said.line("sign_in")["what"]
+    assert "az login" in said.line("sign_in")["cure"]
+
+
 def test_a_vault_that_may_not_be_written_leaves_no_secret_behind(cloud):
     cloud.fault(Fault(call="setSecret", outcome="answer", status=403, code="Forbidden"))
 
@@ -491,6 +502,7 @@ def test_set_up_works_again_after_a_teardown_although_the_vault_keeps_deleted_na
         (["--graph", "http://graph.microsoft.com"], "https"),
         (["--tenant", "no tenant"], "MAILER_TENANT_ID"),
         (["--unheard-of"], "--unheard-of"),
+        (["--name", "it's mine"], "--name"),
     ],
 )
 def test_wrong_use_ends_with_2_and_a_reason(cloud, flags, words):

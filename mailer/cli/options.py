@@ -1,6 +1,7 @@
 """Flags that several commands have, and the place and the courses that they describe."""
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -38,6 +39,9 @@ def environment() -> Mapping[str, str]:
 
 def place(*, name: str = NAME, **flags: str | None) -> Place:
     """Where to work; wrong flags or settings are wrong use."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        message = "give up to 64 letters, digits, dots, hyphens and underscores"
+        raise typer.BadParameter(message, param_hint="--name")
     try:
         return read_place(environment(), name=name, **flags)
     except ConfigError as error:

@@ -49,6 +49,8 @@ class Course:
         if "-" in named and "." not in named and person.tenant and named.lower() != person.tenant.lower():
             what = f"{person.name or 'This account'} has signed in to the tenant {person.tenant}, not to {named}."
             raise Stopped(what, f"Run `az login --tenant {named}`, or mend --tenant (MAILER_TENANT_ID).")
+        if not self.place.tenant and not person.tenant:
+            raise Stopped("The token does not say which tenant it is for.", "Give --tenant (MAILER_TENANT_ID).")
         self.person = person
         self.api = Api(self.place, person.token, tell=self.wait, sleep=self.sleep)
         self.directory, self.exchange = Directory(self.api), Exchange(self.api)
@@ -58,7 +60,7 @@ class Course:
     @property
     def tenant(self) -> str:
         """The tenant's id as the person's token has it, else what was named."""
-        return self.person.tenant or self.place.tenant or "unknown"
+        return self.person.tenant or self.place.tenant or ""
 
     def find_application(self, *, only_ours: bool = False) -> Body | None:
         """The app registration, with its principal, as far as they are there; `only_ours`: if set-up registered it."""

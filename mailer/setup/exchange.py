@@ -98,7 +98,8 @@ def powershell(
     name: str, *, app_id: str, principal_id: str, mailboxes: Iterable[str], permissions: Iterable[str]
 ) -> tuple[str, str]:
     """The two lines that do the same by hand, after Connect-ExchangeOnline."""
-    addresses = " -or ".join(f"PrimarySmtpAddress -eq '{address}'" for address in mailboxes)
+    quoted = (address.replace("'", "''") for address in mailboxes)
+    addresses = " -or ".join(f"PrimarySmtpAddress -eq '{address}'" for address in quoted)
     known = (
         f'New-ServicePrincipal -AppId {app_id} -ObjectId {principal_id} -DisplayName "{name}"; '
         f'New-ManagementScope -Name "{name}" -RecipientRestrictionFilter "{addresses}"'

@@ -63,13 +63,13 @@ def sign_in(place: Place, scopes: Iterable[str], *, ways: Iterable[Way], tell: T
 
     `scopes` are Graph's delegated permissions; az has its own, which are not asked for.
     """
-    missing = ""
+    missing: CredentialUnavailableError | None = None
     for way in ways:
         try:
             person = _by_az(place) if way == "az" else _interactive(place, way, tuple(scopes), tell=tell)
             person.kept = person.graph()
         except CredentialUnavailableError as error:
-            missing = " ".join(str(error).split())
+            missing = error
             continue
         except (AzureError, OSError, ValueError) as error:
             raise no_sign_in(error, way) from error
@@ -77,8 +77,10 @@ def sign_in(place: Place, scopes: Iterable[str], *, ways: Iterable[Way], tell: T
         person.name = claims.get("upn") or claims.get("unique_name") or claims.get("preferred_username") or ""
         person.tenant = claims.get("tid") or place.tenant or ""
         return person
+    if missing and "AADSTS" in str(missing):
+        raise no_sign_in(missing, "az") from missing
     cure = "Run `az login --tenant TENANT`, or choose another way: --sign-in browser, --sign-in device-code."
-    raise Stopped(f"Nobody has signed in: {missing}", cure)
+    raise Stopped(f"Nobody has signed in: {' '.join(str(missing).split())}", cure)
 
 
 def signed_in(place: Place) -> Person | None:
