@@ -17,7 +17,7 @@ from mailer.setup.steps import Stopped, Tell
 NETWORK = (5, 30)  # seconds to connect, and to an answer
 REPLICATED_WITHIN = 180.0  # seconds
 LONGEST_PAUSE = 5.0  # seconds
-_NOT_YET = re.compile(r"does not reference|does not exist|must in the local tenant|not found", re.IGNORECASE)
+_NOT_YET = re.compile(r"does not reference|does not exist|must in the local tenant", re.IGNORECASE)
 
 Body = dict[str, Any]
 

@@ -59,7 +59,7 @@ class Exchange:
         """What is assigned to a service principal."""
         with helped("read the role assignments of Exchange", **ADMINISTERING):
             wanted = _principal(principal_id)
-            found = self._api.find(f"{_BASE}/roleAssignments", fresh=True, filter=f"principalId eq '{wanted}'")
+            found = self._api.find(f"{_BASE}/roleAssignments", filter=f"principalId eq '{wanted}'")
             # What is found may be removed, so a filter that a beta leaves out must not widen it.
             return [one for one in found if str(one.get("principalId")).lower() == wanted.lower()]
 
