@@ -154,12 +154,12 @@ def test_az_has_no_scope_for_exchange(cloud):
 
 
 def test_a_new_object_is_seen_by_other_calls_after_a_while(cloud):
-    cloud.control.set(replication_delay=1)
+    cloud.control.set(replication_delay=5)
     app = cloud.registered()
 
     too_early = cloud.ask("POST", "/v1.0/servicePrincipals", {"appId": app["appId"]})
     assert code(cloud.ask("GET", f"/v1.0/applications/{app['id']}")) == (404, "Request_ResourceNotFound")
-    time.sleep(1.1)
+    cloud.control.set(replication_delay=0)
 
     assert too_early.status_code == 400
     assert "does not reference a valid application object" in too_early.json()["error"]["message"]
@@ -180,7 +180,8 @@ def test_a_device_code_waits_for_its_person_and_works_once(cloud):
     grant |= {"client_id": GRAPH_TOOLS}
 
     assert cloud.form("token", **grant).json()["error"] == "authorization_pending"
-    assert cloud.form("token", **grant).json()["error"] == "slow_down"
+    # A loaded machine may leave more than the interval between two of them.
+    assert "slow_down" in [cloud.form("token", **grant).json()["error"] for _ in range(5)]
     cloud.control.set(approve_device_codes=True)
     time.sleep(shown["interval"])
     assert cloud.form("token", **grant).json()["token_type"] == "Bearer"

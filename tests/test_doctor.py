@@ -264,6 +264,13 @@ def test_without_somebody_who_may_read_them_entras_dates_are_left_out(cloud, mon
     assert "Entra's date was not read" in said.line("secret")["what"]
 
 
+def test_an_app_that_may_read_applications_compares_the_dates_itself(cloud, monkeypatch, tmp_path):
+    cloud.set(roles=["Mail.Send", "Mail.ReadWrite", "Application.Read.All"])
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert "and at Entra" in examined().line("secret")["what"]
+
+
 # Token
 
 

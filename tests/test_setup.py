@@ -180,7 +180,7 @@ def test_a_policy_without_secrets_is_named_with_the_way_around_it(cloud):
 
 
 def test_what_entra_has_not_replicated_yet_is_waited_for(cloud):
-    cloud.set(replication_delay=2)
+    cloud.set(replication_delay=4)
 
     said = mailer("setup", "--yes")
 

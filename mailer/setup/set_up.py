@@ -1,5 +1,6 @@
 """From nothing to an app that may send. Each step finds what is there and makes only what is not."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -116,6 +117,9 @@ class SetUp:
         course, identity = self.course, self.wish.identity
         if identity is None:
             raise Stopped("No identity is named.", "Give --identity with the object (principal) id of the identity.")
+        if not re.fullmatch(r"[0-9a-fA-F-]{36}", course.tenant):
+            what = "A federated credential needs the tenant's id, and only its domain is known."
+            raise Stopped(what, "Give --tenant with the id: az account show --query tenantId.")
         self._identity = course.directory.principal_by_id(identity)
         if "isExplicit=False" in ((self._identity or {}).get("alternativeNames") or ()):
             what = f"{identity} is a system-assigned identity, which Entra does not take for this."

@@ -9,7 +9,6 @@ import requests
 
 from mailer.errors import TryLater
 from mailer.graph.wire import error_code
-from mailer.identity.entra import graph_tokens
 from mailer.request.model import ONE_CALL
 from mailer.setup.api import NETWORK
 from mailer.setup.doctor.chain import Examined
@@ -45,9 +44,8 @@ _CURES = {
 def check_token(examined: Examined) -> Result:
     """A token for Graph by the app's own way to sign in, and what it says."""
     settings = examined.settings
-    tokens = graph_tokens(settings, identity_id=examined.environ.get("AZURE_CLIENT_ID") or None, clock=examined.clock)
     try:
-        examined.token = tokens.token()
+        examined.token = examined.tokens.token()
     except TryLater as error:
         cure = _CURES.get(error.code, "Is Entra reachable from here? Check MAILER_AUTHORITY_HOST and the proxy.")
         return Result("failed", f"Entra gives no token ({error.code}).", why=str(error), cure=cure)

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from mailer.identity.tokens import Secret
+from mailer.errors import TryLater
+from mailer.identity.entra import graph_tokens
+from mailer.identity.tokens import GraphTokens, Secret
 from mailer.settings import Settings
 from mailer.setup.api import Api
 from mailer.setup.doctor.findings import Finding, Result
@@ -25,6 +27,7 @@ class Examined:
     sleep: Callable[[float], None]
     tell: Tell
     _settings: Settings | None = field(default=None, init=False)
+    _tokens: GraphTokens | None = field(default=None, init=False)
     secret: Secret | None = field(default=None, init=False)
     token: str | None = field(default=None, init=False)
     claims: dict[str, Any] = field(default_factory=dict, init=False)
@@ -65,9 +68,19 @@ class Examined:
         person = signed_in(self.place)
         if person:
             return Api(self.place, person.token, tell=self.tell, sleep=self.sleep)
-        if token := self.token:
-            return Api(self.place, lambda: token, tell=self.tell, sleep=self.sleep)
-        return None
+        try:
+            token = self.tokens.token()
+        except TryLater:
+            return None
+        return Api(self.place, lambda: token, tell=self.tell, sleep=self.sleep)
+
+    @property
+    def tokens(self) -> GraphTokens:
+        """The app's own way to a token for Graph."""
+        if self._tokens is None:
+            identity = self.environ.get("AZURE_CLIENT_ID") or None
+            self._tokens = graph_tokens(self.settings, identity_id=identity, clock=self.clock)
+        return self._tokens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
