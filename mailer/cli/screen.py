@@ -71,7 +71,7 @@ class Screen(AbstractContextManager["Screen"]):
     def step(self, step: Step) -> None:
         """One step of a course."""
         if self._as_json:
-            print(json.dumps(step.as_json(), ensure_ascii=False), flush=True)
+            print(json.dumps(step.as_json()), flush=True)
         else:
             self._line(step.status, step.step, f"{step.status:8} {step.what}")
             self._more("do", step.cure)
@@ -79,7 +79,7 @@ class Screen(AbstractContextManager["Screen"]):
     def finding(self, finding: Finding) -> None:
         """One check of the doctor."""
         if self._as_json:
-            print(json.dumps(finding.as_json(), ensure_ascii=False), flush=True)
+            print(json.dumps(finding.as_json()), flush=True)
         else:
             self._line(finding.status, finding.check, finding.what)
             self._more("why", finding.why)
