@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help run services demo templates test chaos scale check lock install clean
+.PHONY: help run services demo setup-demo templates test chaos scale check lock install clean
 
 help:
 	@echo "make run       start everything on this machine, send two mails, stay up until Ctrl-C"
 	@echo "make services  all but the function host, for func start"
 	@echo "make demo      the same, check that both mails arrived, stop"
+	@echo "make setup-demo  from an empty tenant: set-up, doctor, a mail, rotation, a mail, teardown"
 	@echo "make templates all templates on a page, drawn anew when a file is saved"
 	@echo "make test      all tests"
 	@echo "make chaos     1,000 mails for each policy through crashes and faults, then the account of every mail"
@@ -28,6 +29,9 @@ services: install
 
 demo: install
 	@$(BIN)/python -m mailer.local demo
+
+setup-demo: install
+	@$(BIN)/python -m mailer.local setup-demo
 
 templates: install
 	@$(BIN)/python -m mailer templates
@@ -50,7 +54,7 @@ check: install
 lock: install
 	@$(BIN)/python -m pip install -q --disable-pip-version-check uv
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" \
-		requirements.txt --group local --group dev -o mailer/local/requirements.txt
+		requirements-cli.txt --group local --group dev -o mailer/local/requirements.txt
 
 clean:
-	rm -rf .venv* .local mailer/local/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv* .local mailer/local/node_modules tests/newman/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis

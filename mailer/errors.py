@@ -16,8 +16,9 @@ MailerError
 ConfigError            outside the tree: the app cannot work at all
 """
 
+import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 
@@ -30,6 +31,18 @@ class Problem:
     target: str | None = None
 
 
+MOST_PROBLEMS = 50  # that are named; more of them are counted
+LONGEST_PROBLEM = 600  # characters of the text of one
+LONGEST_TARGET = 200
+LONGEST_TEXT = 1900  # characters of all of them together; a record keeps 2000
+
+
+def brief(text: str, most: int) -> str:
+    """The text in one line of at most so many characters, so that it may stand in a log, an answer and a record."""
+    line = "".join(character if character.isprintable() else " " for character in text[: most + 1])
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
 class MailerError(Exception):
     """Something a caller or the queue must hear about. `code` is for programs, the text for people."""
 
@@ -37,16 +50,25 @@ class MailerError(Exception):
 
 
 class InvalidRequest(MailerError):
-    """The request cannot be accepted; carries every problem found."""
+    """The request cannot be accepted; carries the first problems found, each in one line, and tells how many more."""
 
     code = "validation_error"
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+    def __init__(self, problems: Iterable[Problem], *, more: int = 0) -> None:
+        """`more` are those that were found and not even put into words."""
+        found = iter(problems)
+        self.problems = tuple(_brief(problem) for problem in itertools.islice(found, MOST_PROBLEMS))
+        self.more = more + sum(1 for _ in found)
         codes = {problem.code for problem in self.problems}
         if len(codes) == 1:
             self.code = codes.pop()
-        super().__init__(" ".join(problem.message for problem in self.problems))
+        text = brief(" ".join(problem.message for problem in self.problems), LONGEST_TEXT)
+        super().__init__(f"{text} There are {self.more} more problems." if self.more else text)
+
+
+def _brief(problem: Problem) -> Problem:
+    target = problem.target and brief(problem.target, LONGEST_TARGET)
+    return replace(problem, message=brief(problem.message, LONGEST_PROBLEM), target=target)
 
 
 class KeyReused(MailerError):
@@ -120,5 +142,5 @@ class ConfigError(Exception):
     """The settings are wrong; names every one of them. Outside the tree: no mail can be blamed for it."""
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
+        self.problems = tuple(brief(problem, LONGEST_PROBLEM) for problem in problems)
         super().__init__("; ".join(self.problems))

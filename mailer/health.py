@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mailer.errors import ConfigError, MailerError
@@ -38,7 +38,7 @@ class Health:
     def findings(self) -> Mapping[str, Finding]:
         """By the name of the part."""
         if self._clock() - self._checked_at >= FRESH_FOR:
-            self._findings = {name: _find(check) for name, check in self._checks.items()}
+            self._findings = _told_once({name: _find(check) for name, check in self._checks.items()})
             self._checked_at = self._clock()
         return self._findings
 
@@ -51,3 +51,21 @@ def _find(check: Check) -> Finding:
     except MailerError as error:
         return Finding(ok=False, problems=(str(error),))
     return Finding(ok=True, problems=warnings)
+
+
+def _told_once(findings: Mapping[str, Finding]) -> dict[str, Finding]:
+    """The findings with each problem in words only at the first part that has it, to which the others point."""
+    told: dict[str, str] = {}
+    once = {}
+    for name, finding in findings.items():
+        problems = tuple(dict.fromkeys(_pointing(problem, told) for problem in finding.problems))
+        told |= {problem: name for problem in finding.problems if problem not in told}
+        once[name] = replace(finding, problems=problems)
+    return once
+
+
+def _pointing(problem: str, told: Mapping[str, str]) -> str:
+    for text, part in told.items():
+        if problem.endswith(text):
+            return f"{problem.removesuffix(text)}see `{part}`"
+    return problem

@@ -15,10 +15,17 @@ from urllib.parse import urlsplit
 from mailer.errors import ConfigError
 
 STORAGE = "MailerStorage"
+# What https://aka.ms/azure-functions-identity-connections puts after a connection's name.
+STORAGE_FORMS = (
+    "",
+    *(f"__{service}ServiceUri" for service in ("queue", "table", "blob")),
+    *(f"__{member}" for member in ("accountName", "credential", "clientId", "tenantId", "managedIdentityResourceId")),
+)
 HOST_STORAGE = "AzureWebJobsStorage"
 PACKAGED_TEMPLATES = "packaged"
 LONGEST = timedelta(days=3660)
 LARGEST_MAIL = 150  # MB; the most that an Exchange Online mailbox can be set to
+_LOCAL = r"(?:[^@\s<>,;:\"()\[\]\\.*]+\.)*[^@\s<>,;:\"()\[\]\\.*]+"
 _DOMAIN = r"(?:(?!_)[\w-])+(?:\.(?:(?!_)[\w-])+)+"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -92,7 +99,30 @@ def _url(text: str) -> str:
     if url.scheme != "https" or not url.hostname:
         message = "give a URL that starts with https://"
         raise ValueError(message)
-    return text.rstrip("/").removesuffix("/v1.0")
+    return text.rstrip("/")
+
+
+def _host_url(text: str) -> str:
+    """A URL of a host and nothing more: a longer one was copied from somewhere else."""
+    url = urlsplit(_url(text))
+    if url.path.casefold().startswith(("/secrets", "/keys", "/certificates")):
+        message = "give the vault's URL alone, without /secrets/ and what follows"
+        raise ValueError(message)
+    if url.path or url.query or url.fragment or "@" in url.netloc:
+        message = "give https:// and the host's name alone, with nothing after it"
+        raise ValueError(message)
+    return _url(text)
+
+
+def _graph_url(text: str) -> str:
+    return _host_url(_url(text).removesuffix("/v1.0"))
+
+
+def _tenant(text: str) -> str:
+    if text.casefold() in {"common", "organizations", "consumers"}:
+        message = f"`{text.casefold()}` stands for people of any tenant, and an app signs in to one"
+        raise ValueError(message)
+    return _matching(r"[0-9A-Za-z][0-9A-Za-z.-]+")(text)
 
 
 def _senders(text: str) -> tuple[str, ...]:
@@ -101,8 +131,8 @@ def _senders(text: str) -> tuple[str, ...]:
     if not senders:
         raise ValueError
     for sender in senders:
-        if not re.fullmatch(rf"[^@<>]*<[^@\s<>]+@{_DOMAIN}>|[^@\s<>]+@{_DOMAIN}", sender):
-            message = f"'{sender}' is no address"
+        if not re.fullmatch(rf'(?:"[^"@]*"|[^@<>";])*<{_LOCAL}@{_DOMAIN}>|{_LOCAL}@{_DOMAIN}', sender):
+            message = f"'{sender}' is not one address"
             raise ValueError(message)
     return senders
 
@@ -116,8 +146,9 @@ def _place(text: str) -> str:
 
 
 def _address(text: str) -> str | None:
-    if text and not re.fullmatch(rf"[^@\s*<>,]+@{_DOMAIN}", text):
-        raise ValueError
+    if text and not re.fullmatch(rf"{_LOCAL}@{_DOMAIN}", text):
+        message = "give one address, without a name"
+        raise ValueError(message)
     return text or None
 
 
@@ -126,7 +157,7 @@ def _names(pattern: str) -> Callable[[str], tuple[str, ...]]:
         names = tuple(part.strip() for part in text.split(",") if part.strip())
         for name in names:
             if not re.fullmatch(pattern, name):
-                message = f"not '{name}'"
+                message = f"not '{name}'; separate them by commas"
                 raise ValueError(message)
         return names
 
@@ -166,9 +197,7 @@ class Storage:
 class Settings:
     """What an administrator has set; beside each field its app setting and what that should hold."""
 
-    tenant_id: str = _setting(
-        "MAILER_TENANT_ID", "the tenant's id (a GUID) or its domain", _matching(r"[0-9A-Za-z][0-9A-Za-z.-]+")
-    )
+    tenant_id: str = _setting("MAILER_TENANT_ID", "the tenant's id (a GUID) or its domain", _tenant)
     client_id: str = _setting(
         "MAILER_CLIENT_ID",
         "the application (client) id of the app registration, a GUID",
@@ -183,7 +212,7 @@ class Settings:
     key_vault_url: str = _setting(
         "MAILER_KEY_VAULT_URL",
         "the vault's URL, such as https://NAME.vault.azure.net; not needed where MAILER_AUTH is `federated`",
-        _url,
+        _host_url,
     )
     client_secret_name: str = _setting(
         "MAILER_CLIENT_SECRET_NAME",
@@ -247,7 +276,7 @@ class Settings:
     allowed_recipients: tuple[str, ...] = _setting(
         "MAILER_ALLOWED_RECIPIENTS",
         "the domains and addresses, separated by commas, that mails may reach where MAILER_GATE is `allow`",
-        _names(rf"([^@\s*<>;]+@)?{_DOMAIN}"),
+        _names(rf"({_LOCAL}@)?{_DOMAIN}"),
         None,
     )
     on_uncertain: OnUncertain = _setting(
@@ -293,13 +322,13 @@ class Settings:
     authority_host: str = _setting(
         "MAILER_AUTHORITY_HOST",
         "where Entra issues tokens; another URL in a national cloud",
-        _url,
+        _host_url,
         "https://login.microsoftonline.com",
     )
     graph_url: str = _setting(
         "MAILER_GRAPH_URL",
         "where Microsoft Graph is; another URL in a national cloud",
-        _url,
+        _graph_url,
         "https://graph.microsoft.com",
     )
 
@@ -329,6 +358,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         except ValueError as error:
             problems.append(_problem(known, error))
     problems += _gate_problems(environ)
+    problems += _time_problems(values)
+    problems += _unknown_names(environ)
     if problems:
         raise ConfigError(problems)
     return Settings(**values)
@@ -353,10 +384,38 @@ def _gate_problems(environ: Mapping[str, str]) -> Iterator[str]:
         )
 
 
+def _time_problems(values: Mapping[str, Any]) -> Iterator[str]:
+    window, retention = values.get("idempotency_window"), values.get("record_retention")
+    if window and retention and window > retention:
+        yield (
+            "MAILER_IDEMPOTENCY_WINDOW is wrong (it is longer than MAILER_RECORD_RETENTION: a repetition would be "
+            "answered with a record that is gone). It holds how long an idempotency key is kept, such as 24h."
+        )
+
+
+def _unknown_names(environ: Mapping[str, str]) -> Iterator[str]:
+    """A typing error in a name must not be silent: the setting that was meant would keep its default."""
+    names = [setting.metadata["name"] for setting in fields(Settings)]
+    known = {_plain(name): name for name in (*names, *(STORAGE + form for form in STORAGE_FORMS))}
+    for name in sorted(environ):
+        plain = _plain(name)
+        # Windows gives all names in capitals, and finds them in any.
+        is_known = plain in known and environ.get(known[plain]) == environ[name]
+        if not is_known and name.casefold().startswith(("mailer_", STORAGE.casefold())):
+            from difflib import get_close_matches  # noqa: PLC0415 - a start without typing errors does without it
+
+            close = [one for one in known if one.startswith(plain)] + get_close_matches(plain, known, n=1)
+            hint = f"did you mean {known[close[0]]}?" if close else "take it out."
+            yield f"{name} is unknown; {hint}"
+
+
+def _plain(name: str) -> str:
+    return name.casefold().removeprefix("mailer_")
+
+
 def storage_connection(environ: Mapping[str, str]) -> str:
     """The name that the queue trigger's `connection` must have: mailer's own account if one is set, else the host's."""
-    forms = ("", "__queueServiceUri", "__tableServiceUri", "__blobServiceUri", "__accountName")
-    return STORAGE if any(environ.get(STORAGE + form, "").strip() for form in forms) else HOST_STORAGE
+    return STORAGE if any(environ.get(STORAGE + form, "").strip() for form in STORAGE_FORMS[:5]) else HOST_STORAGE
 
 
 def is_loopback(url: str) -> bool:

@@ -41,15 +41,16 @@ if TYPE_CHECKING:
     from mailer.request.attachment import Attachment, File
     from mailer.request.model import MailRequest, Priority
     from mailer.request.parse import Rules
-    from mailer.storage.alarms import TableAlarms
+    from mailer.storage.alarms import Alarm, TableAlarms
     from mailer.storage.later_rows import LaterRows
     from mailer.storage.queues import MailQueue
     from mailer.storage.records import TableLedger
     from mailer.storage.request_blobs import RequestBlobs
     from mailer.templating.templates import Templates
 
-# At INFO every request of the SDKs is a dozen lines.
-logging.getLogger("azure").setLevel(logging.WARNING)
+# At INFO every request of the SDKs is a dozen lines; at DEBUG urllib3 tells URLs that let anybody write to a draft.
+for _talkative in ("azure", "msal", "urllib3"):
+    logging.getLogger(_talkative).setLevel(logging.WARNING)
 
 T = TypeVar("T")
 
@@ -381,8 +382,11 @@ def health() -> "Health":
         rules()  # which need them all
 
     def check_sending() -> None:
-        if standing := alarms().standing():
-            raise ConfigError([alarm.text for alarm in standing])
+        waiting: dict[str, list[Alarm]] = {}
+        for alarm in alarms().standing():
+            waiting.setdefault(alarm.text, []).append(alarm)
+        if waiting:
+            raise ConfigError(_alarmed(text, of_it) for text, of_it in waiting.items())
 
     def check_pace() -> list[str]:
         mailboxes = {each.address.lower() for pool in (rules().senders, *rules().pools.values()) for each in pool}
@@ -399,3 +403,8 @@ def health() -> "Health":
             "pace": check_pace,
         }
     )
+
+
+def _alarmed(text: str, alarms: "list[Alarm]") -> str:
+    mailboxes = ", ".join(alarm.mailbox for alarm in alarms)
+    return f"Mails of {mailboxes} wait since {alarms[0].since:%Y-%m-%d %H:%M} UTC: {text}"

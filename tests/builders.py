@@ -37,7 +37,7 @@ def content_problems(request):
     if use is None:
         return
     if use.id != TEMPLATE:
-        yield Problem(code="template_not_found", message=f"There is no template `{use.id}`.", target="template.id")
+        yield Problem(code="template_not_found", message="There is no such template.", target="template.id")
     elif "order" not in use.variables:
         yield Problem(code="template_variable_missing", message="`order` is missing.", target="order")
 

@@ -58,6 +58,7 @@ def test_an_accepted_mail_is_recorded_and_queued_in_the_state_of_its_record(post
     assert (record.recipients, record.tags, record.template) == (2, {"flow": "checkout"}, None)
     request = a_request(tags={"flow": "checkout"}, cc=["bob@example.com"])
     assert post.messages == [(request.as_json(), Envelope.of(record, stored=False))]
+    assert post.messages[0][1].version == record.version
 
 
 def test_the_record_names_the_template(post):

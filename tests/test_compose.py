@@ -81,6 +81,15 @@ def test_a_blob_that_is_not_there_is_named(container):
     }
 
 
+def test_a_blob_that_is_not_there_is_named_without_an_address_in_its_path(container):
+    with pytest.raises(InvalidRequest) as refusal:
+        from_container(container).compose(
+            request(attachments=[{"filename": "a", "blob": "invoices/ada@example.com/7.pdf"}]), mail="m"
+        )
+
+    assert "`invoices/\u2026/7.pdf`" in str(refusal.value)
+
+
 def test_a_blob_of_a_container_that_is_not_there_is_named(storage):
     with ContainerClient.from_connection_string(storage.connection_string, f"c{uuid4().hex}") as container:
         found = problems(from_container(container), attachments=[{"filename": "b.pdf", "blob": "b.pdf"}])

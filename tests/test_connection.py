@@ -1,6 +1,7 @@
 """Over a connection to Graph: what has certainly not left, what may have, and what to mend."""
 
 import contextlib
+import gzip
 import json
 import socket
 import ssl
@@ -22,7 +23,7 @@ from tests.fakes import scripted_session
 URL = "https://graph.example.com"
 ACCEPTED = (202, {"request-id": "6f9d"}, b"")
 UNAUTHORIZED = (401, {}, json.dumps({"error": {"code": "InvalidAuthenticationToken"}}).encode())
-BUSY = (503, {"Retry-After": "2.5"}, b"")
+BUSY = (503, {"Retry-After": "2.5"}, json.dumps({"error": {"code": "ErrorServerBusy"}}).encode())
 
 
 def no_renewal(_token):
@@ -255,6 +256,67 @@ def hang(connection):
     read_request(connection)
     with contextlib.suppress(OSError):
         connection.recv(1)  # until the caller goes away
+
+
+def drip(head, piece):
+    def dripping(connection):
+        read_request(connection)
+        connection.sendall(head)
+        with contextlib.suppress(OSError):
+            while True:
+                connection.sendall(piece)
+                time.sleep(0.05)
+
+    return dripping
+
+
+def endless(connection):
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n")
+    with contextlib.suppress(OSError):
+        while True:
+            connection.sendall(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+
+
+def packed(connection):
+    read_request(connection)
+    body = gzip.compress(b"x" * 1_000_000)
+    head = f"HTTP/1.1 400 Bad\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
+    connection.sendall(head.encode() + body)
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(
+    "dripping",
+    [
+        drip(b"HTTP/1.1 503 Busy\r\n", b"x-a: b\r\n"),
+        drip(b"HTTP/1.1 503 Busy\r\nContent-Length: 10000\r\n\r\n", b"x"),
+        drip(b"HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        drip(b"HTTP/1.1 202 Accepted\r\nContent-Length: 10000\r\n\r\n", b"x"),
+    ],
+)
+def test_an_answer_that_drips_ends_at_the_limit_for_the_whole(graph_at, connect, monkeypatch, dripping):
+    monkeypatch.setattr(sending, "ANSWER_WITHIN", 0.5)
+    begun = time.monotonic()
+
+    with pytest.raises(Uncertain) as refusal:
+        connect(graph_at(dripping)).send(a_mail(), "t", renew=no_renewal)
+    assert refusal.value.code == "no_answer"
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.usefixtures("trusted")
+def test_an_answer_that_does_not_end_is_not_read_to_its_end(graph_at, connect):
+    with pytest.raises(Uncertain) as refusal:
+        connect(graph_at(endless)).send(a_mail(), "t", renew=no_renewal)
+    assert refusal.value.code == "no_answer"
+
+
+@pytest.mark.usefixtures("trusted")
+def test_an_answer_is_asked_for_as_it_is_and_not_unpacked(graph_at, connect):
+    with pytest.raises(Misconfigured) as refusal:
+        connect(graph_at(packed)).send(a_mail(), "t", renew=no_renewal)
+    assert refusal.value.code == "http_400"
 
 
 def rubbish(connection):

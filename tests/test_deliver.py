@@ -218,6 +218,7 @@ def test_a_request_without_an_instant_of_insertion_is_still_delivered(post):
 # A forged envelope gains nothing
 
 
+FORGED_VERSION = "W/\"datetime'2026-11-23T12%3A00%3A00.0009999Z'\""
 FORGED_VERSIONS = ["", "*", "abc", "€", "a\nb", None, 7]
 
 
@@ -249,6 +250,61 @@ def test_another_mail_cannot_take_the_place_of_a_queued_one(post):
 
     assert post.deliver(true) is Status.SENT
     assert post.graph.subjects == ["The true mail"]
+
+
+FORGED = {
+    "its name alone": {},
+    "stored": {"stored": True},
+    "new": {"new": True},
+    "sent already": {"outcome": {"claim": "0" * 32, "what": "sent"}},
+    "refused": {"outcome": {"claim": "0" * 32, "what": "refused", "code": "c"}},
+    "a made-up version": {"version": FORGED_VERSION, "stored": True},
+    "a made-up version and age": {"version": FORGED_VERSION, "since": 1, "attempts": 99_999, "resent": 1},
+}
+
+
+def die_in_flight(post):
+    with pytest.raises(Crash):
+        post.deliver(post.true, send=raising(Crash()))
+
+
+STATES = {
+    "waits on the queue": lambda _: None,
+    "is being sent": die_in_flight,
+    "was given up by its worker": lambda post: (
+        die_in_flight(post),
+        post.clock.advance(seconds=LEASE.total_seconds() + 1),
+    ),
+    "waits for its next attempt": lambda post: post.deliver(post.true, send=raising(BUSY)),
+    "waits for a permission": lambda post: post.deliver(post.true, send=raising(DENIED)),
+}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"to": "eve@example.com"}, {"to": "nonsense"}, {}], ids=["sound", "unsound", "empty"]
+)
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("envelope", FORGED)
+def test_a_forged_envelope_does_another_mail_no_harm(post, envelope, state, wrong):
+    """Its record, its content and its message stay as they are, whatever goes wrong with the forged one."""
+    post.true = post.by_http(subject="The true mail")
+    STATES[state](post)
+    (victim,) = post.ledger.records.values()
+    content = dict(post.requests.kept)
+    forged = {"subject": "Forged", "text": "x", **wrong} if wrong else {}
+    message = post.by_queue(body=as_bytes(forged | {"mailer": {"id": victim.id, **FORGED[envelope]}}))
+
+    for parts in ({"compose": raising(DOWN)}, {"send": raising(REFUSED)}, {}):
+        post.deliver(message, **parts)
+    post.delivery().give_up(message)
+
+    assert post.ledger.read(victim.id) == victim
+    assert {mail: kept for mail, kept in post.requests.kept.items() if mail == victim.id} == content
+    post.deliver(post.true)
+    post.run()
+    assert "Forged" not in post.graph.subjects
+    assert post.ledger.read(victim.id).status in {Status.SENT, Status.UNCERTAIN}
+    assert post.ledger.read(victim.id).status is Status.SENT or post.requests.get(victim.id)
 
 
 def test_a_mail_waits_while_its_template_or_its_file_cannot_be_read(post, message):

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from mailer.errors import Misconfigured, TryLater
 from mailer.identity.entra import _refusal, exchange_scope, graph_tokens
 from mailer.identity.key_vault import _read
-from mailer.identity.network import NETWORK
+from mailer.identity.network import NETWORK, no_answer
 from mailer.identity.tokens import TTL
 from mailer.local import programs
 from mailer.local.cloud import seed
@@ -196,6 +196,30 @@ def test_a_url_that_is_no_key_vaults_is_named_with_its_setting(cloud):
 
     assert (type(refusal), refusal.code) == (Misconfigured, "secret_unavailable")
     assert "MAILER_KEY_VAULT_URL" in str(refusal)
+
+
+def test_a_vaults_name_that_does_not_resolve_is_named_with_its_setting(cloud):
+    with ManagedIdentityCredential() as identity, SecretClient("https://no-vault.invalid", identity) as vault:
+        refusal = refusal_of(lambda: _read(vault, seed.SECRET_NAME))
+
+    assert refusal.code == "secret_unavailable"
+    assert "https://no-vault.invalid does not resolve. Check MAILER_KEY_VAULT_URL" in str(refusal)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Failed to resolve 'v.vault.azure.net' ([Errno -2] Name or service not known)", Misconfigured),
+        ("Failed to resolve 'v.vault.azure.net' ([Errno 11001] getaddrinfo failed)", Misconfigured),
+        ("Failed to resolve 'v.vault.azure.net' ([Errno -3] Temporary failure in name resolution)", TryLater),
+        ("Connection refused", TryLater),
+    ],
+)
+def test_a_name_that_is_wrong_has_to_be_mended_and_a_network_that_is_away_comes_back(text, kind):
+    refusal = no_answer("the vault", OSError(text), code="secret_unavailable", setting="MAILER_KEY_VAULT_URL")
+
+    assert type(refusal) is kind
+    assert ("MAILER_KEY_VAULT_URL" in str(refusal)) is ("resolve" in text)
 
 
 @pytest.fixture(params=["missing", "of another authority"])

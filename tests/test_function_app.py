@@ -1,8 +1,11 @@
 """The doors: what callers and the host see. Storage is Azurite, Entra, Key Vault and Graph are the local cloud."""
 
+import asyncio
 import importlib
 import importlib.util
+import inspect
 import json
+import logging
 import os
 import re
 import time
@@ -78,7 +81,8 @@ class Worker:
         self._functions = {one.get_function_name(): one for one in module.app.get_functions()}
 
     def call(self, name, argument):
-        return self._functions[name].get_user_function()(argument)
+        returned = self._functions[name].get_user_function()(argument)
+        return asyncio.run(returned) if inspect.iscoroutine(returned) else returned
 
     def post(self, content=None, *, url=URL, **headers):
         body = content if isinstance(content, bytes) else as_bytes(members() if content is None else content)
@@ -203,7 +207,7 @@ def test_a_mail_by_http_is_accepted_sent_and_shown(worker, queues, cloud):
 
     receipt = content(posted)
     assert (posted.status_code, receipt["status"]) == (202, "queued")
-    assert posted.headers["Location"] == f"{URL}/{receipt['id']}"
+    assert posted.headers["Location"] == f"/api/emails/{receipt['id']}"
     assert content(worker.get(receipt["id"]))["status"] == "queued"
 
     (message,) = queues.main.receive_messages()
@@ -240,6 +244,15 @@ def test_a_mail_by_queue_is_sent(worker, cloud):
     worker.deliver(json.dumps(members()))
 
     assert len(cloud.control.mails()) == 1
+
+
+def test_the_mail_in_an_event_is_sent_once_however_often_the_event_comes(worker, cloud):
+    event = {"specversion": "1.0", "type": "Shop.OrderPlaced", "source": "/shop", "id": "A234", "data": members()}
+    worker.deliver(json.dumps(event))
+    worker.deliver(json.dumps(event | {"time": "2026-11-25T10:00:00Z"}))
+
+    (mail,) = cloud.control.mails()
+    assert mail.subject == "Hello"
 
 
 def test_a_mail_that_graph_refuses_is_shown_with_its_reason(worker, queues, cloud):
@@ -303,10 +316,42 @@ def test_the_timers_run_on_an_empty_account(worker, timer):
 # Replies
 
 
-def test_the_location_holds_no_key(worker):
-    posted = worker.post(url=f"{URL}?code=s3cret")
+@pytest.mark.parametrize("url", [f"{URL}?code=s3cret", URL + "/", "https://evil.example.com/api/emails"])
+def test_the_location_is_relative_and_holds_neither_a_key_nor_a_host(worker, url):
+    posted = worker.post(url=url)
 
-    assert posted.headers["Location"] == f"{URL}/{content(posted)['id']}"
+    assert posted.headers["Location"] == f"/api/emails/{content(posted)['id']}"
+
+
+def test_the_location_leads_where_the_host_has_the_route(worker):
+    host = json.loads((Path(__file__).parents[1] / "host.json").read_text())
+    route = worker.triggers["get_email"].route
+    posted = worker.post()
+
+    receipt = content(posted)
+    assert posted.headers["Location"] == f"/{host['extensions']['http']['routePrefix']}/{route}".format(**receipt)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        as_bytes({"to": [f"x{number}" for number in range(200_000)], "subject": "s", "text": "t"}),
+        as_bytes({f"x{number}": 1 for number in range(200_000)}),
+        as_bytes(members(to=["\U0001f600" * 200] * 500)),
+        as_bytes(members(**{"x" * 2_000_000: 1})),
+        as_bytes({"to": "a@example.com", "template": {"id": "x" * 2_000_000}}),
+        as_bytes(members(headers={f"x-{number}": "" for number in range(200_000)})),
+        as_bytes(members(attachments=[{f"a{number}": 1 for number in range(3000)}] * 3)),
+        b'{"to":1,' * 1 + b",".join(b'"a%d":1,"a%d":1' % (number, number) for number in range(100_000)) + b"}",
+    ],
+    ids=["recipients", "members", "smileys", "a name", "a template", "headers", "attachments", "twice"],
+)
+def test_the_answer_to_a_huge_mistake_is_small(worker, body):
+    posted = worker.post(body)
+
+    assert 400 <= posted.status_code < 500
+    assert len(posted.get_body()) < 64 * 1024
+    assert len(content(posted)["error"]["details"]) <= 50
 
 
 def test_the_key_may_come_as_a_header(worker):
@@ -477,7 +522,7 @@ def test_a_preview_names_every_problem_of_the_variables(worker):
         ({"variabels": {}}, "variabels", "did you mean `variables`?"),
         ({"id": "alert"}, "id", "known are variables, locale"),
         ({"variables": []}, "variables", "must be an object"),
-        ({"variables": None}, "variables", "must be an object"),
+        ({"variables": "{}"}, "variables", "JSON inside a string"),
         ({"locale": "!"}, "locale", "language tag"),
         (b"[]", None, "no object"),
         (b"{", None, "not JSON"),
@@ -512,6 +557,17 @@ def test_with_wrong_settings_every_reply_names_them(monkeypatch):
     health = worker.health()
     assert health.status_code == 503
     assert len(content(health)["parts"]["settings"]["problems"]) == 2
+    assert health.get_body().count(b"MAILER_TENANT_ID is missing") == 1
+
+
+@pytest.mark.usefixtures("environ")
+def test_a_typing_error_in_the_name_of_a_setting_stops_the_app_and_is_told_once(monkeypatch):
+    monkeypatch.setenv("MAILER_GAET", "block")
+    worker = Worker()
+
+    assert "did you mean MAILER_GATE?" in error(worker.post(), 503)["message"]
+    assert "deliver_email" not in worker.triggers
+    assert worker.health().get_body().count(b"MAILER_GAET") == 1
 
 
 @pytest.mark.usefixtures("environ")
@@ -619,6 +675,21 @@ def test_health_names_what_does_not_work(worker, cloud):
     assert "Key Vault Secrets User" in parts["graph_token"]["problems"][0]
 
 
+def test_health_tells_whose_mails_wait_since_when_until_any_worker_has_sent_the_next_one(worker, queues, cloud):
+    cloud.control.set(roles=(), exchange_roles=())
+    worker.post()
+    worker.deliver(queues.main.receive_message().content)
+
+    (alarm,) = content(worker.health())["parts"]["sending"]["problems"]
+    assert alarm.startswith("Mails of shop@contoso.com wait since 20")
+    assert "Grant" in alarm
+
+    cloud.control.set(roles=("Mail.Send",))
+    other = Worker()
+    other.deliver(json.dumps(members()))
+    assert content(other.health())["parts"]["sending"] == {"status": "ok"}
+
+
 def test_a_redirected_mail_goes_to_the_tester_and_its_record_says_so(environ, queues, cloud, monkeypatch):
     assert environ
     monkeypatch.setenv("MAILER_GATE", "redirect")
@@ -678,6 +749,22 @@ def test_a_mail_with_a_large_file_goes_through_a_draft(worker, queues, cloud):
     assert content(worker.get(receipt["id"]))["status"] == "sent"
     assert [file.size for file in cloud.control.mails()[0].attachments] == [4_200_000]
     assert cloud.control.drafts() == []
+
+
+def test_even_at_debug_no_log_tells_an_address_a_token_or_where_a_draft_can_be_written(worker, queues, cloud, caplog):
+    caplog.set_level(logging.DEBUG)
+    file = {"filename": "ada@example.com.pdf", "content": "QUFB" * 1_400_000}
+    for mail in (members(), members(attachments=[file]), members(to="ada@example.com; bob@example.com")):
+        worker.post(mail)
+    for message in queues.main.receive_messages():
+        worker.deliver(message.content)
+    worker.deliver(json.dumps(members(to="ada@@example.com")))
+    worker.deliver(json.dumps(members(attachments=[{"filename": "a", "blob": "ada@example.com/7.pdf"}])))
+
+    assert len(cloud.control.mails()) == 2
+    assert "mail_failed" in caplog.text
+    for said in ("ada@", "eyJ", "Bearer", "uploadSession", "AttachmentSessions", "token=", "client_secret"):
+        assert said not in caplog.text
 
 
 def test_a_gate_that_redirects_leaves_four_headers_to_the_caller(environ, monkeypatch):

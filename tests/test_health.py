@@ -68,3 +68,22 @@ def test_a_part_that_was_mended_works_again():
     assert not health.findings()["part"].ok
     seconds.now = FRESH_FOR
     assert health.findings()["part"].ok
+
+
+def test_a_fault_is_told_in_words_once_and_the_other_parts_point_to_it():
+    wrong = ConfigError(["MAILER_TENANT_ID is missing.", "MAILER_GAET is unknown."])
+    findings = Health({"settings": failing(wrong), "table": failing(wrong), "queue": failing(wrong)}).findings()
+
+    assert findings["settings"].problems == wrong.problems
+    assert findings["table"] == findings["queue"] == Finding(ok=False, problems=("see `settings`",))
+
+
+def test_an_alarm_for_a_fault_that_another_part_tells_keeps_its_own_words():
+    findings = Health(
+        {
+            "graph_token": failing(Misconfigured("The secret has expired.", code="AADSTS7000222")),
+            "sending": failing(ConfigError(["Mails of shop@contoso.com wait: The secret has expired.", "Other."])),
+        }
+    ).findings()
+
+    assert findings["sending"].problems == ("Mails of shop@contoso.com wait: see `graph_token`", "Other.")

@@ -14,7 +14,12 @@ ROOT = Path(__file__).parents[1]
 ROOMS = {
     "function_app": ({"doors"}, {"azure.functions"}),
     "doors": ({"delivery", "errors", "request", "settings", "templating", "wiring"}, {"azure.functions"}),
-    "__main__": ({"delivery", "errors", "settings", "templating", "wiring"}, set()),
+    "__main__": ({"cli"}, set()),
+    "cli": ({"delivery", "errors", "request", "settings", "setup", "templating", "wiring"}, {"rich", "typer"}),
+    "setup": (
+        {"delivery", "errors", "graph", "identity", "request", "settings", "storage", "templating"},
+        {"azure.core", "azure.identity", "azure.keyvault.secrets", "azure.storage.queue", "cryptography", "requests"},
+    ),
     "wiring": (
         {"delivery", "errors", "graph", "health", "identity", "pace", "request", "settings", "storage", "templating"},
         {"azure.data.tables", "azure.storage.blob"},
@@ -25,11 +30,11 @@ ROOMS = {
         {"azure.core", "azure.data.tables", "azure.identity", "azure.storage.blob", "azure.storage.queue"},
     ),
     "pace": ({"delivery", "errors", "request"}, set()),
-    "delivery": ({"errors", "request", "settings", "telemetry"}, {"pydantic"}),
+    "delivery": ({"errors", "request", "settings", "telemetry", "templating"}, {"pydantic"}),
     "graph": ({"errors", "request"}, {"requests", "urllib3"}),
     "templating": (
         {"errors", "request", "settings"},
-        {"PIL", "babel", "css_inline", "jinja2", "jsonschema_rs", "markupsafe"},
+        {"PIL", "babel", "css_inline", "jinja2", "jsonschema_rs", "markupsafe", "tinycss2"},
     ),
     "identity": ({"errors", "settings"}, {"azure.core", "azure.identity", "azure.keyvault.secrets"}),
     "request": ({"errors"}, {"email_validator", "pydantic", "pydantic_core"}),
@@ -107,7 +112,14 @@ def test_values_and_rules_touch_neither_files_nor_sockets(place):
 def test_no_module_reads_the_environment_but_the_doors_and_the_wiring():
     reads = {path.name for path in FILES if "os.environ" in path.read_text() or "getenv" in path.read_text()}
 
-    assert reads <= {"function_app.py", "wiring.py", "__main__.py"}
+    assert reads <= {"function_app.py", "wiring.py", "__main__.py"} | {"app.py", "options.py"}
+
+
+def test_the_deployed_app_knows_no_command():
+    """They are for a person's machine, with packages of their own."""
+    for path in FILES:
+        if room_of(path) not in {"__main__", "cli", "setup"}:
+            assert not any(name.startswith(("mailer.cli", "mailer.setup")) for name in imports(path)), path.name
 
 
 def test_nothing_outside_mailer_local_knows_it():
@@ -117,7 +129,7 @@ def test_nothing_outside_mailer_local_knows_it():
 
 
 def test_a_cold_start_loads_no_sdk():
-    """The doors come up without the packages that only some functions use."""
+    """The doors come up without the packages that only some functions use, and those of a person's machine."""
     code = "import sys, function_app; print(*sorted(sys.modules))"
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
@@ -130,6 +142,10 @@ def test_a_cold_start_loads_no_sdk():
         "azure.keyvault.secrets",
         "requests",
         "jinja2",
+        "typer",
+        "rich",
+        "mailer.cli",
+        "mailer.setup",
     }
     assert "mailer.wiring" in loaded
     assert heavy & set(loaded) == set()

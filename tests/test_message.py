@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mailer.delivery.envelope import Envelope, Outcome
 from mailer.delivery.message import MAX_BYTES, ROOM, fits, read_message, write_message, write_request
 from mailer.errors import InvalidRequest
+from mailer.request.characters import body_text
 from mailer.request.parse import read_request
 from tests.builders import RULES, SOME_ID, a_request, as_bytes, members
 
@@ -40,7 +41,7 @@ def test_any_members_come_back_as_they_were_written(content):
 
 
 @settings(max_examples=40)
-@given(st.text(min_size=1).filter(str.strip), st.dictionaries(st.text(min_size=1), anything, max_size=3))
+@given(st.text(min_size=1).filter(body_text), st.dictionaries(st.text(min_size=1), anything, max_size=3))
 def test_any_request_comes_back_as_it_was_accepted(text, variables):
     use = {"id": "order-confirmation", "variables": {"order": 7, **variables}}
     for request in (a_request(text=text), a_request(subject=None, text=None, template=use)):

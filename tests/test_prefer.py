@@ -1,5 +1,6 @@
 """`Prefer: wait`: delivered before the answer where that is possible in time, and by the queue where it is not."""
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -7,27 +8,21 @@ from datetime import timedelta
 import pytest
 
 from mailer.delivery.accept import MARGIN
-from mailer.delivery.prefer import LONGEST, accept_and_deliver, wished_wait
+from mailer.delivery.prefer import LONGEST, delivered, wished_wait
 from mailer.delivery.record import Status
-from tests.builders import a_request
 from tests.fakes import START
-from tests.post import BUSY, NO_ANSWER, REFUSED, Post, raising
+from tests.post import BUSY, DENIED, NO_ANSWER, REFUSED, Post, raising
 
 WITHIN = timedelta(seconds=20)
 
 
 class Door(Post):
-    def post(self, *, within=WITHIN, send=None, **changes):
+    def post(self, *, within=WITHIN, deliver=None, send=None, **changes):
+        accepted = self.accept(within=within, **changes)
+        deliver = deliver or self.delivery(send=send).deliver
         with ThreadPoolExecutor(1) as pool:
-            return accept_and_deliver(
-                a_request(**changes),
-                within=within,
-                deliver=self.delivery(send=send).deliver,
-                pool=pool,
-                stores=self.stores(),
-                turns=self.turns,
-                clock=self.clock,
-            )
+            waited = delivered(accepted, within=within, deliver=deliver, ledger=self.ledger, pool=pool, clock=self.clock)
+            return asyncio.run(waited)
 
 
 @pytest.fixture
@@ -44,8 +39,41 @@ def test_a_mail_is_sent_before_the_answer_and_once(door):
 
 
 @pytest.mark.parametrize(("error", "status"), [(REFUSED, Status.FAILED), (NO_ANSWER, Status.UNCERTAIN)])
-def test_the_answer_tells_how_it_ended(door, error, status):
-    assert door.post(send=raising(error)).status is status
+def test_the_answer_tells_how_it_ended_and_why(door, error, status):
+    receipt = door.post(send=raising(error))
+
+    assert (receipt.status, receipt.error_code, receipt.error_message) == (status, error.code, str(error))
+
+
+def test_the_answer_tells_the_cure_of_what_a_mail_waits_for(door):
+    receipt = door.post(send=raising(DENIED))
+
+    assert (receipt.status, receipt.error_code) == (Status.QUEUED, "ErrorAccessDenied")
+    assert "Grant Mail.Send." in receipt.error_message
+
+
+def test_callers_who_wait_hold_no_thread(door):
+    """Forty of them, one thread that delivers: all are answered in time, and the loop is free meanwhile."""
+    go_on = threading.Event()
+
+    async def forty():
+        with ThreadPoolExecutor(1) as pool:
+            waits = [
+                delivered(
+                    door.accept(within=MARGIN),
+                    within=timedelta(seconds=0.3),
+                    deliver=lambda _message: go_on.wait(5) and Status.SENT,
+                    ledger=door.ledger,
+                    pool=pool,
+                    clock=door.clock,
+                )
+                for _ in range(40)
+            ]
+            receipts = await asyncio.gather(*waits)
+            go_on.set()
+            return receipts
+
+    assert {receipt.status for receipt in asyncio.run(forty())} == {Status.QUEUED}
 
 
 def test_a_mail_that_has_to_wait_is_still_accepted_and_sent_by_the_queue_once(door):
@@ -74,16 +102,7 @@ def test_whatever_goes_wrong_after_the_acceptance_the_caller_gets_the_receipt(do
     def fails(_message):
         raise RuntimeError("a bug")
 
-    with ThreadPoolExecutor(1) as pool:
-        receipt = accept_and_deliver(
-            a_request(),
-            within=WITHIN,
-            deliver=fails,
-            pool=pool,
-            stores=door.stores(),
-            turns=door.turns,
-            clock=door.clock,
-        )
+    receipt = door.post(deliver=fails)
 
     assert (receipt.id, receipt.status) == (door.record.id, Status.QUEUED)
     assert door.run() is Status.SENT

@@ -84,6 +84,6 @@ def test_a_mail_accepted_and_delivered_by_the_worker_is_sent(answers):
     status, location, accepted = answers["accepted"]
 
     assert status == 202
-    assert location == f"https://mailer.example.com/api/emails/{accepted['id']}"
+    assert location == f"/api/emails/{accepted['id']}"
     assert answers["record"]["id"] == accepted["id"]
     assert answers["record"]["status"] == "sent"

@@ -125,11 +125,43 @@ def test_everything_that_is_missing_is_named_at_once():
 
 
 WRONG = {
-    "MAILER_TENANT_ID": ["contoso onmicrosoft com", "https://contoso.com"],
+    "MAILER_TENANT_ID": [
+        "contoso onmicrosoft com",
+        "https://contoso.com",
+        "common",
+        "Organizations",
+        "consumers",
+    ],
     "MAILER_CLIENT_ID": ["mailer", "2222"],
-    "MAILER_KEY_VAULT_URL": ["contoso", "http://contoso.vault.azure.net", "https://"],
+    "MAILER_KEY_VAULT_URL": [
+        "contoso",
+        "http://contoso.vault.azure.net",
+        "https://",
+        "https://contoso.vault.azure.net/secrets/mailer-client-secret",
+        "https://contoso.vault.azure.net/secrets/mailer-client-secret/0123456789abcdef",
+        "https://contoso.vault.azure.net/certificates/mailer",
+        "https://contoso.vault.azure.net/?api-version=7.4",
+        "https://user@contoso.vault.azure.net",
+    ],
     "MAILER_CLIENT_SECRET_NAME": ["a secret", "a/b", "x" * 128],
-    "MAILER_SENDERS": ["shop", "shop@contoso", "shop@contoso.com, nobody", ","],
+    "MAILER_SENDERS": [
+        "shop",
+        "shop@contoso",
+        "shop@contoso.com, nobody",
+        ",",
+        "shop@contoso.com; alerts@contoso.com",
+        "shop@contoso.com alerts@contoso.com",
+        "Shop <shop@contoso.com>; Alerts <alerts@contoso.com>",
+        "Shop <shop@contoso.com> Alerts <alerts@contoso.com>",
+        "alerts@contoso.com <shop@contoso.com>",
+        '"alerts@contoso.com" <shop@contoso.com>',
+        '"Alerts <alerts@contoso.com>, Shop" <shop@contoso.com>',
+        "Alerts; Shop <shop@contoso.com>",
+        "sh..op@contoso.com",
+        ".shop@contoso.com",
+        "Shop <shop.@contoso.com>",
+        '["shop@contoso.com"]',
+    ],
     "MAILER_QUEUE": ["Emails", "e", "a--b", "-ab", "x" * 57],
     "MAILER_TABLE": ["e-mails", "1emails", "ab"],
     "MAILER_TEMPLATES": ["http://contoso.blob.core.windows.net/templates", "ftp://localhost.example.com"],
@@ -139,7 +171,15 @@ WRONG = {
     "MAILER_MAILBOX_DAILY": ["0", "10,000", "many"],
     "MAILER_POOLS": ["news", "news=", "News=a@contoso.com", "n=a@contoso.com; n=b@contoso.com", "n=nobody"],
     "MAILER_GATE": ["closed", "Redirect", "redirect,allow", "off"],
-    "MAILER_REDIRECT_TO": ["tester", "tester@contoso", "a@b, c@d", "*@contoso.com"],
+    "MAILER_REDIRECT_TO": [
+        "tester",
+        "tester@contoso",
+        "a@b, c@d",
+        "*@contoso.com",
+        "a@contoso.com;b@contoso.com",
+        "a@contoso.com b@contoso.com",
+        "Tester <a@contoso.com>",
+    ],
     "MAILER_ALLOWED_RECIPIENTS": [
         "contoso",
         "con_toso.com",
@@ -147,11 +187,18 @@ WRONG = {
         "*.contoso.com",
         "a@b@c.com",
         "contoso.com;example.com",
+        "contoso.com example.com",
+        "a@contoso.com b@contoso.com",
+        "A <a@contoso.com>",
     ],
     "MAILER_MAX_AGE": ["48", "two days", "-1h", "1w", "9999999999d", "999999d"],
-    "MAILER_IDEMPOTENCY_WINDOW": ["24", "", "9999999999d"][::2],
-    "MAILER_AUTHORITY_HOST": ["login.microsoftonline.com", "http://localhost"],
-    "MAILER_GRAPH_URL": ["graph.microsoft.com", "https://[bad"],
+    "MAILER_IDEMPOTENCY_WINDOW": ["24", "9999999999d", "91d", "2161h"],
+    "MAILER_AUTHORITY_HOST": [
+        "login.microsoftonline.com",
+        "http://localhost",
+        "https://login.microsoftonline.com/contoso.com",
+    ],
+    "MAILER_GRAPH_URL": ["graph.microsoft.com", "https://[bad", "https://graph.microsoft.com/beta"],
     "MailerStorage": ["garbage", "AccountKey=bm9uZQ=="],
 }
 
@@ -302,6 +349,101 @@ def test_the_trigger_listens_where_mails_are_put(changes):
 )
 def test_only_this_machine_is_loopback(url, here):
     assert is_loopback(url) is here
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("MAILER_GAET", "MAILER_GATE"),
+        ("MAILER_GATES", "MAILER_GATE"),
+        ("mailer_gate", "MAILER_GATE"),
+        ("Mailer_Gate", "MAILER_GATE"),
+        ("MAILER__GATE", "MAILER_GATE"),
+        ("MAILER_REDIRECT", "MAILER_REDIRECT_TO"),
+        ("MAILER_REDIRECTTO", "MAILER_REDIRECT_TO"),
+        ("MAILER_ALLOWED", "MAILER_ALLOWED_RECIPIENTS"),
+        ("MAILER_SENDER", "MAILER_SENDERS"),
+        ("MAILER_TENANT", "MAILER_TENANT_ID"),
+        ("MAILER_KEYVAULT_URL", "MAILER_KEY_VAULT_URL"),
+        ("MAILER_VAULT_URL", "MAILER_KEY_VAULT_URL"),
+        ("MAILER_SECRET_NAME", "MAILER_CLIENT_SECRET_NAME"),
+        ("MailerStorage__queueServiceUrl", "MailerStorage__queueServiceUri"),
+        ("MailerStorage_queueServiceUri", "MailerStorage__queueServiceUri"),
+        ("MailerStorage__queueserviceuri", "MailerStorage__queueServiceUri"),
+        ("mailerstorage", "MailerStorage"),
+        ("MailerStorage__acountName", "MailerStorage__accountName"),
+    ],
+)
+def test_a_name_that_mailer_does_not_know_stops_the_app_with_the_one_that_was_meant(name, meant):
+    """A typing error in a setting that keeps mails from leaving must not let them leave."""
+    (problem,) = problems(environ(**{name: "block"}))
+
+    assert problem == f"{name} is unknown; did you mean {meant}?"
+
+
+def test_a_name_like_no_other_is_unknown_all_the_same():
+    assert problems(environ(MAILER_ZEBRA="1")) == ("MAILER_ZEBRA is unknown; take it out.",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "MAIL_GATE",
+        "MAILERS",
+        "APPSETTING_MAILER_GATE",
+        "CUSTOMCONNSTR_MailerStorage",
+        "WEBSITE_HOSTNAME",
+        "AzureWebJobs.deliver_email.Disabled",
+        "MailerStorage__credential",
+        "MailerStorage__clientId",
+        "MailerStorage__tenantId",
+        "MailerStorage__managedIdentityResourceId",
+    ],
+)
+def test_names_of_the_platform_and_known_forms_are_left_alone(name):
+    assert read_settings(environ(**{name: ""}))
+
+
+def test_windows_gives_names_in_capitals_and_finds_them_in_any():
+    class Windows(dict):
+        def get(self, name, default=None):
+            return super().get(name.upper(), default)
+
+        def __getitem__(self, name):
+            return super().__getitem__(name.upper())
+
+    capitals = Windows({name.upper(): text for name, text in environ(MailerStorage=CONNECTION).items()})
+
+    assert read_settings(capitals).storage.connection_string == CONNECTION
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("MAILER_TENANT_ID", "common", "people of any tenant"),
+        ("MAILER_KEY_VAULT_URL", "https://contoso.vault.azure.net/secrets/x/1", "without /secrets/"),
+        ("MAILER_REDIRECT_TO", "a@contoso.com;b@contoso.com", "one address"),
+        ("MAILER_SENDERS", "shop@contoso.com; alerts@contoso.com", "separated by commas"),
+        ("MAILER_ALLOWED_RECIPIENTS", "contoso.com;example.com", "separate them by commas"),
+        ("MAILER_IDEMPOTENCY_WINDOW", "91d", "longer than MAILER_RECORD_RETENTION"),
+    ],
+)
+def test_a_setting_that_is_often_wrong_in_one_way_says_which(name, text, words):
+    (problem,) = problems(environ(**{"MAILER_GATE": "open", name: text}))
+
+    assert words in problem
+
+
+@pytest.mark.parametrize(("window", "retention"), [("90d", "90d"), ("24h", "1d"), ("1h", "60m")])
+def test_a_key_may_live_as_long_as_its_record(window, retention):
+    assert read_settings(environ(MAILER_IDEMPOTENCY_WINDOW=window, MAILER_RECORD_RETENTION=retention))
+
+
+@pytest.mark.parametrize(
+    "text", ["https://contoso.vault.azure.net/", "https://localhost:8443", "https://v.vault.azure.cn"]
+)
+def test_a_vaults_url_may_end_in_a_slash_and_have_a_port(text):
+    assert read_settings(environ(MAILER_KEY_VAULT_URL=text)).key_vault_url == text.rstrip("/")
 
 
 def test_the_example_is_right_and_holds_no_unknown_setting():

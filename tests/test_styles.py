@@ -1,6 +1,7 @@
 """CSS where mail programs look for it, and nothing else changed."""
 
 import html.parser
+import re
 
 import pytest
 
@@ -91,3 +92,103 @@ def test_no_stylesheet_is_fetched(folder, tmp_path):
     )
     assert '<p style="color: red;">' in body
     assert "secret;" not in body
+
+
+# What css-inline would read otherwise than a browser
+
+
+@pytest.mark.parametrize(
+    ("text", "there"),
+    [
+        (
+            '<style media="screen and (max-width: 9px)">p{color:blue}</style><p>x',
+            '<style media="screen and (max-width: 9px)">',
+        ),
+        ('<style media="PRINT">p{display:none}</style><p>x', "<p>x</p>"),
+        ('<style media="all">p{color:red}</style><p>x', '<p style="color: red;">'),
+        ('<style media="">p{color:red}</style><p>x', '<p style="color: red;">'),
+        ('<style type="text/less">p{color:@a}</style><style>p{color:red}</style><p>x', "p{color:@a}"),
+        ('<style data-premailer="ignore">p{color:blue}</style><style>p{color:red}</style><p>x', "p{color:blue}"),
+        ("<style>p{color:red}</style><p>a<![if gte mso 9]>b<![endif]>c", "<![if gte mso 9]>b<![endif]>"),
+        ("<style>p{color:red}</style><p>a<![CDATA[b]]>c", "<![CDATA[b]]>"),
+        ('<?xml version="1.0"?><!DOCTYPE html><style>p{color:red}</style><p>a', '<?xml version="1.0"?><!DOCTYPE html>'),
+        ("<!-- a --><!-- <!doctype x> -->\n<!doctype HTML><style>p{color:red}</style><p>", "<!doctype HTML>"),
+        ("<style>p{display:block;display:flex}</style><p>x", 'style="display: block;display: flex;"'),
+        ("<style>p{width:100px;width:calc(50% - 1px)}</style><p>x", "width: 100px;width: calc(50% - 1px);"),
+        (
+            "<style>p{color:#111;color:rgba(1,2,3,.5)}.a{margin:0}</style><p class=a>x",
+            "color: #111;color: rgba(1,2,3,.5);",
+        ),
+        (
+            "<style>p{background:#111}.a{background:linear-gradient(#111,#222)}</style><p class=a>x",
+            "background: #111;back",
+        ),
+        ("<style>p{color:red}.a{color:blue}</style><p class=a>x", 'style="color: blue;"'),
+        ("<style>.a{padding-left:1px}.b{padding:0}</style><p class='a b'>x", 'style="padding-left: 1px;padding: 0;"'),
+        (
+            "<style>.a{padding-left:1px}.b{padding:0}.c{padding-left:2px}</style><p class='a b c'>x",
+            '"padding: 0;padding-left: 2px;"',
+        ),
+        ("<style>p{color:red !important}.a{color:blue}</style><p class=a>x", "color: red !important"),
+        ("<style>p{color:red}</style><p style='color:blue;font:a \"b\"'>x", 'style="color:blue;font:a &quot;b&quot;"'),
+        ("<style>p{margin:0}</style><p style=color:blue>x", 'style="margin: 0;color:blue"'),
+        ("<style>p{margin:0}</style><p style='a:b' id=c style='*d:e'>x", 'style="margin: 0;a:b"'),
+        ('<style>p{background:url("a.png")}</style><p>x', "background: url('a.png');"),
+        ("<style>p{color red;margin:0;;*zoom:1}</style><p>x", 'style="margin: 0;"'),
+        ("<style>}{</style><style>p{margin:0}</style><p>x", 'style="margin: 0;"'),
+        (
+            "<style>p{margin:0}@media(max-width:9px){p{margin:1px}p{color:red}}</style><p>x",
+            "p {margin: 1px !important;}p {color: red;}",
+        ),
+        ("<style>p{font:1px a}p:hover{line-height:2;color:red}</style><p>x", "line-height: 2 !important; color: red;"),
+        ("<style>p{color:red}@font-face{font-family:a;color:b}</style><p>x", "@font-face{font-family:a;color:b}"),
+        ("<style>p{color:red}@keyframes k{from{color:blue}}</style><p>x", "@keyframes k{from{color:blue}}"),
+        ("<style>p{color:red}@media print{@supports (a:b){p{color:blue}}}</style><p>x", "p {color: blue !important;}"),
+        ("<style>p{color:red}.a{&:hover{color:blue}}</style><p class=a>x", "&:hover {color: blue !important;}"),
+        (
+            "<style>#outlook a{padding:0}.ExternalClass p{margin:0}p{margin:1px}</style><p>x",
+            ".ExternalClass p { margin: 0 !important; }",
+        ),
+        ("<style>.x::before{content:'{}'}p{color:red}</style><p title='}'>x", 'content: "{}"'),
+        ("<style><!-- p{color:red} --></style><p>x", 'style="color: red;"'),
+        ("<style>p{color:red}</style><script>'<p style=\"*a\">'</script><p>x", "<script>'<p style=\"*a\">'</script>"),
+    ],
+)
+def test_css_keeps_its_meaning(folder, text, there):
+    assert there in folder.body(
+        f"<html><body>{text}</body></html>".replace("<html><body><?", "<?").replace("<html><body><!", "<!")
+    )
+
+
+@pytest.mark.parametrize(
+    "hostile", ["*zoom:1", "color:", "\\", "}", "{;", "a:b;\\n", '"', "';--", "x" * 100_000, "/*", "url(", "é:ü"]
+)
+def test_a_variable_in_a_style_attribute_costs_its_declaration_and_never_the_mail(folder, hostile):
+    body = folder.body('<style>p{margin:0}</style><p style="{{ x }}">a</p><p style="color:red">b</p>', x=hostile)
+
+    assert 'style="margin: 0;color:red"' in body
+
+
+@pytest.mark.parametrize("hostile", ["p{", "}", "<!--", "*", "@import", "\\", "</p>", "/*", "url("])
+def test_a_variable_in_a_style_element_never_costs_the_mail(folder, hostile):
+    assert "<p" in folder.body("<style>a{color:{{ x }}} p{margin:0}</style><p>a</p>", x=hostile)
+
+
+def test_elements_within_one_another_without_end_do_not_end_the_process(folder):
+    body = "<style>p{margin:0}</style>" + "<div>" * 50_000 + "<p>x"
+
+    assert folder.body(body) == body
+
+
+def test_flat_elements_are_inlined_however_many_they_are(folder):
+    body = folder.body("<style>li{margin:0}</style><ul>" + "<li>x" * 5_000)
+
+    assert body.count('<li style="margin: 0;">') == 5_000
+
+
+def test_no_mark_is_left_behind(folder):
+    text = (
+        "<!doctype html><style>p{color:red}a:hover{color:blue}@media print{p{a:b}}</style><![if x]><p style='a:b' id=c>"
+    )
+
+    assert not re.search(r"m[0-9a-f]{16}", folder.body(text))

@@ -17,6 +17,7 @@ from mailer.delivery.decide import LEASE, LOOKS, Policy
 from mailer.delivery.record import KeyOwner, Status
 from mailer.delivery.sweep import EXPIRED_WITHIN, Sweep
 from mailer.settings import OnUncertain
+from mailer.storage import tables
 from mailer.storage.clean_up import CleanUpTable, Waits
 from mailer.storage.later_rows import LaterRows
 from mailer.storage.queues import MailQueue
@@ -304,9 +305,10 @@ def test_a_run_stops_in_time_and_the_next_one_goes_on(store):
     assert gone == [500, 500, 500, 0]
 
 
-def test_the_memory_of_a_run_does_not_grow_with_what_there_is_to_do(store):
+def test_the_memory_of_a_run_does_not_grow_with_what_there_is_to_do(store, monkeypatch):
+    monkeypatch.setattr(tables, "PAGE", 50)
     peaks = []
-    for many in (600, 2_400):
+    for many in (100, 400):
         _insert(store, many)
         store.clock.now = START + timedelta(days=91)
         tracemalloc.start()

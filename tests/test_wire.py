@@ -1,7 +1,7 @@
 """Graph's wire format, and what each of its replies means."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.errors import GiveUp, Misconfigured, Refusal, Throttled, TryLater, Uncertain
+from mailer.graph.drafts import before_sending
 from mailer.graph.wire import (
     check_reply,
     error_code,
     message_id,
+    read_sent_items,
     retry_after,
     send_mail_body,
     send_mail_path,
@@ -22,6 +24,7 @@ from tests.builders import ALERTS, RULES, SHOP, SOME_ID, a_mail
 from tests.builders import members as request_members
 
 SAMPLES = Path(__file__).parent / "samples/graph"
+CASES = Path(__file__).parent / "samples/cases"
 
 # Every code that is known of Graph and Exchange, with each status it is known to come with. Misconfigured is "the same
 # mail succeeds once somebody has mended something", GiveUp "never as it is", Uncertain "the mail may have left".
@@ -62,6 +65,9 @@ REPLIES = [
     (413, "ErrorQuotaExceeded", Misconfigured),
     (507, "ErrorQuotaExceeded", Misconfigured),
     (500, "ErrorSubmissionQuotaExceeded", TryLater),
+    (429, "ErrorSubmissionQuotaExceeded", Throttled),
+    (401, "OrganizationFromTenantGuidNotFound", Misconfigured),
+    (404, "OrganizationFromTenantGuidNotFound", Misconfigured),
     (403, "ErrorExceededMessageLimit", Misconfigured),
     (429, "ErrorExceededMessageLimit", Misconfigured),
     (403, "ErrorMessageSubmissionBlocked", Misconfigured),
@@ -94,21 +100,26 @@ REPLIES = [
     (201, "", Uncertain),
     (204, "", Uncertain),
     (302, "", Uncertain),
-    (400, "", GiveUp),
+    (400, "", Misconfigured),
     (400, "SomethingNew", GiveUp),
     (401, "", Misconfigured),
+    (407, "", Misconfigured),  # a proxy wants a password
+    (421, "", TryLater),
+    (425, "", TryLater),
+    (451, "", Misconfigured),
+    (470, "", Misconfigured),  # Azure Firewall
     (403, "", Misconfigured),
     (403, "SomethingNew", Misconfigured),
     (404, "", Misconfigured),
-    (408, "", TryLater),
+    (408, "", Uncertain),
     (413, "", GiveUp),
-    (422, "", GiveUp),
+    (422, "", Misconfigured),
     (429, "", Throttled),
     (429, "SomethingNew", Throttled),
     (500, "", Uncertain),
     (500, "SomethingNew", Uncertain),
     (502, "", Uncertain),
-    (503, "", TryLater),
+    (503, "", Uncertain),
     (503, "SomethingNew", TryLater),
     (504, "", Uncertain),
     (509, "", TryLater),
@@ -230,11 +241,13 @@ def test_a_202_without_a_request_id_is_sent_all_the_same():
         b'{"error": {}}',
         b'{"error": {"code": 7}}',
         b'{"error": {"code": null}}',
+        b'{"statusCode": 403, "message": "Forbidden"}',
+        b"[" * 100_000,
     ],
 )
 def test_a_body_that_is_no_error_of_graphs_has_no_code(body):
     assert error_code(body) == ""
-    assert type(outcome(503, body)) is TryLater
+    assert type(outcome(503, body)) is Uncertain
 
 
 @given(st.binary())
@@ -250,7 +263,7 @@ def test_a_retry_after_may_have_a_fraction(text, seconds):
     assert retry_after({"Retry-After": text}) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", ["", "soon", "Mon, 23 Nov 2026 12:00:00 GMT", "inf", "1e300", "nan"])
+@pytest.mark.parametrize("text", ["", "soon", "Sun, 23 Nov 1986 12:00:00 GMT", "inf", "1e300", "nan"])
 def test_a_retry_after_that_is_no_number_of_seconds_counts_for_nothing(text):
     assert not retry_after({"Retry-After": text})
 
@@ -258,7 +271,113 @@ def test_a_retry_after_that_is_no_number_of_seconds_counts_for_nothing(text):
 def test_graphs_own_wait_goes_before_ours():
     assert outcome(500, envelope("ErrorSubmissionQuotaExceeded")).after == timedelta(hours=1)
     assert outcome(500, envelope("ErrorSubmissionQuotaExceeded"), {"Retry-After": "7"}).after == timedelta(seconds=7)
-    assert outcome(503).after is None
+    assert outcome(429).after is None
+
+
+NOW = datetime(2026, 11, 25, 23, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Wed, 25 Nov 2026 23:59:00 GMT", 3540),
+        ("Wednesday, 25-Nov-26 23:59:00 GMT", 3540),
+        ("Wed Nov 25 23:59:00 2026", 3540),
+        ("Wed, 25 Nov 2026 22:59:00 GMT", 0),
+        ("120, 120", 120),
+        ("30,2.5", 30),
+        ("30, Wed, 25 Nov 2026 23:59:00 GMT", 3540),
+        ("Wed, 25 Nov 2026 23:59:00 GMT, Wed, 25 Nov 2026 23:59:00 GMT", 3540),
+        ("10, soon", 10),
+        ("Fri, 25 Nov 2033 23:59:00 GMT", 86_400),
+    ],
+)
+def test_a_retry_after_may_be_a_date_or_stand_twice(text, seconds):
+    assert retry_after({"Retry-After": text}, now=NOW) == timedelta(seconds=seconds)
+
+
+def test_a_date_counts_from_the_replys_own_so_that_a_wrong_clock_does_no_harm():
+    headers = {"Retry-After": "Mon, 01 Jan 2001 00:01:00 GMT", "Date": "Mon, 01 Jan 2001 00:00:00 GMT"}
+
+    assert outcome(429, envelope("TooManyRequests"), headers).after == timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 407, 418, 451, 470])
+@pytest.mark.parametrize("body", [b"", b"<html>blocked</html>", b'{"message": "denied"}'])
+def test_a_page_of_a_proxy_is_no_verdict_on_the_mail_and_named_as_what_it_is(status, body):
+    refusal = outcome(status, body)
+
+    assert type(refusal) is Misconfigured
+    assert "proxy" in str(refusal)
+    assert "firewall" in str(refusal)
+    assert "Grant" not in str(refusal)
+    assert f"Graph answered {status}" not in str(refusal)
+
+
+def test_graphs_own_reply_without_an_envelope_is_told_by_its_request_id():
+    assert "Mail.Send" in str(outcome(403, b"", {"request-id": "6f9d"}))
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 470])
+def test_a_page_of_a_proxy_tells_nothing_about_sent_items_either(status):
+    with pytest.raises(Misconfigured, match="proxy"):
+        read_sent_items(status, {}, b"<html>", "<x@contoso.com>")
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+def test_a_server_on_the_way_that_lost_the_answer_to_looking_is_asked_again(status):
+    with pytest.raises(TryLater) as refusal:
+        read_sent_items(status, {}, b"<html>", "<x@contoso.com>")
+    assert type(refusal.value) is TryLater
+
+
+def test_a_page_of_a_proxy_does_not_ask_for_the_permission_for_drafts():
+    refusal = before_sending(403, {}, b"<html>")
+
+    assert "Mail.ReadWrite" not in str(refusal)
+    assert "Mail.ReadWrite" in str(before_sending(403, {}, envelope("ErrorAccessDenied")))
+
+
+def test_while_nothing_can_have_left_an_answer_that_tells_nothing_is_no_doubt():
+    assert type(before_sending(503, {}, b"")) is TryLater
+
+
+# The cases: replies as they were reported
+
+
+def case(name):
+    reply = json.loads((CASES / f"{name}.reply.json").read_text())
+    body = reply["body"] if isinstance(reply["body"], str) else json.dumps(reply["body"])
+    return outcome(reply["status"], body.encode(), reply["headers"])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "says", "says_not"),
+    [
+        ("g1-429-submission-quota", Throttled, "ErrorSubmissionQuotaExceeded", "Grant"),
+        ("g2-retry-after-date", Throttled, "TooManyRequests", "Grant"),
+        ("g5-proxy-page-400", Misconfigured, "proxy", "Grant"),
+        ("g6-proxy-page-403", Misconfigured, "proxy", "Grant"),
+        ("g7-tenant-without-exchange", Misconfigured, "MAILER_TENANT_ID", "Grant"),
+        ("g8-misdirected-421", TryLater, "another connection", "Grant"),
+    ],
+)
+def test_a_reported_reply_means(name, expected, says, says_not):
+    refusal = case(name)
+
+    assert type(refusal) is expected
+    assert says in str(refusal)
+    assert says_not not in str(refusal)
+
+
+def test_a_days_quota_waits_an_hour():
+    assert case("g1-429-submission-quota").after == timedelta(hours=1)
+
+
+def test_every_reported_reply_is_tested():
+    tested = {arguments[0] for arguments in test_a_reported_reply_means.pytestmark[0].args[1]}
+
+    assert {path.name.removesuffix(".reply.json") for path in CASES.glob("*.reply.json")} == tested
 
 
 # What Graph is told

@@ -32,13 +32,17 @@ class Amendment:
 
     def replay(self, mail: str) -> MailRecord:
         """Send a failed or uncertain mail again, under the same id."""
-        record, step = self._decided(mail, Event(what=What.REPLAYED), "only a failed or an uncertain one is sent again")
+        record, step = self._decided(
+            mail, Event(what=What.REPLAYED), "only a failed or an uncertain one can be sent again"
+        )
         if self.stores.requests.get(mail) is None:
             raise WrongStatus("The mail's request is not there any more, or never was one; send it anew.")
         step = self._in_turn(step)
         if step.due:
-            self.stores.outbox.put(Envelope(id=mail, stored=True), None, due=step.due)
-        return self._done("replayed", record, step)
+            self.stores.outbox.put(Envelope(id=mail, proof=record.proof, stored=True), None, due=step.due)
+        replayed = self._done(record, step)
+        log.info("mail_replayed id=%s", mail)
+        return replayed
 
     def reschedule(self, mail: str, due_at: datetime) -> MailRecord:
         """Move a mail that waits to another instant."""
@@ -46,15 +50,17 @@ class Amendment:
         step = self._in_turn(step)
         # A mail that does not wait in the table has its message on the queue, which finds the new hour in the record.
         if record.due_at and step.due:
-            self.stores.outbox.move(Envelope(id=mail), old=record.due_at, due=step.due)
-        moved = self._done("moved", record, step)
+            self.stores.outbox.move(Envelope(id=mail, proof=record.proof), old=record.due_at, due=step.due)
+        moved = self._done(record, step)
+        log.info("mail_moved id=%s", mail)
         self._give_up(record, kept=moved.due_at)
         return moved
 
     def cancel(self, mail: str) -> MailRecord:
         """See that a mail is not sent which nobody has begun to send."""
         record, step = self._decided(mail, Event(what=What.CANCELED), "only one that waits can be canceled")
-        canceled = self._done("canceled", record, step)
+        canceled = self._done(record, step)
+        log.info("mail_canceled id=%s", mail)
         if step.do is Do.END:
             self._give_up(record)
         with suppress(TryLater):  # the clean-up finds what is left
@@ -77,15 +83,13 @@ class Amendment:
         record = self.turns.move(step.record, earliest=step.due)
         return replace(step, record=record, due=max(step.due, record.due_at or step.due))
 
-    def _done(self, what: str, record: MailRecord, step: Next) -> MailRecord:
+    def _done(self, record: MailRecord, step: Next) -> MailRecord:
         if step.record is None:
             return record
         try:
-            done = self.stores.ledger.write(step.record)
+            return self.stores.ledger.write(step.record)
         except Conflict:
             raise WrongStatus("The mail has moved on just now; look at its status.") from None
-        log.info("mail_%s id=%s", what, record.id)
-        return done
 
     def _give_up(self, record: MailRecord, *, kept: datetime | None = None) -> None:
         """Forget the old hour's message and slot; a message that comes all the same finds nothing to do."""

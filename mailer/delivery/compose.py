@@ -1,15 +1,18 @@
 """MailRequest to what goes into the mail: its content and its files, and whether a mailbox may send that much."""
 
 import base64
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from mailer.errors import InvalidRequest, Problem
 from mailer.request.attachment import Attachment, File
+from mailer.request.characters import body_text, one_line
 from mailer.request.model import ONE_CALL, Content, MailRequest, RenderedMail, TemplateUse
+from mailer.templating.inline_images import content_ids
 
 LARGEST_IMAGE = 3 * 1024 * 1024  # bytes; above, Graph takes a file by an upload session, which does not keep it inline
+MOST_NAMED = 20  # of images that are not there
+LONGEST_NAMED = 128  # characters; no content id is longer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +45,10 @@ class Composer:
         except InvalidRequest as invalid:
             problems += invalid.problems
         else:
-            problems += _image_problems(files, content)
+            shown = set(content_ids(content.body)) if content.content_type == "html" else set()
+            problems += _image_problems(files, content, shown)
+            if not request.template:
+                problems += _dead_images(shown, request.attachments)
         files += [image for image in content.images if image.content_id not in own]
         rendered = RenderedMail(id=mail, request=request, content=content, files=tuple(files))
         problems += self._size_problems(rendered)
@@ -72,7 +78,14 @@ class Composer:
                 f"allows {self.largest}. Send less, or a link to the file."
             )
             yield Problem(code="attachment_too_large", message=message, target="attachments")
-        if mail.large and not mail.request.save_to_sent_items:
+        if mail.around_files > ONE_CALL:
+            message = (
+                f"The mail has {mail.around_files} bytes as Graph is told it, beside its attachments, and Graph takes "
+                f"{ONE_CALL}. Shorten the content, or put it into an attachment."
+            )
+            target = "template.variables" if mail.request.template else None
+            yield Problem(code="request_too_large", message=message, target=target)
+        elif mail.large and not mail.request.save_to_sent_items:
             message = (
                 f"`save_to_sent_items` cannot be false for a mail of over {ONE_CALL} bytes: Graph always saves it. "
                 "Leave it out, or make the attachments smaller."
@@ -81,10 +94,11 @@ class Composer:
 
 
 def _as_given(request: MailRequest) -> Content:
-    subject = request.subject or ""
+    """What the request says, without what no mail can hold, as templates do it."""
+    subject = one_line(request.subject or "")
     if request.html is not None:
-        return Content(subject=subject, body=request.html, content_type="html")
-    return Content(subject=subject, body=request.text or "", content_type="text")
+        return Content(subject=subject, body=body_text(request.html), content_type="html")
+    return Content(subject=subject, body=body_text(request.text or ""), content_type="text")
 
 
 def _decoded(attachment: Attachment) -> File:
@@ -98,18 +112,27 @@ def _decoded(attachment: Attachment) -> File:
     )
 
 
-def _image_problems(files: Collection[File], content: Content) -> Iterator[Problem]:
+def _image_problems(files: Collection[File], content: Content, shown: Collection[str]) -> Iterator[Problem]:
     """An image that the HTML does not show would be neither seen nor listed by many mail programs."""
     for file in files:
-        target = "attachments"
-        shown = re.search(rf"cid:{re.escape(file.content_id or '')}(?![\w.@+-])", content.body)
-        if file.content_id and (content.content_type != "html" or not shown):
+        if file.content_id and file.content_id not in shown:
             message = (
                 f"The mail's HTML does not show `cid:{file.content_id}`, so that nobody would see {file.filename}. "
                 "Leave its `content_id` out to attach it."
             )
-            yield Problem(code="validation_error", message=message, target=target)
+            yield Problem(code="validation_error", message=message, target="attachments")
     for file in (*files, *content.images):
         if file.content_id and file.size >= LARGEST_IMAGE:
             message = f"The image {file.filename} is too large to be shown in a mail: 3 MB at most."
             yield Problem(code="attachment_too_large", message=message, target="attachments")
+
+
+def _dead_images(shown: Collection[str], attachments: Collection[Attachment]) -> Iterator[Problem]:
+    """An image that does not come along is a broken one at every reader's."""
+    dead = sorted(set(shown) - {attachment.content_id for attachment in attachments})
+    for name in dead[:MOST_NAMED]:
+        message = (
+            f"The HTML shows `cid:{one_line(name)[:LONGEST_NAMED]}`, which is not among the attachments: send the "
+            "image along with this as its `content_id`."
+        )
+        yield Problem(code="validation_error", message=message, target="html")

@@ -178,7 +178,7 @@ class Delivery:
 
     def _carries(self, event: Event, mail: Mail) -> bool:
         """Whether a message carries the outcome now, until it is recorded."""
-        envelope = Envelope(id=mail.id, outcome=Outcome.of(event, mail.record.claim or ""))
+        envelope = Envelope(id=mail.id, proof=mail.record.proof, outcome=Outcome.of(event, mail.record.claim or ""))
         try:
             self._put(mail, envelope, due=self.clock() + CARRIED_AFTER)
         except TryLater:
@@ -217,9 +217,7 @@ class Delivery:
         telemetry.count_moved(
             record.status, record.error_code, accepted_at=record.accepted_at, now=record.times[record.status]
         )
-        why = f" code={record.error_code}: {record.error_message}" if record.error_code else ""
-        level = logging.WARNING if why and record.status is not Status.QUEUED else logging.INFO
-        log.log(level, "mail_%s id=%s attempt=%d%s", record.status, record.id, record.attempts, why)
+        _log(record)
         return record
 
     def _mismatch(self, message: QueuedMessage, mismatch: RecordMismatch) -> Status:
@@ -239,6 +237,24 @@ class Delivery:
         log.warning("message_put_back id=%s: %s", envelope.id, reason)
         self.stores.outbox.put(envelope, content, due=self.clock() + BACK_AFTER)
         return Status.QUEUED
+
+
+def _log(record: MailRecord) -> None:
+    """One line for each move of a mail; alerts and the workbook look for the first words."""
+    why = f" code={record.error_code}: {record.error_message}" if record.error_code else ""
+    mail = f"id={record.id} attempt={record.attempts}"
+    match record.status:
+        case Status.SENT:
+            log.info("mail_sent %s", mail)
+        case Status.FAILED:
+            log.warning("mail_failed %s%s", mail, why)
+        case Status.UNCERTAIN:
+            log.warning("mail_uncertain %s%s", mail, why)
+        case Status.SUPPRESSED:
+            log.info("mail_suppressed %s%s", mail, why)
+        case _:
+            seconds = (record.due_at - record.times[record.status]).total_seconds() if record.due_at else 0.0
+            log.info("mail_waits %s seconds=%.1f%s", mail, seconds, why)
 
 
 def _still(event: Event, before: MailRecord, kept: MailRecord) -> Event:

@@ -1,7 +1,7 @@
 """What mailer writes beside a request on the queue: whose record it belongs to, and that record's state then. No I/O.
 
-The version is proof: only who has written the record knows it. A message without one, which anybody may have put there,
-counts for nothing until its content's digest has been compared with the record's.
+Anybody may put a message with an envelope there. The record's version, known to who has written it, lets a mail be
+claimed without a look at the record; without it the record's `proof` has to be the same, or else the content's digest.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -11,9 +11,9 @@ from pydantic import AfterValidator, Field
 
 from mailer.delivery.event import Event, What
 from mailer.delivery.record import MailRecord
-from mailer.request.address import Value
 from mailer.request.mail_id import is_mail_id
 from mailer.request.model import Priority
+from mailer.request.value import Value
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 Seconds = Annotated[int, Field(ge=0, le=253_402_300_799)]  # of the epoch, up to the year 9999
@@ -57,6 +57,7 @@ class Envelope(Value):
 
     id: Annotated[str, AfterValidator(_known_id)]
     version: Annotated[str, Field(pattern=r"^W/\"datetime'[0-9A-Za-z:%.-]+'\"$")] | None = None
+    proof: Annotated[str, Field(max_length=32)] | None = None
     attempts: Annotated[int, Field(ge=0, le=100_000)] = 0
     resent: Annotated[int, Field(ge=0, le=100_000)] = 0
     since: Seconds | None = None
@@ -74,10 +75,11 @@ class Envelope(Value):
     def of(cls, record: MailRecord, *, stored: bool, trace: str | None = None) -> Self:
         """The envelope of a mail in this state; only one that waits may be claimed at its version."""
         if not record.status.waiting:
-            return cls(id=record.id, stored=stored, trace=trace)
+            return cls(id=record.id, proof=record.proof, stored=stored, trace=trace)
         return cls(
             id=record.id,
             version=record.version,
+            proof=record.proof,
             attempts=record.attempts,
             resent=record.resent or 0,
             since=int(record.since.timestamp()) if record.since else None,
@@ -96,6 +98,7 @@ class Envelope(Value):
         return MailRecord(
             id=self.id,
             version=self.version,
+            proof=self.proof,
             attempts=self.attempts,
             resent=self.resent or None,
             since=since,

@@ -1,7 +1,6 @@
 """The staging gate: decides whom a mail may reach, and marks it where that is not whom it was written to. No I/O."""
 
 import html
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -9,6 +8,7 @@ from enum import StrEnum
 from mailer.errors import Suppressed
 from mailer.request.address import Address
 from mailer.request.model import MAX_HEADERS, Content, MailRequest, RenderedMail
+from mailer.templating.markup import body_start
 
 ORIGINAL = "x-mailer-original-recipients"
 LONGEST_HEADER = 900  # characters; the banner has all of them
@@ -93,18 +93,20 @@ def _marked(content: Content, asked: MailRequest) -> Content:
         banner = "\n".join(["Redirected by MAILER_GATE. This mail was written", *lines, "-" * 40, "", ""])
         return replace(content, body=banner + content.body)
     banner = _BANNER.format("<br>".join(["Redirected by MAILER_GATE. This mail was written", *map(html.escape, lines)]))
-    seen = re.sub(r"<!--.*?-->", lambda comment: " " * len(comment[0]), content.body, flags=re.DOTALL)
-    opening = re.search(r"<body\b[^>]*>", seen, re.IGNORECASE)
-    at = opening.end() if opening else 0
+    at = body_start(content.body)
     return replace(content, body=content.body[:at] + banner + content.body[at:])
 
 
 def _brief(asked: MailRequest) -> str:
     """The original recipients in one header line."""
     everyone = [f"{label} {address}" for label, addresses in _originals(asked) for address in addresses]
-    kept = list(everyone)
-    while len(", ".join(kept)) > LONGEST_HEADER:
-        kept.pop()
+    kept: list[str] = []
+    length = 0
+    for one in everyone:
+        length += len(one) + 2
+        if length - 2 > LONGEST_HEADER:
+            break
+        kept.append(one)
     more = len(everyone) - len(kept)
     return ", ".join(kept) + (f" and {more} more" if more else "")
 

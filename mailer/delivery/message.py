@@ -1,7 +1,5 @@
 """A mail as it lies on the queue: the request's own JSON, and beside it mailer's envelope if it went through mailer."""
 
-import base64
-import binascii
 import json
 from datetime import timedelta
 from typing import Any
@@ -10,8 +8,10 @@ from pydantic import ValidationError
 
 from mailer.delivery.envelope import Envelope
 from mailer.errors import InvalidRequest, Problem
+from mailer.request.base64_text import OBJECT_BEGINS, read_base64
+from mailer.request.events import mail_of, without_additions
+from mailer.request.json_object import MARK, read_object
 from mailer.request.model import MailRequest
-from mailer.request.parse import read_object
 
 ENVELOPE = "mailer"  # the one member that is ours and not the producer's
 MAX_BYTES = 64 * 1024  # https://learn.microsoft.com/azure/storage/queues/storage-queues-introduction
@@ -20,26 +20,44 @@ SOON = timedelta(minutes=2)  # what is due later than this waits in the table: s
 
 
 def read_message(body: bytes) -> tuple[dict[str, Any], Envelope | None]:
-    """A message's members and envelope; the producer may have wrapped it in base64. Raises InvalidRequest."""
-    members = read_object(_plain(body))
-    content = members.pop(ENVELOPE, None)
+    """A message's members and envelope. Raises InvalidRequest.
+
+    The producer may have wrapped the mail in base64, in lines or in one, and an event source in its own envelope.
+    """
+    members = without_additions(read_object(_plain(body)))
+    if ENVELOPE not in members:
+        members = mail_of(members)
+        if ENVELOPE in members:  # in an event, where mailer puts none
+            raise _kept()
+        return members, None
+    content = members.pop(ENVELOPE)
     if content is None:
         return members, None
     try:
         return members, Envelope.model_validate(content)
     except ValidationError:
-        message = f"`{ENVELOPE}` is kept for mailer's own messages; leave it out."
-        raise InvalidRequest([Problem(code="validation_error", message=message, target=ENVELOPE)]) from None
+        raise _kept() from None
+
+
+def _kept() -> InvalidRequest:
+    message = f"`{ENVELOPE}` is kept for mailer's own messages; leave it out."
+    return InvalidRequest([Problem(code="validation_error", message=message, target=ENVELOPE)])
 
 
 def _plain(body: bytes) -> bytes:
-    """A JSON object starts with `{`, which base64 cannot."""
-    if body.lstrip().startswith((b"{", b"\xef\xbb\xbf")):
+    """A JSON object starts with `{`, which base64 cannot. What is neither stays as it is, for the parser to refuse."""
+    text = body.strip()
+    if text.startswith((b"{", b"[", b'"', MARK)):
         return body
     try:
-        return base64.b64decode(body.strip(), validate=True)
-    except binascii.Error:
+        return read_base64(text.decode("ascii"))
+    except UnicodeDecodeError:
         return body
+    except ValueError as error:
+        if not OBJECT_BEGINS.match(text.decode("ascii")):
+            return body
+        message = f"The message must be a JSON object, plain or in base64; {error or 'this is not right in either'}."
+        raise InvalidRequest([Problem(code="validation_error", message=message)]) from None
 
 
 def write_message(content: bytes, envelope: Envelope) -> str:

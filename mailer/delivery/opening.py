@@ -1,6 +1,7 @@
 """A queued message to the mail it is about. Reads, and writes nothing but the owner of an idempotency key."""
 
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,8 +15,8 @@ from mailer.delivery.message import fits, read_message
 from mailer.delivery.record import KeyOwner, MailRecord, Status
 from mailer.delivery.stores import Stores
 from mailer.errors import InvalidRequest, KeyReused
+from mailer.request.json_object import read_object
 from mailer.request.model import MailRequest, digest_of
-from mailer.request.parse import read_object
 
 ReadRequest = Callable[[dict[str, Any]], MailRequest]
 """The request in these members; raises InvalidRequest with all that is wrong, ConfigError."""
@@ -68,8 +69,8 @@ class Opening:
 
     def prove(self, mail: Mail) -> Mail:
         """The mail with its record as the ledger has it, if the message is that mail's. Raises RecordMismatch."""
-        kept = self.stores.ledger.read(mail.id)
-        if kept is None or not (mail.stored or kept.digest == _digest(mail)):
+        kept, proof = self.stores.ledger.read(mail.id), mail.record.proof
+        if kept is None or (proof != kept.proof and (mail.stored or kept.digest != _digest(mail))):
             raise RecordMismatch(mail.id)
         return mail.at(kept)
 
@@ -113,7 +114,8 @@ class Opening:
     def _new(self, mail: str, content: bytes) -> Mail:
         """A mail of which nothing is known but its content."""
         new = Mail(record=MailRecord(id=mail), content=content, proven=True)
-        return new.at(replace(new.record.moved(Status.QUEUED, now=self.clock()), digest=_digest(new)))
+        record = new.record.moved(Status.QUEUED, now=self.clock())
+        return new.at(replace(record, digest=_digest(new), proof=uuid.uuid4().hex))
 
 
 def _refused(refused: InvalidRequest | KeyReused) -> Event:

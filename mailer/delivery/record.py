@@ -9,6 +9,7 @@
 What moves a record from one status to the next is decided in decide.py, and nowhere else.
 """
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -70,6 +71,8 @@ class MailRecord:
     status: Status = Status.QUEUED
     #: Tells whether a request is this mail's.
     digest: str | None = None
+    #: What mailer's own messages of it carry, and nobody else knows.
+    proof: str | None = None
     template: str | None = None
     recipients: int | None = None
     tags: Mapping[str, str] | None = None
@@ -102,14 +105,18 @@ class MailRecord:
         """The record of a mail that was just accepted."""
         due_at = request.scheduled_at if request.scheduled_at and request.scheduled_at > now else None
         status = Status.SCHEDULED if due_at else Status.QUEUED
-        new = cls(id=mail, status=status, due_at=due_at, since=due_at, times={status: now})
-        return new.describing(request)
-
-    def describing(self, request: MailRequest) -> Self:
-        """The record with what it tells of the request."""
         template = request.template.id if request.template else None
-        return replace(
-            self, digest=request.digest(), template=template, recipients=request.recipients, tags=request.tags
+        return cls(
+            id=mail,
+            status=status,
+            digest=request.digest(),
+            proof=uuid.uuid4().hex,
+            template=template,
+            recipients=request.recipients,
+            tags=request.tags,
+            due_at=due_at,
+            since=due_at,
+            times={status: now},
         )
 
     @property
@@ -130,11 +137,13 @@ class MailRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
-    """What a caller gets for an accepted mail."""
+    """What a caller gets for an accepted mail; code and message say what has gone wrong already, if anything has."""
 
     id: str
     status: Status
     expected_at: datetime | None = None
+    error_code: str = ""
+    error_message: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

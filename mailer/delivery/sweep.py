@@ -145,13 +145,13 @@ class Sweep:
         event = Event(what=What.MESSAGE_LOST) if content is not None else _content_lost(record)
         step = decide(event, record, policy=self.policy, now=now)
         if step.do is Do.WAIT and step.due:
-            self.stores.outbox.put(Envelope(id=record.id, stored=True), None, due=step.due)
+            self.stores.outbox.put(Envelope(id=record.id, proof=record.proof, stored=True), None, due=step.due)
         elif step.record:
             try:
                 self.stores.ledger.write(step.record)
             except Conflict:
                 return True  # it has moved by itself
-        log.warning("stalled_mail_moved id=%s status=%s what=%s", record.id, record.status, event.what)
+        log.warning("mail_settled id=%s status=%s code=%s", record.id, record.status, event.code or event.what)
         return True
 
     def _expired(self, began: datetime) -> int:

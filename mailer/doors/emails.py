@@ -1,25 +1,32 @@
 """Mails by HTTP: accept one, show it, move it, cancel it, send it again."""
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
 from mailer import wiring
-from mailer.doors.replies import answer, as_json
-from mailer.errors import UnknownMail
+from mailer.doors.replies import answer, as_json, refused
+from mailer.errors import ConfigError, MailerError, UnknownMail
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from mailer.delivery.record import MailRecord
+    from mailer.delivery.record import MailRecord, Receipt
+    from mailer.request.model import MailRequest
+
+ROUTE_PREFIX = "api"  # host.json's `routePrefix`
 
 emails = func.Blueprint()
 
 
 @emails.route("emails", methods=["POST"])
-def post_email(req: func.HttpRequest) -> func.HttpResponse:
+async def post_email(req: func.HttpRequest) -> func.HttpResponse:
     """Accept one mail."""
-    return answer(lambda: _post(req))
+    try:
+        return await _post(req)
+    except (MailerError, ConfigError) as error:
+        return refused(error)
 
 
 @emails.route("emails/{id}", methods=["GET"])
@@ -46,28 +53,41 @@ def replay_email(req: func.HttpRequest) -> func.HttpResponse:
     return answer(lambda: as_json(202, _shown(wiring.amendment().replay(_mail_id(req)))))
 
 
-def _post(req: func.HttpRequest) -> func.HttpResponse:
+async def _post(req: func.HttpRequest) -> func.HttpResponse:
     from mailer.delivery.accept import accept
-    from mailer.delivery.prefer import accept_and_deliver, wished_wait
+    from mailer.delivery.prefer import delivered, wished_wait
+
+    stores, turns, clock = wiring.stores(), wiring.turns(), wiring.clock
+    request = await asyncio.to_thread(_read, req)
+    within = wished_wait(req.headers.get("Prefer", ""), wiring.priority(request))
+    accepted = await asyncio.to_thread(
+        accept, request, stores=stores, turns=turns, clock=clock, within=within
+    )
+    if not within:
+        return _receipt(accepted.receipt)
+    deliver, pool = wiring.delivery().deliver, wiring.pool()
+    return _receipt(
+        await delivered(accepted, within=within, deliver=deliver, ledger=stores.ledger, pool=pool, clock=clock)
+    )
+
+
+def _read(req: func.HttpRequest) -> "MailRequest":
     from mailer.request.parse import parse
 
-    request = parse(req.get_body(), rules=wiring.rules(), key=req.headers.get("Idempotency-Key"))
-    within = wished_wait(req.headers.get("Prefer", ""), wiring.priority(request))
-    if within:
-        receipt = accept_and_deliver(
-            request,
-            within=within,
-            deliver=wiring.delivery().deliver,
-            pool=wiring.pool(),
-            stores=wiring.stores(),
-            turns=wiring.turns(),
-            clock=wiring.clock,
-        )
-    else:
-        receipt = accept(request, stores=wiring.stores(), turns=wiring.turns(), clock=wiring.clock).receipt
-    location = f"{req.url.partition('?')[0].rstrip('/')}/{receipt.id}"
-    content = {"id": receipt.id, "status": receipt.status, "expected_at": _instant(receipt.expected_at)}
-    return as_json(200 if receipt.status.final else 202, content, headers={"Location": location})
+    return parse(req.get_body(), rules=wiring.rules(), key=req.headers.get("Idempotency-Key"))
+
+
+def _receipt(receipt: "Receipt") -> func.HttpResponse:
+    content: dict[str, Any] = {
+        "id": receipt.id,
+        "status": receipt.status,
+        "expected_at": _instant(receipt.expected_at),
+    }
+    if receipt.error_code:
+        content["error"] = {"code": receipt.error_code, "message": receipt.error_message}
+    # Relative to the host, whose name a caller could forge: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.2
+    headers = {"Location": f"/{ROUTE_PREFIX}/emails/{receipt.id}"}
+    return as_json(200 if receipt.status.final else 202, content, headers=headers)
 
 
 def _get(mail_id: str) -> func.HttpResponse:

@@ -15,7 +15,11 @@ from mailer.errors import (
     TryLater,
     UnknownMail,
     WrongStatus,
+    brief,
 )
+
+LARGEST_ERROR = 60_000  # bytes of an error's answer
+LONGEST_MESSAGE = 4000  # characters of what it says beside its details
 
 # By the error's code, else by its class.
 STATUS_BY_CODE = {"validation_error": 400, "request_too_large": 413, "attachment_too_large": 413}
@@ -34,13 +38,18 @@ def answer(reply: Callable[[], func.HttpResponse], **statuses: int) -> func.Http
     """The reply, or the error in its envelope; `statuses` are those of codes that mean something else here."""
     try:
         return reply()
-    except InvalidRequest as invalid:
-        return _error(invalid, invalid.code, invalid.problems, status=statuses.get(invalid.code))
-    except ConfigError as wrong:
-        problems = [Problem(code="setting_wrong", message=text) for text in wrong.problems]
-        return _error(wrong, "configuration_error", problems)
-    except MailerError as error:
-        return _error(error, error.code)
+    except (MailerError, ConfigError) as error:
+        return refused(error, **statuses)
+
+
+def refused(error: MailerError | ConfigError, **statuses: int) -> func.HttpResponse:
+    """The error in its envelope."""
+    if isinstance(error, InvalidRequest):
+        return _error(error, error.code, error.problems, status=statuses.get(error.code))
+    if isinstance(error, ConfigError):
+        problems = [Problem(code="setting_wrong", message=text) for text in error.problems]
+        return _error(error, "configuration_error", problems)
+    return _error(error, error.code)
 
 
 def as_json(status: int, content: Mapping[str, Any], *, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
@@ -54,8 +63,10 @@ def _error(
 ) -> func.HttpResponse:
     by_class = next(status for kind, status in STATUS_BY_CLASS.items() if isinstance(error, kind))
     details = [{"code": one.code, "message": one.message, "target": one.target} for one in problems]
-    content: dict[str, Any] = {"code": code, "message": str(error), "details": details}
+    content: dict[str, Any] = {"code": code, "message": brief(str(error), LONGEST_MESSAGE), "details": details}
     if len(problems) == 1:
         content["target"] = problems[0].target
+    while details and len(json.dumps(content, ensure_ascii=False).encode()) > LARGEST_ERROR:
+        details.pop()
     headers = {"Retry-After": "30"} if isinstance(error, TryLater) else {}
     return as_json(status or STATUS_BY_CODE.get(code, by_class), {"error": content}, headers=headers)

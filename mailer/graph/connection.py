@@ -11,13 +11,14 @@ import urllib3.exceptions
 
 from mailer.errors import Misconfigured, TryLater, Uncertain
 from mailer.graph import upload, wire
+from mailer.graph.whole_answer import WholeAnswerAdapter
 from mailer.request.address import Address
 from mailer.request.model import RenderedMail
 
 log = logging.getLogger("mailer.send")
 
 CONNECT_WITHIN = 5.0  # seconds
-ANSWER_WITHIN = 60.0  # seconds; Graph takes long over large mails
+ANSWER_WITHIN = 60.0  # seconds, for the whole of it; Graph takes long over large mails
 IDLE_FOR = 60.0  # seconds after which a firewall may have dropped a kept connection without a word
 
 
@@ -27,6 +28,9 @@ class GraphConnection:
     def __init__(self, url: str, *, session: requests.Session | None = None) -> None:
         self._url = url
         self._session = session or requests.Session()
+        for scheme, adapter in list(self._session.adapters.items()):
+            if type(adapter) is requests.adapters.HTTPAdapter:  # whose timeout is for each piece of an answer
+                self._session.mount(scheme, WholeAnswerAdapter())
         self._last_used = time.monotonic()
 
     def send(self, mail: RenderedMail, token: str, *, renew: Callable[[str], str]) -> str:
@@ -84,7 +88,7 @@ class GraphConnection:
         if idle > IDLE_FOR:
             self._session.close()  # drops the kept connections; the session itself goes on
         try:
-            return self._session.request(
+            reply = self._session.request(
                 method,
                 url,
                 data=body,
@@ -92,6 +96,9 @@ class GraphConnection:
                 timeout=(CONNECT_WITHIN, ANSWER_WITHIN),
                 allow_redirects=False,
             )
+            if reply.status_code == requests.codes.misdirected_request:
+                self._session.close()  # the next try takes another connection
+            return reply  # noqa: TRY300 - the whole call may fail
         except requests.RequestException as error:
             if _untrusted(error):
                 message = (

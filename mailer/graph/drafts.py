@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from mailer.errors import Misconfigured, Refusal, TryLater, Uncertain
 from mailer.graph import wire
+from mailer.graph.verdicts import GRANT
 from mailer.request.attachment import File
 from mailer.request.model import RenderedMail
 
@@ -93,8 +94,8 @@ def next_range(body: bytes) -> int | None:
 def before_sending(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     """What a reply means while nothing can have been sent."""
     refusal = wire.refusal(status, headers, body)
-    if status == 403 and isinstance(refusal, Misconfigured) and refusal.code != "ErrorSendAsDenied":
-        return Misconfigured(f"{str(refusal).partition('. ')[0]}. {_GRANT}", code=refusal.code, after=refusal.after)
+    if status == 403 and isinstance(refusal, Misconfigured) and str(refusal).endswith(GRANT):
+        return Misconfigured(f"{str(refusal).removesuffix(GRANT)}{_GRANT}", code=refusal.code, after=refusal.after)
     return not_sent(refusal)
 
 

@@ -5,19 +5,27 @@ https://learn.microsoft.com/graph/api/user-sendmail and https://learn.microsoft.
 
 import base64
 import json
-from collections.abc import Mapping
-from datetime import timedelta
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
-from mailer.errors import CannotLook, GiveUp, Misconfigured, Refusal, Throttled, TryLater, Uncertain
+from mailer.errors import CannotLook, Refusal, TryLater
+from mailer.graph.verdicts import GRANT_READ, not_graphs, refusal_of
 from mailer.request.address import Address
 from mailer.request.attachment import File
 from mailer.request.model import RenderedMail
 
 API = "/v1.0"
 LONGEST_WAIT = timedelta(days=1)  # whatever a reply asks for
+LONGEST_RETRY_AFTER = 1_000  # characters of the header
 USER_AGENT = "mailer/1"  # fixed, because an organisation may allow REST clients by their User-Agent
+
+
+_NEXT_VALUE = re.compile(r",(?! ?\d\d[ -][A-Za-z])")  # and not the comma of a date
 
 
 def send_mail_path(sender: Address) -> str:
@@ -111,11 +119,14 @@ def check_reply(status: int, headers: Mapping[str, str], body: bytes) -> str:
 def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     """What a reply means that is no success.
 
-    By code first and status second: permanent faults come as 500 and temporary ones as 403.
+    By code first and status second: permanent faults come as 500 and temporary ones as 403. A reply without Graph's
+    error envelope is a proxy's or a firewall's, and no verdict on the mail.
     """
-    code, request_id = error_code(body), headers.get("request-id", "")
+    code, after, request_id = _code(body), retry_after(headers), headers.get("request-id", "")
+    if code is None:
+        return not_graphs(status, after, request_id)
     said = " ".join(filter(None, [f"Graph answered {status}", code, request_id and f"(request-id {request_id})"]))
-    return _refusal(status, code, retry_after(headers), said)
+    return refusal_of(status, code, after, said)
 
 
 def sent_items_path(mail: str, sender: Address) -> str:
@@ -139,8 +150,11 @@ def read_sent_items(status: int, headers: Mapping[str, str], body: bytes, wanted
     """
     code = error_code(body)
     name = code or f"http_{status}"
+    if status != 200 and not is_graphs(body):
+        refused = refusal(status, headers, body)
+        raise refused if isinstance(refused, TryLater) else TryLater(str(refused), code=name)
     if status in {401, 403}:
-        raise CannotLook(f"Graph answered {name} when asked for Sent Items. {_GRANT_READ}", code=name)
+        raise CannotLook(f"Graph answered {name} when asked for Sent Items. {GRANT_READ}", code=name)
     if status != 200:
         message = f"Graph answered {name} when asked for Sent Items."
         raise TryLater(message, code=name, after=retry_after(headers))
@@ -153,114 +167,43 @@ def read_sent_items(status: int, headers: Mapping[str, str], body: bytes, wanted
 
 def error_code(body: bytes) -> str:
     """The reply's `error.code`; empty for anything that is not Graph's error envelope, such as a proxy's page."""
+    return _code(body) or ""
+
+
+def is_graphs(body: bytes) -> bool:
+    """Whether a refusal is in Graph's own error envelope; https://learn.microsoft.com/graph/errors."""
+    return _code(body) is not None
+
+
+def _code(body: bytes) -> str | None:
     try:
         code = json.loads(body)["error"]["code"]
-    except (ValueError, KeyError, TypeError):
-        return ""
-    return code if isinstance(code, str) else ""
-
-
-def retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """How long Graph asks us to wait: seconds, possibly with a fraction."""
-    try:
-        return min(timedelta(seconds=max(0.0, float(headers["Retry-After"]))), LONGEST_WAIT)
-    except (KeyError, ValueError, OverflowError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    return code if isinstance(code, str) else None
 
 
-def _refusal(status: int, code: str, after: timedelta | None, said: str) -> Refusal:
-    by_status = f"http_{status}"
-    name = code or by_status
-    for key in (code, by_status):
-        if key in _MEND:
-            return Misconfigured(f"{said}. {_MEND[key]}", code=name, after=after)
-        if key in _PERMANENT:
-            return GiveUp(f"{said}. {_PERMANENT[key]}", code=name)
-        if key in _TRANSIENT and status == 429:
-            return Throttled(f"{said}. The mailbox has to wait.", code=name, after=after)
-        if key in _TRANSIENT:
-            return TryLater(f"{said}. Graph asks to try again later.", code=name, after=after or _TRANSIENT[key])
-        if key in _UNCLEAR:
-            break
-    else:
-        if 400 <= status < 500:
-            return GiveUp(f"{said}. Graph does not take this mail as it is.", code=name)
-    return Uncertain(f"{said}, which does not tell whether the mail was sent.", code=name)
+def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> timedelta | None:
+    """How long the reply asks us to wait: seconds, possibly with a fraction, or until a date; the longest of several.
+
+    A date counts from `now`, else from the reply's own date, so that a clock that is wrong does no harm.
+    https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+    """
+    text = headers.get("Retry-After", "")[:LONGEST_RETRY_AFTER]
+    since = now or _date(headers.get("Date", "")) or datetime.now(UTC)
+    return max(_waits(text, since), default=None)
 
 
-_GRANT = (
-    "Grant the app registration the application permission Mail.Send with admin consent, or the Exchange role "
-    "'Application Mail.Send' for this mailbox (New-ManagementRoleAssignment); a change takes up to 2 hours to act."
-)
-_GRANT_READ = (
-    "MAILER_ON_UNCERTAIN=verify needs the application permission Mail.Read with admin consent, or the Exchange role "
-    "'Application Mail.Read' for this mailbox."
-)
-_MAILBOX = (
-    "Check that the sender is the primary address of a licensed mailbox in this tenant (Get-Mailbox), "
-    "and the setting MAILER_SENDERS."
-)
-_BLOCKED = "Exchange has stopped this sender; look at 'Restricted entities' in the Microsoft Defender portal."
+def _waits(text: str, since: datetime) -> Iterator[timedelta]:
+    for part in _NEXT_VALUE.split(text):  # a header that came twice is joined by commas
+        until = _date(part)
+        with suppress(ValueError, OverflowError):  # of what is neither, and of more than there is
+            seconds = (until - since).total_seconds() if until else float(part)
+            yield min(timedelta(seconds=max(0.0, seconds)), LONGEST_WAIT)
 
-# The same mail succeeds once somebody has done what the text says.
-_MEND = {
-    "InvalidAuthenticationToken": "Graph refuses a fresh token: check MAILER_TENANT_ID, MAILER_AUTHORITY_HOST and "
-    "MAILER_GRAPH_URL, which must all belong to the same cloud.",
-    "NoPermissionsInAccessToken": _GRANT,
-    "Authorization_RequestDenied": _GRANT,
-    "ErrorAccessDenied": _GRANT,
-    "ErrorSendAsDenied": "Use the mailbox's own address in `from`, or grant the sender 'Send As' on it.",
-    "ErrorInvalidUser": _MAILBOX,
-    "ResourceNotFound": _MAILBOX,
-    "Request_ResourceNotFound": _MAILBOX,
-    "MailboxNotEnabledForRESTAPI": _MAILBOX,
-    "ErrorNonExistentMailbox": _MAILBOX,
-    "extensionError": "The mailbox is on-premises without hybrid REST, or a policy blocks the app.",
-    "ErrorQuotaExceeded": "The sender's mailbox is full; empty it or raise its quota.",
-    "ErrorExceededMessageLimit": _BLOCKED,
-    "ErrorMessageSubmissionBlocked": _BLOCKED,
-    "ErrorAccountSuspend": _BLOCKED,
-    "ErrorExceededMaxRecipientLimit": _BLOCKED,
-    "ErrorMessageBlocked": _BLOCKED,
-    "http_401": _GRANT,
-    "http_403": _GRANT,
-    "http_404": _MAILBOX,
-}
 
-# Nobody can make this mail go as it is, whatever the status that came with the code.
-_PERMANENT = {
-    "ErrorInvalidRecipients": "One of the recipients' addresses is not valid.",
-    "ErrorMissingRecipients": "The mail has no recipient.",
-    "ErrorMessageSizeExceeded": "The mail is larger than the mailbox may send.",
-    "ErrorAttachmentSizeLimitExceeded": "An attachment is too large.",
-    "ErrorRequiredPropertyMissing": "Graph misses a part of the mail.",
-    "UnableToDeserializePostBody": "Graph cannot read the request.",
-    "RequestBroker--ParseUri": "Graph cannot read the request's path.",
-    "InvalidInternetMessageHeader": "Graph does not take one of the headers.",
-    "InvalidInternetMessageHeaderCollection": "Graph does not take these headers.",
-    "ErrorInvalidExtendedProperty": "Graph does not take a property of the mail.",
-    "ErrorInvalidExtendedPropertyValue": "Graph does not take a property of the mail.",
-    "ErrorMimeContentInvalidBase64String": "Graph cannot read the mail.",
-    "ErrorMimeContentInvalid": "Graph cannot read the mail.",
-    "ErrorMimeContentConversionFailed": "Exchange cannot convert the mail.",
-    "http_413": "The request is larger than the 4 MB that Graph takes.",
-    "ErrorVirusDetected": "Exchange has found malware in the mail.",
-}
-
-# The request was turned away at the door; how long to wait at least. Back-end faults that come as a 500 are not here:
-# the mail may have left.
-_TRANSIENT = {
-    "ApplicationThrottled": None,
-    "TooManyRequests": None,
-    "activityLimitReached": None,
-    "ErrorServerBusy": None,
-    "ErrorIrresolvableConflict": None,
-    "ErrorSubmissionQuotaExceeded": timedelta(hours=1),
-    "http_408": None,
-    "http_429": None,
-    "http_503": None,
-    "http_509": None,
-}
-
-# Seen with mail that went out all the same.
-_UNCLEAR = {"CommandConcurrencyLimitReached", "ErrorItemNotFound"}
+def _date(text: str) -> datetime | None:
+    with suppress(ValueError, OverflowError):
+        instant = parsedate_to_datetime(text)
+        return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    return None

@@ -32,6 +32,7 @@ _EXCHANGE_OF_CLOUD = {
     "login.chinacloudapi.cn": f"{_EXCHANGE}China",
 }
 
+_AUTHORITY = "MAILER_AUTHORITY_HOST"
 _PASSING = {"AADSTS90033", "AADSTS50196", "AADSTS90006", "AADSTS90012", "AADSTS90024", "AADSTS90055", "AADSTS90090"}
 _UNTRUSTED_IDENTITY = (
     "The app registration does not trust the app's identity: it needs a federated credential with the tenant's issuer, "
@@ -119,7 +120,7 @@ def _token(credential: TokenCredential, scope: str) -> str:
     except ClientAuthenticationError as error:
         raise _refusal(error) from error
     except (AzureError, OSError) as error:
-        raise no_answer("Entra", error, code="token_unavailable") from error
+        raise no_answer("Entra", error, code="token_unavailable", setting=_AUTHORITY) from error
 
 
 def _refusal(error: ClientAuthenticationError) -> TryLater:
@@ -128,7 +129,7 @@ def _refusal(error: ClientAuthenticationError) -> TryLater:
     # An unknown tenant shows when the SDK looks for its token endpoint, and without a code.
     code = found[0] if found else "AADSTS90002" if "authority configuration" in str(error) else ""
     if not code or isinstance(error.__cause__, AzureError):
-        return no_answer("Entra", error.__cause__ or error, code="token_unavailable")
+        return no_answer("Entra", error.__cause__ or error, code="token_unavailable", setting=_AUTHORITY)
     if code in _PASSING:
         return TryLater(f"Entra does not give a token now ({code}); mailer tries again by itself.", code=code)
     mend = _MEND.get(code, "Look the code up at https://login.microsoftonline.com/error.")

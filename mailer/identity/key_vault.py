@@ -46,7 +46,7 @@ def _read(vault: SecretClient, name: str) -> Secret:
         message = f"{where}: it does not answer as a Key Vault does. Check MAILER_KEY_VAULT_URL."
         raise Misconfigured(message, code=CODE) from error
     except (AzureError, OSError) as error:
-        raise no_answer(f"the vault {vault.vault_url}", error, code=CODE) from error
+        raise no_answer(f"the vault {vault.vault_url}", error, code=CODE, setting="MAILER_KEY_VAULT_URL") from error
     return _secret(name, found)
 
 

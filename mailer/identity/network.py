@@ -10,15 +10,23 @@ NETWORK: dict[str, Any] = {"connection_timeout": 4, "read_timeout": 8, "retry_to
 
 # The SDKs wrap and join errors, so that only their texts tell.
 _UNTRUSTED = re.compile(r"CERTIFICATE_VERIFY_FAILED|TLS CA certificate bundle")
+_NO_NAME = re.compile(r"Failed to resolve|Name or service not known|getaddrinfo failed|name resolution")
+_NO_DNS = re.compile(r"Errno -3\]|Temporary failure")  # says nothing of the name
 _PASSING = re.compile(r"\) (429|5\d\d),|Expecting value|[Cc]onnection")
 
 
-def no_answer(service: str, error: BaseException, *, code: str) -> TryLater:
-    """What to raise when a service did not answer: it may soon, unless its certificate is not trusted."""
+def no_answer(service: str, error: BaseException, *, code: str, setting: str) -> TryLater:
+    """What to raise when a service did not answer: it may soon, unless its name or its certificate is wrong.
+
+    `setting` is the one that holds the service's URL.
+    """
     reason = type(error).__name__
     if _UNTRUSTED.search(str(error)):
         message = f"There is no trusted connection to {service} ({reason}). Check REQUESTS_CA_BUNDLE and the proxy."
         return Misconfigured(message, code=code)
+    if _NO_NAME.search(str(error)):
+        message = f"The name of {service} does not resolve. Check {setting}, the network's DNS and its proxy."
+        return (TryLater if _NO_DNS.search(str(error)) else Misconfigured)(message, code=code)
     return TryLater(f"There is no answer from {service} now ({reason}); mailer tries again by itself.", code=code)
 
 
@@ -28,7 +36,7 @@ def no_identity(error: BaseException, *, code: str) -> TryLater:
     https://learn.microsoft.com/azure/app-service/overview-managed-identity
     """
     if _UNTRUSTED.search(str(error)) or _PASSING.search(str(error)):
-        return no_answer("the endpoint of the app's managed identity", error, code=code)
+        return no_answer("the endpoint of the app's managed identity", error, code=code, setting="IDENTITY_ENDPOINT")
     message = (
         "The app got no token of its own identity. Switch its managed identity on; a user-assigned one is named by "
         "AZURE_CLIENT_ID. On your own machine, sign in with `az login`."

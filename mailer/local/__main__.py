@@ -1,4 +1,4 @@
-"""python -m mailer.local run | services | demo: all that mailer needs on this machine, and two mails through it."""
+"""python -m mailer.local run | services | demo | setup-demo: all that mailer needs, on this machine, and mails."""
 
 import argparse
 import shutil
@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 
-from mailer.local import demo
+from mailer.local import demo, setup_demo
 from mailer.local.programs import ROOT, CannotStart
 from mailer.local.stack import Stack, core_tools
 
@@ -18,14 +18,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m mailer.local", description=__doc__)
     parser.add_argument(
         "what",
-        choices=["run", "services", "demo"],
-        help="send two mails and stay up until Ctrl-C; stay up without the function host; check both mails and stop",
+        choices=["run", "services", "demo", "setup-demo"],
+        help="send two mails and stay up until Ctrl-C; stay up without the function host; check both mails and stop; "
+        "from an empty tenant to the first mail and back",
     )
     what = parser.parse_args().what
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
-        run(what)
+        if what == "setup-demo":
+            setup_demo.run(FOLDER / "setup-demo")
+        else:
+            run(what)
     except (CannotStart, demo.DemoFailed) as reason:
         print(f"\n{reason}\nLogs: {FOLDER}", file=sys.stderr)
         return 1

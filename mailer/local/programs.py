@@ -143,9 +143,10 @@ def maildev(folder: Path, *, smtp: int = 1025, web: int = 1080) -> Program:
     return Program(name="MailDev", command=command, ports=(smtp, web), log=folder / "maildev.log")
 
 
-def cloud(folder: Path, *, port: int = 8443, smtp_port: int = 1025) -> Program:
-    """The local cloud: Entra, Key Vault and Graph mail over HTTPS; its CA is `folder`/ca.pem."""
+def cloud(folder: Path, *, port: int = 8443, smtp_port: int = 1025, empty: bool = False) -> Program:
+    """The local cloud: Entra, Key Vault and Graph over HTTPS; its CA is `folder`/ca.pem. `empty`: no app is there."""
     options = ["--port", str(port), "--smtp-port", str(smtp_port), "--folder", str(folder)]
+    options += ["--empty"] if empty else []
     command = [sys.executable, "-m", "mailer.local.cloud", *options]
     return Program(name="the local cloud", command=command, ports=(port,), log=folder / "cloud.log")
 

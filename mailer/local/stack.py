@@ -42,12 +42,21 @@ class Ports:
 class Stack:
     """Everything up inside a `with`, everything down after it; raises programs.CannotStart."""
 
-    def __init__(self, folder: Path, *, ports: Ports | None = None, host: bool = True, app: Path = ROOT) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        ports: Ports | None = None,
+        host: bool = True,
+        app: Path = ROOT,
+        empty: bool = False,
+    ) -> None:
+        """`empty`: in a tenant in which nobody has registered an app."""
         self.folder = folder
         self.ports = ports or Ports()
         self.azurite = programs.azurite(folder, blob=self.ports.blob, queue=self.ports.queue, table=self.ports.table)
         self.maildev = programs.maildev(folder, smtp=self.ports.smtp, web=self.ports.inbox)
-        self.cloud = programs.cloud(folder, port=self.ports.cloud, smtp_port=self.ports.smtp)
+        self.cloud = programs.cloud(folder, port=self.ports.cloud, smtp_port=self.ports.smtp, empty=empty)
         self.host = _host(folder, self.ports.host, {**os.environ, **self.settings()}, app)
         self.programs: tuple[Program, ...] = (self.azurite, self.maildev, self.cloud)
         if host:

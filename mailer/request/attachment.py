@@ -1,30 +1,37 @@
 """A file to send: as a caller hands it in, and as it goes to Graph."""
 
-import binascii
-import contextlib
-import mimetypes
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from mailer.request.address import Line, Value
+from mailer.request.base64_text import read_base64
+from mailer.request.encoded_words import decoded
+from mailer.request.json_object import shown
+from mailer.request.media_types import media_type_of
+from mailer.request.value import Line, Value, at_most
 
 MAX_ATTACHMENTS = 250  # Exchange Online's limit
 OWN_FOLDERS = ("requests/", "good-templates/")  # of mailer's container: what lies there belongs to no caller
 
 
 def _base64(text: str) -> str:
-    text = "".join(text.split())  # MIME breaks it into lines
-    content = b""
-    with contextlib.suppress(ValueError):
-        content = binascii.a2b_base64(text, strict_mode=True)
+    habit = ""
+    try:
+        content = read_base64(text)
+    except ValueError as error:
+        content, habit = b"", str(error)
     if not content:
         message = "must be the file's bytes in base64, without `data:` or anything else before them"
-        raise ValueError(message)
-    return text
+        raise ValueError(f"{message}; {habit}" if habit else message)
+    return "".join(text.split())
+
+
+def _decoded_name(name: object) -> object:
+    """The name as a file can have it: neither blanks around it, nor the dots at its end that Windows leaves out."""
+    return decoded(name.strip()).strip().rstrip(". ") if isinstance(name, str) else name
 
 
 def _filename(name: str) -> str:
@@ -45,6 +52,10 @@ def _blob_path(path: str) -> str:
     return path
 
 
+def _stripped(text: object) -> object:
+    return text.strip() if isinstance(text, str) else text
+
+
 def _content_type(text: str) -> str:
     if not re.fullmatch(r"[0-9a-z!#$&^_.+-]+/[0-9a-z!#$&^_.+-]+(;.*)?", text, re.IGNORECASE):
         message = "must be a media type such as application/pdf"
@@ -62,10 +73,14 @@ def _content_id(text: str) -> str:
 class Attachment(Value):
     """A file to send: its bytes in base64, or the path of a blob in mailer's container."""
 
-    filename: Annotated[Line, Field(min_length=1, max_length=255), AfterValidator(_filename)]
+    filename: Annotated[
+        Line, Field(min_length=1, max_length=255), BeforeValidator(_decoded_name), AfterValidator(_filename)
+    ]
     content: Annotated[str, Field(min_length=1), AfterValidator(_base64)] | None = None
     blob: Annotated[Line, Field(min_length=1, max_length=1024), AfterValidator(_blob_path)] | None = None
-    content_type: Annotated[Line, AfterValidator(_content_type)] | None = None
+    content_type: (
+        Annotated[Line, Field(max_length=255), BeforeValidator(_stripped), AfterValidator(_content_type)] | None
+    ) = None
     content_id: Annotated[str, AfterValidator(_content_id)] | None = None
 
     @model_validator(mode="after")
@@ -76,9 +91,14 @@ class Attachment(Value):
         return self
 
     @property
+    def shown_blob(self) -> str:
+        """The blob's path as a log may have it, without the names in it that could hold an address."""
+        return "/".join(map(shown, (self.blob or "").split("/")))
+
+    @property
     def media_type(self) -> str:
         """As given, else as the file's name says."""
-        return self.content_type or mimetypes.guess_type(self.filename)[0] or "application/octet-stream"
+        return self.content_type or media_type_of(self.filename)
 
 
 def _distinct_ids(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
@@ -90,7 +110,10 @@ def _distinct_ids(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]
 
 
 Attachments = Annotated[
-    tuple[Attachment, ...], Field(strict=False, max_length=MAX_ATTACHMENTS), AfterValidator(_distinct_ids)
+    tuple[Attachment, ...],
+    Field(strict=False),
+    AfterValidator(_distinct_ids),
+    BeforeValidator(at_most(MAX_ATTACHMENTS)),
 ]
 
 

@@ -1,12 +1,14 @@
 """Ids of mails: UUIDs of version 7 (RFC 9562), so that they sort by time, and are good client-request-ids for Graph."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def mail_id(at: datetime, entropy: bytes) -> str:
     """The id made of an instant and at least 10 bytes; the same for the same."""
-    milliseconds = int(at.timestamp() * 1000) & (1 << 48) - 1
+    milliseconds = (at - EPOCH) // timedelta(milliseconds=1) & (1 << 48) - 1
     low = int.from_bytes(entropy[:10], "big")
     bits = milliseconds << 80 | 0x7 << 76 | (low >> 68 & 0xFFF) << 64 | 0b10 << 62 | low & (1 << 62) - 1
     return str(uuid.UUID(int=bits))
@@ -24,4 +26,4 @@ def is_mail_id(text: str) -> bool:
 
 def instant_of(mail: str) -> datetime:
     """The instant that an id carries."""
-    return datetime.fromtimestamp((uuid.UUID(mail).int >> 80) / 1000, UTC)
+    return EPOCH + timedelta(milliseconds=uuid.UUID(mail).int >> 80)

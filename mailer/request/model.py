@@ -12,14 +12,24 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from mailer.request.address import Address, AnAddress, Line, Value
+from mailer.request.address import Address, AnAddress
 from mailer.request.attachment import Attachments, File
+from mailer.request.characters import body_text, one_line
+from mailer.request.encoded_words import decoded
 from mailer.request.pool import PoolAddress
+from mailer.request.value import Line, Value, at_most, without_null
 
 MAX_RECIPIENTS = 500  # Exchange Online's default for to, cc and bcc together
+MAX_REPLY_TO = 50
+MAX_CATEGORIES = 25
+MAX_TAGS = 10
+LONGEST_SUBJECT = 998  # characters; https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1
+LONGEST_HEADER = 998
 ADVANCE = timedelta(days=366)  # how far ahead a mail may be scheduled
+LONGEST_INSTANT = 64  # characters
 MAX_HEADERS = 5  # Graph: InvalidInternetMessageHeaderCollection above
 ONE_CALL = 4_000_000  # bytes; https://learn.microsoft.com/graph/api/user-sendmail takes no more
+ONE_REQUEST = 4_150_000  # bytes, all of the JSON counted; Graph's 4 MB are 4,194,304
 
 
 class Priority(StrEnum):
@@ -38,9 +48,10 @@ class Priority(StrEnum):
 
 
 def _instant(value: object) -> datetime:
-    if isinstance(value, str):
+    if isinstance(value, str) and len(value) <= LONGEST_INSTANT:
         with contextlib.suppress(ValueError, OverflowError):
-            instant = datetime.fromisoformat(value)
+            # RFC 3339 takes t and z for T and Z.
+            instant = datetime.fromisoformat(value.strip().upper())
             if instant.tzinfo:
                 return instant.astimezone(UTC)
     message = "must be ISO 8601 with an offset, such as 2026-12-01T08:00:00+01:00"
@@ -49,6 +60,20 @@ def _instant(value: object) -> datetime:
 
 def _as_list(value: object) -> object:
     return value if isinstance(value, list) else [value]
+
+
+def _subject(value: object) -> object:
+    """In one line, as a template's subject becomes, and a system's alarm often is not."""
+    if not isinstance(value, str):
+        return value
+    line = one_line(value)
+    # Read once more it is the same: what an encoded word hides is no word again.
+    plain = one_line(decoded(line))
+    return plain if decoded(plain) == plain else line
+
+
+def _body(value: object) -> object:
+    return body_text(value) if isinstance(value, str) else value
 
 
 def _header_name(name: str) -> str:
@@ -77,22 +102,41 @@ def _language_tag(text: str) -> str:
     return text
 
 
-Addresses = Annotated[tuple[AnAddress, ...], Field(strict=False), BeforeValidator(_as_list)]
+Addresses = Annotated[
+    tuple[AnAddress, ...], Field(strict=False), BeforeValidator(at_most(MAX_RECIPIENTS)), BeforeValidator(_as_list)
+]
+Repliers = Annotated[
+    tuple[AnAddress, ...], Field(strict=False), BeforeValidator(at_most(MAX_REPLY_TO)), BeforeValidator(_as_list)
+]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
+Body = Annotated[str, Field(min_length=1, max_length=ONE_CALL), BeforeValidator(_body)]
+Categories = Annotated[
+    tuple[Annotated[Line, Field(min_length=1, max_length=255)], ...],
+    Field(strict=False),
+    BeforeValidator(at_most(MAX_CATEGORIES)),
+]
 Headers = Annotated[
-    dict[Annotated[str, AfterValidator(_header_name)], Line], Field(max_length=MAX_HEADERS), AfterValidator(_distinct)
+    dict[
+        Annotated[str, Field(max_length=64), AfterValidator(_header_name)],
+        Annotated[Line, Field(max_length=LONGEST_HEADER)],
+    ],
+    AfterValidator(_distinct),
+    BeforeValidator(at_most(MAX_HEADERS)),
+    BeforeValidator(without_null),
 ]
 Tags = Annotated[
-    dict[Annotated[Line, Field(max_length=64)], Annotated[Line, Field(max_length=256)]], Field(max_length=10)
+    dict[Annotated[Line, Field(max_length=64)], Annotated[Line, Field(max_length=256)]],
+    BeforeValidator(at_most(MAX_TAGS)),
+    BeforeValidator(without_null),
 ]
 
 
 class TemplateUse(Value):
     """Which template, what to put into it, and in which language: a BCP 47 tag such as fr or fr-CA."""
 
-    id: str
+    id: Annotated[str, Field(max_length=128)]
     variables: dict[str, Any] = Field(default_factory=dict)
-    locale: Annotated[str, AfterValidator(_language_tag)] | None = None
+    locale: Annotated[str, Field(max_length=35), AfterValidator(_language_tag)] | None = None
 
 
 class Schedule(Value):
@@ -107,16 +151,16 @@ class MailRequest(Value):
     to: Annotated[Addresses, Field(min_length=1)]
     cc: Addresses = ()
     bcc: Addresses = ()
-    reply_to: Addresses = ()
+    reply_to: Repliers = ()
     sender: Annotated[AnAddress | None, Field(alias="from")] = None
     template: TemplateUse | None = None
-    subject: Annotated[Line, Field(min_length=1)] | None = None
-    html: Annotated[str, Field(min_length=1)] | None = None
-    text: Annotated[str, Field(min_length=1)] | None = None
+    subject: Annotated[str, Field(min_length=1, max_length=LONGEST_SUBJECT), BeforeValidator(_subject)] | None = None
+    html: Body | None = None
+    text: Body | None = None
     attachments: Attachments = ()
     headers: Headers = Field(default_factory=dict)
     importance: Literal["low", "normal", "high"] = "normal"
-    categories: Annotated[tuple[Annotated[Line, Field(min_length=1, max_length=255)], ...], Field(strict=False)] = ()
+    categories: Categories = ()
     delivery_receipt: bool = False
     read_receipt: bool = False
     tags: Tags = Field(default_factory=dict)
@@ -177,6 +221,15 @@ class Content:
     images: tuple[File, ...] = ()
 
 
+_AROUND = 600  # bytes of the names of Graph's properties, for a mail and for a file
+_AROUND_ONE = 70  # for an address, a header, a category
+_MOST_OF_CHARACTER = 6  # bytes, as in \\u0001
+
+
+def _json_bytes(text: str) -> int:
+    return len(json.dumps(text, ensure_ascii=False).encode(errors="surrogatepass"))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RenderedMail:
     """Everything that Graph is told about one mail."""
@@ -192,9 +245,34 @@ class RenderedMail:
         return len(self.content.body.encode()) + sum(file.encoded for file in self.files)
 
     @property
+    def around_files(self) -> int:
+        """The bytes of what Graph is told beside the files, with quotes and line breaks as JSON has them.
+
+        A body that cannot come near the limit is not written for it: it counts with the most that it could have.
+        """
+        most = self._around_body + _MOST_OF_CHARACTER * len(self.content.body)
+        return most if most <= ONE_CALL else self._around_body + _json_bytes(self.content.body)
+
+    @property
     def large(self) -> bool:
-        """Whether one call cannot carry it."""
-        return self.size > ONE_CALL
+        """Whether one call cannot carry it, files and all."""
+        if self.size > ONE_CALL:
+            return True
+        files = sum(_AROUND + _json_bytes(f"{file.filename}{file.content_type}") + file.encoded for file in self.files)
+        if self.around_files + files <= ONE_REQUEST:
+            return False
+        return self._around_body + _json_bytes(self.content.body) + files > ONE_REQUEST
+
+    @property
+    def _around_body(self) -> int:
+        request = self.request
+        around = _AROUND + _json_bytes(self.content.subject)
+        to = getattr(request, "to", ())  # which a request that is looked at for its other faults may not have
+        for address in (*to, *request.cc, *request.bcc, *request.reply_to, request.sender):
+            around += _AROUND_ONE + _json_bytes(f"{address.address}{address.name or ''}") if address else 0
+        for text in (*request.headers, *request.headers.values(), *request.categories):
+            around += _AROUND_ONE + _json_bytes(text)
+        return around
 
     @property
     def sender(self) -> Address:

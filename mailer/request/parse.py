@@ -1,38 +1,42 @@
 """Bytes to a MailRequest, with every problem named at once. Touches nothing but what it is handed."""
 
-import difflib
-import json
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-import pydantic_core
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
 from mailer.errors import InvalidRequest, Problem
 from mailer.request.address import Address, AnAddress
-from mailer.request.attachment import Attachment, Attachments
-from mailer.request.model import ADVANCE, MAX_HEADERS, MAX_RECIPIENTS, MailRequest, Schedule, TemplateUse
+from mailer.request.attachment import MAX_ATTACHMENTS, Attachment, Attachments
+from mailer.request.events import envelope_of
+from mailer.request.json_object import read_object, shown
+from mailer.request.model import (
+    ADVANCE,
+    MAX_CATEGORIES,
+    MAX_HEADERS,
+    MAX_RECIPIENTS,
+    MAX_REPLY_TO,
+    MAX_TAGS,
+    MailRequest,
+    Schedule,
+    TemplateUse,
+)
 from mailer.request.pool import Pools, pool_address
+from mailer.request.wording import found_problems, unknown, validation
 
-_MEMBERS = [field.alias or name for name, field in MailRequest.model_fields.items()]
-_ADDRESS_MEMBERS = ("from", "to", "cc", "bcc", "reply_to")
+__all__ = ["Rules", "parse", "parse_preview", "parse_schedule", "read_request"]
+
+MOST_PARTS = 10_000  # members and entries outside of a template's variables; the largest mail has about 3,500
+
 _PREVIEW = [name for name in TemplateUse.model_fields if name != "id"]
-_PARTS = {name: list(Address.model_fields) for name in _ADDRESS_MEMBERS} | {
-    "template": list(TemplateUse.model_fields),
-    "attachments": list(Attachment.model_fields),
-}
-_WORDS = {
-    "model_type": "must be an object",
-    "dict_type": "must be an object",
-    "tuple_type": "must be a list",
-    "string_type": "must be a string",
-    "bool_type": "must be true or false",
-    "string_unicode": "holds characters that no text can have",
-    "missing": "is required",
+_LONGEST = dict.fromkeys(("to", "cc", "bcc"), MAX_RECIPIENTS) | {
+    "reply_to": MAX_REPLY_TO,
+    "attachments": MAX_ATTACHMENTS,
+    "headers": MAX_HEADERS,
+    "tags": MAX_TAGS,
+    "categories": MAX_CATEGORIES,
 }
 
 T = TypeVar("T")
@@ -60,11 +64,14 @@ class Rules:
 def parse(body: bytes, *, rules: Rules, key: str | None = None) -> MailRequest:
     """The request in an HTTP body; `key` is that of the Idempotency-Key header. Raises InvalidRequest."""
     members = read_object(body)
+    if event := envelope_of(members):
+        message = f"This is {event}, and mailer takes those from its queue: here, send what is in its `data`."
+        raise InvalidRequest([validation(message)])
     problems = []
     if key is not None:
         if members.get("idempotency_key") not in (None, key):
             message = "The Idempotency-Key header and `idempotency_key` differ: give one of them, or the same in both."
-            problems.append(_validation(message, target="idempotency_key"))
+            problems.append(validation(message, target="idempotency_key"))
         members["idempotency_key"] = key
     return read_request(members, rules=rules, problems=problems)
 
@@ -72,12 +79,15 @@ def parse(body: bytes, *, rules: Rules, key: str | None = None) -> MailRequest:
 def parse_schedule(body: bytes, *, now: datetime) -> datetime:
     """The instant in the body of a PATCH, `{"scheduled_at": …}`. Raises InvalidRequest."""
     members = read_object(body)
+    _measure(members)
     try:
         instant = _schedule.validate_python(members).scheduled_at
     except ValidationError as invalid:
-        raise InvalidRequest(_problem(error, members) for error in invalid.errors(include_url=False)) from None
+        problems, more = found_problems(invalid, members, list(Schedule.model_fields))
+        raise InvalidRequest(problems, more=more) from None
     if instant > now + ADVANCE:
-        raise _invalid(f"`scheduled_at` may be {ADVANCE.days} days ahead at most.", target="scheduled_at")
+        message = f"`scheduled_at` may be {ADVANCE.days} days ahead at most."
+        raise InvalidRequest([validation(message, target="scheduled_at")])
     return instant
 
 
@@ -87,70 +97,84 @@ def parse_preview(body: bytes, *, template: str) -> TemplateUse:
     Raises InvalidRequest.
     """
     members = read_object(body) if body.strip() else {}
-    problems = [_unknown("id", ("id",), _PREVIEW)] if "id" in members else []
+    _measure({"template": members})
+    problems = [unknown("id", ("id",), _PREVIEW)] if "id" in members else []
+    more = 0
     try:
         use = _template.validate_python({**members, "id": template})
     except ValidationError as invalid:
-        problems += [_problem(error, members, _PREVIEW) for error in invalid.errors(include_url=False)]
+        found, more = found_problems(invalid, members, _PREVIEW)
+        problems += found
     if problems:
-        raise InvalidRequest(problems)
+        raise InvalidRequest(problems, more=more)
     return use
-
-
-def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in these bytes. Raises InvalidRequest."""
-    try:
-        members = pydantic_core.from_json(body.removeprefix(b"\xef\xbb\xbf"), allow_inf_nan=False)
-        json.dumps(members, allow_nan=False)  # a number like 1e999 has become infinite
-    except ValueError as error:
-        raise _invalid(f"The request must be a JSON object in UTF-8; this is not JSON: {error}.") from None
-    if not isinstance(members, dict):
-        raise _invalid("The request must be a JSON object; this is JSON, but no object.")
-    return members
 
 
 def read_request(members: dict[str, Any], *, rules: Rules, problems: Iterable[Problem] = ()) -> MailRequest:
     """The request that these members make, with the problems known so far. Raises InvalidRequest with all of them."""
-    request, problems = None, list(problems)
+    _measure(members)
+    request, problems, more = None, list(problems), 0
     if pool := pool_address(members.get("from"), rules.pools):
         members = {**members, "from": {"address": pool.address, "name": pool.name}}
     try:
         request = MailRequest.model_validate(members)
     except ValidationError as invalid:
-        problems += [_problem(error, members) for error in invalid.errors(include_url=False)]
+        found, more = found_problems(invalid, members)
+        problems += found
     problems += _content_problems(members)
     problems += _recipient_problems(members)
     problems += () if pool else _sender_problems(members, rules)
     problems += _header_problems(members, rules)
     problems += rules.content_problems(request or _sound_part(members))
     if request is None or problems:
-        raise InvalidRequest(problems)
+        raise InvalidRequest(problems, more=more)
     sender = pool or request.sender or rules.senders[0]
     return request if sender is request.sender else request.model_copy(update={"sender": sender})
+
+
+def _measure(members: dict[str, Any]) -> None:
+    """Raises InvalidRequest for more parts than any mail has, before each of them gets a problem of its own.
+
+    What is too long is told so without a look into it, and a template's variables are measured by their bytes.
+    """
+    left = [value for name, value in members.items() if _length(value) <= _LONGEST.get(name, MOST_PARTS)]
+    if isinstance(use := members.get("template"), dict):
+        left = [*(value for value in left if value is not use), *(use[name] for name in use if name != "variables")]
+    parts = len(left)
+    while left and parts <= MOST_PARTS:
+        value = left.pop()
+        if isinstance(value, dict | list):
+            parts += len(value)
+            left += value.values() if isinstance(value, dict) else value
+    if parts > MOST_PARTS:
+        message = f"The request has over {MOST_PARTS} members and entries beside its variables: no mail has that many."
+        raise InvalidRequest([Problem(code="request_too_large", message=message)])
+
+
+def _length(value: object) -> int:
+    return len(value) if isinstance(value, dict | list) else 1
 
 
 def _content_problems(members: dict[str, Any]) -> Iterator[Problem]:
     given = [name for name in ("subject", "html", "text") if members.get(name) is not None]
     if members.get("template") is not None:
         for name in given:
-            yield _validation(
-                f"`{name}` and `template` exclude each other: the template makes the {name}.", target=name
-            )
+            yield validation(f"`{name}` and `template` exclude each other: the template makes the {name}.", target=name)
     elif not given:
-        yield _validation("What the mail says is missing: give `template`, or `subject` and `html` or `text`.")
+        yield validation("What the mail says is missing: give `template`, or `subject` and `html` or `text`.")
     elif "subject" not in given:
-        yield _validation("`subject` is required where there is no template.", target="subject")
+        yield validation("`subject` is required where there is no template.", target="subject")
     elif given == ["subject"]:
-        yield _validation("`html` or `text` is required where there is no template.", target="html")
+        yield validation("`html` or `text` is required where there is no template.", target="html")
 
 
 def _recipient_problems(members: dict[str, Any]) -> Iterator[Problem]:
-    count = sum(
-        len(given) if isinstance(given, list) else 1 for given in map(members.get, ("to", "cc", "bcc")) if given
-    )
-    if count > MAX_RECIPIENTS:
-        message = f"A mail takes {MAX_RECIPIENTS} recipients at most in to, cc and bcc together; this one has {count}."
-        yield _validation(message, target="to")
+    counts = [len(given) if isinstance(given, list) else 1 for given in map(members.get, ("to", "cc", "bcc")) if given]
+    if sum(counts) > MAX_RECIPIENTS >= max(counts):  # one list that is too long has been named
+        message = (
+            f"A mail takes {MAX_RECIPIENTS} recipients at most in to, cc and bcc together; this one has {sum(counts)}."
+        )
+        yield validation(message, target="to")
 
 
 def _sender_problems(members: dict[str, Any], rules: Rules) -> Iterator[Problem]:
@@ -162,19 +186,19 @@ def _sender_problems(members: dict[str, Any], rules: Rules) -> Iterator[Problem]
 
 def _header_problems(members: dict[str, Any], rules: Rules) -> Iterator[Problem]:
     headers = members.get("headers")
-    names = list(headers) if isinstance(headers, dict) else []
+    names = [name for name, value in headers.items() if value is not None] if isinstance(headers, dict) else []
     known = {name.casefold() for name in rules.headers}
-    for name in names:
+    for name in names[: MAX_HEADERS * 2]:
         if name.casefold().startswith("x-") and name.casefold() not in known:
-            shown = _shown(name)
+            header = shown(name)
             message = (
-                f"The header `{shown}` is not allowed: add it to the setting MAILER_HEADERS. Each name uses up a quota "
-                "of the mailbox for good, so they never come from a caller alone."
+                f"The header `{header}` is not allowed: add it to the setting MAILER_HEADERS. Each name uses up a "
+                "quota of the mailbox for good, so they never come from a caller alone."
             )
-            yield Problem(code="header_not_allowed", message=message, target=f"headers.{shown}")
+            yield Problem(code="header_not_allowed", message=message, target=f"headers.{header}")
     if rules.max_headers < len(names) <= MAX_HEADERS:
         message = f"A mail takes {rules.max_headers} headers here: the gate needs one of Graph's {MAX_HEADERS}."
-        yield _validation(message, target="headers")
+        yield validation(message, target="headers")
 
 
 def _sound_part(members: dict[str, Any]) -> MailRequest:
@@ -194,56 +218,3 @@ def _sound(kind: TypeAdapter[T], value: object) -> T | None:
         return kind.validate_python(value)
     except ValidationError:
         return None
-
-
-def _problem(error: ErrorDetails, members: dict[str, Any], known: Sequence[str] = _MEMBERS) -> Problem:
-    """A validator's finding in the words of the request's own members."""
-    target = _path(error["loc"], members)
-    if error["type"] == "extra_forbidden":
-        return _unknown(target, error["loc"], known)
-    words = _WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
-    if words.startswith("Input should"):
-        words = words.replace("Input should", "must", 1)
-    elif error["type"] in {"too_short", "too_long"}:
-        words = _size_words(error)
-    elif words.startswith("String should have"):
-        words = words.replace("String should", "must", 1)
-    return _validation(f"`{target}` {words}.".replace("..", "."), target=target)
-
-
-def _size_words(error: ErrorDetails) -> str:
-    bound, limit = ("least", "min_length") if error["type"] == "too_short" else ("most", "max_length")
-    size = error["ctx"][limit]
-    units = ("character", "characters") if isinstance(error["input"], str) else ("entry", "entries")
-    return f"must have at {bound} {size} {units[size != 1]}"
-
-
-def _unknown(target: str, location: tuple[int | str, ...], known: Sequence[str]) -> Problem:
-    known = known if len(location) == 1 else _PARTS[str(location[0])]
-    close = difflib.get_close_matches(str(location[-1]), known, n=1)
-    hint = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}."
-    return _validation(f"`{target}` is unknown; {hint}", target=target)
-
-
-def _path(location: Iterable[int | str], members: object) -> str:
-    """Where the caller wrote what is wrong: an address given as a string, or alone, has no deeper place than itself."""
-    path, given = "", members
-    for step in location:
-        if isinstance(step, int) and isinstance(given, list):
-            path, given = f"{path}[{step}]", given[step]
-        elif isinstance(step, str) and isinstance(given, dict) and step != "[key]":  # the validator's own mark
-            path, given = f"{path}.{_shown(step)}" if path else _shown(step), given.get(step)
-    return path
-
-
-def _shown(name: str) -> str:
-    """A name that the caller chose, as it may stand in a log: it could hold an address, or a line of its own."""
-    return name if re.fullmatch(r"[\w.\[\]-]{1,64}", name, re.ASCII) else "…"
-
-
-def _validation(message: str, *, target: str | None = None) -> Problem:
-    return Problem(code="validation_error", message=message, target=target)
-
-
-def _invalid(message: str, *, target: str | None = None) -> InvalidRequest:
-    return InvalidRequest([_validation(message, target=target)])

@@ -7,12 +7,13 @@ import functools
 import hashlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.data.tables import TableClient
 
 from mailer.errors import TryLater
@@ -21,16 +22,23 @@ from mailer.storage.tables import ask
 log = logging.getLogger("mailer.alarms")
 
 _PARTITION = "alarms"
-REPEAT = timedelta(minutes=10)  # how often a cause that stays is written anew
+REPEAT = timedelta(minutes=10)  # how often a cause that stays is told anew in the log
+KEEP = timedelta(minutes=1)  # how often its row is written anew, which another instance may have deleted
 STANDS = timedelta(minutes=45)  # how long one is believed that nobody has repeated: three tries
+LOOK = timedelta(seconds=5)  # how often a mailbox that sends looks for what other instances told of it
+
+# A token, and a connection that is trusted, are the same for all mailboxes: any mail that is sent proves them right.
+_OF_ALL = ("AADSTS", "secret_", "identity_", "token_", "graph_untrusted")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alarm:
-    """One cause, with the remedy in its text."""
+    """One cause, with the remedy in its text: the mailbox whose mails wait for it, and since when."""
 
+    mailbox: str
     code: str
     text: str
+    since: datetime
 
 
 class TableAlarms:
@@ -40,41 +48,76 @@ class TableAlarms:
         self._table = table
         self._clock = clock
         self._lock = threading.Lock()
-        self._sounded: dict[tuple[str, str], datetime] = {}
+        self._logged: dict[tuple[str, str], datetime] = {}
+        self._written: dict[tuple[str, str], datetime] = {}
+        self._looked: dict[str, datetime] = {}
 
     def sound(self, mailbox: str, code: str, text: str) -> None:
         """Tell it once for the mailbox and the code, and again while it lasts."""
-        now = self._clock()
+        now, cause = self._clock(), (mailbox, code)
         with self._lock:
-            before = self._sounded.get((mailbox, code))
-            if before and now - before < REPEAT:
+            is_new = _is_past(self._logged.get(cause), REPEAT, now)
+            if not is_new and not _is_past(self._written.get(cause), KEEP, now):
                 return
-            self._sounded[mailbox, code] = now
-        log.error("needs_mending code=%s: %s", code, text)
-        row = {"PartitionKey": _PARTITION, "RowKey": _row(mailbox, code), "code": code, "text": text, "at": now}
-        with suppress(TryLater):
-            ask(self._table, lambda: self._table.upsert_entity(row))
+            self._written[cause] = now
+            if is_new:
+                self._logged[cause] = now
+        if is_new:
+            log.error("needs_mending mailbox=%s code=%s: %s", mailbox, code, text)
+        with suppress(TryLater, ResourceNotFoundError):
+            self._write({"code": code, "text": text, "mailbox": mailbox, "at": now, "since": now})
 
     def over(self, mailbox: str) -> None:
-        """A mail of this mailbox was sent: what this worker has told of it is mended."""
+        """A mail of this mailbox was sent: what any worker has told of it is mended, and what no mail goes without."""
+        now = self._clock()
         with self._lock:
-            mended = [cause for cause in self._sounded if cause[0] == mailbox]
+            mended = [cause for cause in self._logged if cause[0] == mailbox or cause[1].startswith(_OF_ALL)]
+            if not mended and not _is_past(self._looked.get(mailbox), LOOK, now):
+                return
+            self._looked[mailbox] = now
             for cause in mended:
-                del self._sounded[cause]
-        for cause in mended:
-            log.info("mended code=%s", cause[1])
-            delete = functools.partial(self._table.delete_entity, _PARTITION, _row(*cause))
-            with suppress(TryLater, ResourceNotFoundError):
-                ask(self._table, delete)
+                del self._logged[cause]
+                self._written.pop(cause, None)
+        with suppress(TryLater):
+            for row in self._rows():
+                code, is_stale = row["code"], row["at"] < now - STANDS
+                if not is_stale and row["RowKey"] != _row(mailbox, code) and not code.startswith(_OF_ALL):
+                    continue
+                if not is_stale:
+                    log.info("mended mailbox=%s code=%s", row.get("mailbox", ""), code)
+                with suppress(ResourceNotFoundError):
+                    ask(self._table, functools.partial(self._table.delete_entity, _PARTITION, row["RowKey"]))
 
     def standing(self) -> list[Alarm]:
-        """The causes that some instance has met lately; raises TryLater."""
-        text = f"PartitionKey eq '{_PARTITION}' and at gt @since"
-        since = {"since": self._clock() - STANDS}
-        rows = ask(self._table, lambda: list(self._table.query_entities(text, parameters=since)))
-        return [Alarm(code=row["code"], text=row["text"]) for row in rows]
+        """The causes that some instance has met lately, the oldest first; raises TryLater."""
+        past = self._clock() - STANDS
+        alarms = [
+            Alarm(mailbox=row.get("mailbox", ""), code=row["code"], text=row["text"], since=row.get("since", row["at"]))
+            for row in self._rows()
+            if row["at"] > past
+        ]
+        return sorted(alarms, key=lambda alarm: (alarm.since, alarm.mailbox, alarm.code))
+
+    def _write(self, alarm: dict[str, Any]) -> None:
+        """Begin the cause's row, or repeat it: since when it stands is known to whoever told it first."""
+        row = {"PartitionKey": _PARTITION, "RowKey": _row(alarm["mailbox"], alarm["code"]), **alarm}
+        try:
+            ask(self._table, lambda: self._table.create_entity(row))
+        except ResourceExistsError:
+            kept = ask(self._table, lambda: self._table.get_entity(_PARTITION, row["RowKey"]))
+            if kept["at"] > alarm["at"] - STANDS:
+                row["since"] = kept.get("since", kept["at"])
+            ask(self._table, lambda: self._table.upsert_entity(row))
+
+    def _rows(self) -> Iterable[Mapping[str, Any]]:
+        text = f"PartitionKey eq '{_PARTITION}'"
+        return ask(self._table, lambda: list(self._table.query_entities(text)))
+
+
+def _is_past(before: datetime | None, interval: timedelta, now: datetime) -> bool:
+    return before is None or now - before >= interval
 
 
 def _row(mailbox: str, code: str) -> str:
-    """No address is kept in clear."""
+    """A key may hold no slash and no `#`, which a code of Graph's might."""
     return hashlib.sha256(f"{code} {mailbox}".encode()).hexdigest()

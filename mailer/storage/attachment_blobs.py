@@ -26,7 +26,7 @@ def open_blob(container: ContainerClient, attachment: Attachment) -> File:
     try:
         found = ask(container, blob.get_blob_properties)
     except ResourceNotFoundError:
-        message = f"The container `{container.container_name}` has no blob `{attachment.blob}`; upload it first."
+        message = f"The container `{container.container_name}` has no blob `{attachment.shown_blob}`; upload it first."
         raise InvalidRequest([Problem(code="attachment_not_found", message=message, target="blob")]) from None
 
     def read(offset: int, length: int) -> bytes:
@@ -38,7 +38,7 @@ def open_blob(container: ContainerClient, attachment: Attachment) -> File:
                 ).readall(),
             )
         except (ResourceModifiedError, ResourceNotFoundError) as error:
-            message = f"The blob `{attachment.blob}` was changed while it was being sent."
+            message = f"The blob `{attachment.shown_blob}` was changed while it was being sent."
             raise TryLater(message, code="attachment_changed") from error
 
     return File(

@@ -27,6 +27,7 @@ KEYS = "keys"  # the partition of idempotency keys
 DAYS_END = ":"  # sorts after every day
 _PLAIN = (
     "digest",
+    "proof",
     "template",
     "recipients",
     "sender",

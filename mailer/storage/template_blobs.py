@@ -122,4 +122,5 @@ class BlobContainer:
             message = f"{where} now (status {error.status_code}); mailer tries again by itself."
             raise TryLater(message, code=CODE) from error
         except AzureError as error:
-            raise no_answer(self._container.url.partition("?")[0], error, code=CODE) from error
+            place = self._container.url.partition("?")[0]
+            raise no_answer(place, error, code=CODE, setting="MAILER_TEMPLATES") from error

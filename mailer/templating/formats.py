@@ -18,6 +18,9 @@ from babel.dates import format_date, format_datetime, format_time, get_timezone
 from babel.numbers import NumberPattern, format_currency, format_decimal, format_percent
 
 _INSTANT = "must be an ISO 8601 date and time such as 2026-12-01T08:00:00+01:00"
+_PATTERN = "must be short, medium, long, full or a pattern of Unicode's such as yyyy-MM-dd (and not %Y-%m-%d)"
+MOST_DECIMALS = 20
+LONGEST_PATTERN = 200  # characters of a date's pattern
 _FIRST = re.compile(r"(?<!\d)1 (?=[^\W\d])")
 _TOUCHING = re.compile(r"(?<=[^\W\d_])(?=\d)")  # KWD1.500: CLDR has a space between letters and digits, Babel none
 _DECIMAL = re.compile(r"-?\d{1,30}(\.\d{1,30})?", re.ASCII)  # no exponent: 1E999999999 would be that many digits
@@ -36,37 +39,52 @@ class Formats:
     def number(self, value: object, decimals: int | None = None) -> str:
         """A number with the language's separators, and as many decimals as asked; else those it has, at most three."""
         locale = _locale(self.locale)
-        return format_decimal(self._number(value), _with_decimals(locale.decimal_formats[None], decimals), locale)
+        pattern = _with_decimals(locale.decimal_formats[None], self._decimals(decimals))
+        return format_decimal(self._number(value), pattern, locale)
 
     def percent(self, value: object, decimals: int = 0) -> str:
         """A share of one in percent: 0.25 is 25%."""
         locale = _locale(self.locale)
-        return format_percent(self._number(value), _with_decimals(locale.percent_formats[None], decimals), locale)
+        pattern = _with_decimals(locale.percent_formats[None], self._decimals(decimals))
+        return format_percent(self._number(value), pattern, locale)
 
-    def money(self, value: object, currency: object) -> str:
-        """An amount with its currency's own decimals: a number or, since no float is money, a text such as "12.50"."""
+    def money(self, value: object, currency: object = None) -> str:
+        """An amount with its currency's own decimals: a number or, since no float is money, a text such as "12.50".
+
+        The currency is an ISO 4217 code, also in small letters as Stripe writes it.
+        """
         is_decimal = isinstance(value, str) and _DECIMAL.fullmatch(value)
         amount = Decimal(str(value)) if is_decimal else self._number(value)
-        if not isinstance(currency, str) or currency not in _locale("en").currencies:
-            self.mistyped(currency, "must be an ISO 4217 currency code such as EUR")
+        if not isinstance(currency, str) or currency.upper() not in _locale("en").currencies:
+            code = "must be an ISO 4217 currency code such as EUR"
+            self.mistyped(currency, f'{code}: `money` needs one, as in money("EUR")' if currency is None else code)
             return ""
-        formatted = format_currency(amount, currency, locale=_locale(self.locale))
+        formatted = format_currency(amount, currency.upper(), locale=_locale(self.locale))
         return _TOUCHING.sub("\N{NO-BREAK SPACE}", formatted)
 
     def date(self, value: object, format: str = "medium", tz: object = None) -> str:  # noqa: A002 - Babel's name
         """The day of an ISO 8601 date or instant: short, medium, long, full or a pattern of Unicode's."""
         day = _day(value) or self._instant(value, tz, "must be an ISO 8601 date such as 2026-12-01")
-        return self._ordinal(format_date(day, format, _locale(self.locale)))
+        return self._ordinal(self._formatted(format_date, day, format))
 
     def time(self, value: object, format: str = "short", tz: object = None) -> str:  # noqa: A002 - Babel's name
         """The time of day of an ISO 8601 instant."""
         instant = self._instant(value, tz, _INSTANT)
-        return format_time(instant, format, instant.tzinfo, _locale(self.locale))
+        return self._formatted(format_time, instant, format, instant.tzinfo)
 
     def datetime(self, value: object, format: str = "medium", tz: object = None) -> str:  # noqa: A002 - Babel's name
         """The day and the time of an ISO 8601 instant."""
         instant = self._instant(value, tz, _INSTANT)
-        return self._ordinal(format_datetime(instant, format, instant.tzinfo, _locale(self.locale)))
+        return self._ordinal(self._formatted(format_datetime, instant, format, instant.tzinfo))
+
+    def _formatted(self, write: Callable[..., str], value: Date, pattern: object, *zone: tzinfo | None) -> str:
+        try:
+            if isinstance(pattern, str) and "%" not in pattern and len(pattern) <= LONGEST_PATTERN:
+                return write(value, pattern, *zone, locale=_locale(self.locale))
+        except (AttributeError, KeyError, ValueError):  # what Babel says of a letter that it does not know
+            pass
+        self.mistyped(pattern, _PATTERN)
+        return ""
 
     def _ordinal(self, text: str) -> str:
         """French counts the first day of a month where it writes the month out; CLDR does not."""
@@ -78,6 +96,12 @@ class Formats:
                 return value
         self.mistyped(value, "must be a number")
         return 0
+
+    def _decimals(self, decimals: object) -> int | None:
+        if decimals is None or (isinstance(decimals, int) and 0 <= decimals <= MOST_DECIMALS):
+            return decimals
+        self.mistyped(decimals, f"must be a number of decimals from 0 to {MOST_DECIMALS}")
+        return None
 
     def _instant(self, value: object, tz: object, must: str) -> DateTime:
         """An instant in a zone, in its own offset without one; a time without an offset is one of that zone already."""

@@ -5,6 +5,7 @@ import html
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from mailer.request.model import Content
 from mailer.request.parse import parse_preview
@@ -84,7 +85,8 @@ class Preview:
         for image in self.content.images:
             data = base64.b64encode(image.read(0, image.size)).decode()
             # In an attribute or in CSS the id ends with a quote, a bracket or a space.
-            shown = rf"cid:{re.escape(str(image.content_id))}(?=[\"'\s)>])"
+            name = str(image.content_id)
+            shown = rf"(?i:cid:)(?:{re.escape(name)}|{re.escape(quote(name, safe=''))})(?=[\"'\s)>])"
             page = re.sub(shown, f"data:{image.content_type};base64,{data}", page)
         return page
 

@@ -4,25 +4,26 @@ https://jinja.palletsprojects.com/en/stable/sandbox/
 """
 
 import functools
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from types import BuiltinMethodType
 from typing import Any
 
 import jinja2
-import jinja2.compiler
 import jinja2.runtime
 import jinja2.sandbox
 import jinja2.utils
-from jinja2 import nodes
-from jinja2.visitor import NodeTransformer
 
+from mailer.templating.compiling import CodeGenerator
+from mailer.templating.filters import FILTERS, TESTS
+from mailer.templating.growth import check_call, check_format, check_number, check_repetition
 from mailer.templating.images import bar_chart
-from mailer.templating.page import current_page
+from mailer.templating.null import Null, plain
+from mailer.templating.page import current_page, take, weight
 from mailer.templating.variables import Missing, note_fault, note_path, noting_places
 
-FILTERS = ("number", "percent", "money", "date", "time", "datetime")
-MAX_STEPS = 1_000_000  # of all loops of one file together, and as long as a repeated text or list may become
-MAX_EXPONENT = 1_000
+STEPS_OF_CALL = 10  # of a macro, a block or a function
+STEPS_OF_FILE = 100  # that is included, imported or extended
 _NUMBER = "must be a number"
 
 
@@ -33,55 +34,25 @@ class _Context(jinja2.runtime.Context):
         return value
 
 
-# What Python's own values have beside what a caller sent; it is meant only where it is called.
-_METHODS = {name for kind in (str, dict, list, int, float) for name in dir(kind) if not name.startswith("_")}
-
-
-class _Methods(NodeTransformer):
-    """A method that nobody calls is a variable that is not there."""
-
-    def visit_Call(self, node: nodes.Call, *arguments: Any) -> nodes.Node:  # noqa: ANN401, N802 - jinja2's own
-        callee = node.node
-        if isinstance(callee, nodes.Getattr):
-            callee.node = self.visit(callee.node)
-            node.node = nodes.Const(None)
-        self.generic_visit(node, *arguments)
-        if isinstance(callee, nodes.Getattr):
-            node.node = callee
-        return node
-
-    def visit_Getattr(self, node: nodes.Getattr, *arguments: Any) -> nodes.Node:  # noqa: ANN401, N802 - jinja2's own
-        self.generic_visit(node, *arguments)
-        is_method = node.ctx == "load" and node.attr in _METHODS
-        return nodes.Filter(node, "_value", [], [], None, None, lineno=node.lineno) if is_method else node
-
-
-class _CodeGenerator(jinja2.compiler.CodeGenerator):
-    def visit_Template(self, node: nodes.Template, frame: Any = None) -> None:  # noqa: ANN401, N802 - jinja2's own
-        _Methods().visit(node)
-        for loop in node.find_all(nodes.For):
-            loop.iter = nodes.Filter(loop.iter, "_steps", [], [], None, None, lineno=loop.lineno)
-        super().visit_Template(node, frame)
-
-
 class Environment(jinja2.sandbox.SandboxedEnvironment):
     """What all templates have in common; `for_files` gives the one of a template."""
 
     context_class = _Context
-    code_generator_class = _CodeGenerator
+    code_generator_class = CodeGenerator
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
+    intercepted_unops = frozenset({"+", "-"})
 
     def __init__(self) -> None:
         super().__init__(
             undefined=Missing,
-            finalize=lambda value: "" if value is None else value,
-            trim_blocks=True,
-            lstrip_blocks=True,
+            finalize=_written,
             auto_reload=False,
         )
+        self.policies["json.dumps_function"] = lambda value, **options: json.dumps(plain(value), **options)
         self.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": str}
-        self.filters |= {name: _formatting(name) for name in FILTERS} | {"_steps": _steps, "_value": _value}
-        self.globals["bar_chart"] = bar_chart
+        self.filters = FILTERS | {"_steps": _steps, "_value": _value, "_weighed": _weighed, "_tick": _tick}
+        self.tests |= TESTS
+        self.globals |= {"bar_chart": bar_chart, "_null": Null()}
         del self.globals["lipsum"]
 
     def for_files(
@@ -96,30 +67,71 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
         """Prefer a variable to a method of the same name, so that `order.items` is what the caller sent."""
         value = obj[attribute] if isinstance(obj, dict) and attribute in obj else super().getattr(obj, attribute)
         note_path(value, obj, attribute)
-        return value
+        return Null() if value is None else value
 
     def getitem(self, obj: Any, argument: Any) -> Any:  # noqa: ANN401 - jinja2's own signature
         value = super().getitem(obj, argument)
         note_path(value, obj, argument)
-        return value
+        return Null() if value is None else value
+
+    def get_template(self, *arguments: Any, **options: Any) -> jinja2.Template:  # noqa: ANN401 - jinja2's own signature
+        take(STEPS_OF_FILE)
+        return super().get_template(*arguments, **options)
+
+    def call(self, context: jinja2.runtime.Context, called: Any, /, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - jinja2's own signature
+        """Call a macro, a function or a method, and let none of them run away."""
+        take(STEPS_OF_CALL)
+        arguments = check_call(called, arguments, options)
+        value = super().call(context, called, *arguments, **options)
+        if isinstance(value, Sized) and not isinstance(value, Missing | range):
+            take(0, len(value))
+        return Null() if value is None else value
+
+    def concat(self, pieces: Iterable[str]) -> str:
+        """What a file, a macro or a block has written."""
+        written = list(pieces)
+        take(0, sum(map(len, written)))
+        return "".join(written)
+
+    def concatenate(self, join: Callable[[Iterable[Any]], str], parts: Iterable[Any]) -> str:
+        """What `~` makes of its operands."""
+        for part in parts:
+            take(0, len(part) if isinstance(part, str) else weight(part))
+        return join(parts)
+
+    def call_unop(self, context: jinja2.runtime.Context, operator: str, arg: Any) -> Any:  # noqa: ANN401 - jinja2's own signature
+        if isinstance(arg, Null):
+            return arg
+        return 0 if isinstance(arg, str) and note_fault(arg, _NUMBER) else super().call_unop(context, operator, arg)
 
     def call_binop(self, context: jinja2.runtime.Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - jinja2's own signature
-        """Tell a text of the caller's where a number must be, and do nothing that runs away."""
+        """Tell a text of the caller's where a number must be, do nothing that runs away, and leave a null blank."""
         operands = (left, right)
+        is_format = operator == "%" and isinstance(left, str)
         wrong: list[Any] = [operand for operand in operands if isinstance(operand, Missing)]
-        if operator not in {"+", "%"}:  # which texts have, too
-            wrong += [operand for operand in operands if isinstance(operand, str)]
+        if operator != "+" and not is_format:  # which texts have, too
+            wrong += [operand for operand in operands if isinstance(operand, str) and not isinstance(operand, Null)]
         if sum(note_fault(operand, _NUMBER) for operand in wrong):
             return 0
-        if operator in {"*", "**"}:
-            _check_growth(operator, left, right)
+        if is_format:
+            check_format(left, right)
+        elif any(isinstance(operand, Null) for operand in operands):
+            texts = operator == "+" and all(isinstance(operand, str) for operand in operands)
+            return left + right if texts else Null()
+        else:
+            check_repetition(operator, left, right)
+        take(1)
         try:
-            return super().call_binop(context, operator, left, right)
+            value = super().call_binop(context, operator, left, right)
         except (TypeError, OverflowError):
             others = [operand for operand in operands if not isinstance(operand, int | float)]
             if sum(note_fault(operand, _NUMBER) for operand in others):
                 return 0
             raise
+        if isinstance(value, Sized):
+            take(0, len(value))
+        check_number(value)
+        return value
 
 
 @functools.cache
@@ -147,18 +159,15 @@ class _Loader(jinja2.BaseLoader):
         return text, f"{folder or self._name}/{file}", lambda: True
 
 
-def _formatting(name: str) -> Callable[..., str]:
-    def formatted(*arguments: object, **options: object) -> str:
-        from mailer.templating.formats import Formats  # noqa: PLC0415 - a mail without numbers and dates does without Babel
-
-        def mistyped(value: object, must: str) -> None:
-            if not note_fault(value, must):
-                raise jinja2.TemplateRuntimeError(f"what the filter `{name}` is given {must}")
-
-        formats = Formats(locale=current_page().locale, mistyped=mistyped)
-        return str(getattr(formats, name)(*arguments, **options))
-
-    return formatted
+def _written(value: Any) -> Any:  # noqa: ANN401 - whatever a template writes
+    """What `{{ }}` makes into text."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        take(0, len(value))
+    elif isinstance(value, list | dict | tuple):
+        take(0, weight(value))
+    return value
 
 
 def _steps(value: Any) -> Any:  # noqa: ANN401 - whatever a template loops over
@@ -166,13 +175,10 @@ def _steps(value: Any) -> Any:  # noqa: ANN401 - whatever a template loops over
     if (value is None or isinstance(value, str | int | float)) and note_fault(value, "must be a list"):
         return ()
     if isinstance(value, Sized) and not isinstance(value, Missing):
-        page = current_page()
-        page.steps += len(value)
-        if page.steps > MAX_STEPS:
-            raise jinja2.TemplateRuntimeError(f"its loops go over {MAX_STEPS:,} steps")
+        current_page().take(len(value))
     if isinstance(value, Iterator):
         return _counted(value)
-    if isinstance(value, list) and any(part is None or isinstance(part, bool) for part in value):
+    if isinstance(value, list) and any(isinstance(part, bool) for part in value):
         return noting_places(value)
     return value
 
@@ -182,19 +188,18 @@ def _value(value: Any) -> Any:  # noqa: ANN401 - whatever a template looks up
     return Missing(obj=owner, name=value.__name__) if isinstance(owner, str | dict | list | int | float) else value
 
 
+def _weighed(value: Any) -> Any:  # noqa: ANN401 - a list, tuple or object that a template puts together
+    if any(isinstance(part, list | dict | tuple) for part in (value.values() if isinstance(value, dict) else value)):
+        take(0, weight(value))
+    return value
+
+
+def _tick(_: object) -> None:
+    current_page().take(0)
+
+
 def _counted(values: Iterable[Any]) -> Iterator[Any]:
     page = current_page()
     for value in values:
-        page.steps += 1
-        if page.steps > MAX_STEPS:
-            raise jinja2.TemplateRuntimeError(f"its loops go over {MAX_STEPS:,} steps")
+        page.take()
         yield value
-
-
-def _check_growth(operator: str, left: object, right: object) -> None:
-    """Python would go on for as long as memory lasts."""
-    sized, times = (left, right) if isinstance(left, Sized) else (right, left)
-    if isinstance(sized, Sized) and isinstance(times, int) and len(sized) * times > MAX_STEPS:
-        raise jinja2.TemplateRuntimeError(f"a text or list repeated becomes longer than {MAX_STEPS:,}")
-    if operator == "**" and isinstance(right, int | float) and abs(right) > MAX_EXPONENT:
-        raise jinja2.TemplateRuntimeError(f"an exponent is over {MAX_EXPONENT}")

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from mailer.errors import InvalidRequest, Problem
+from mailer.request.characters import body_text, one_line
 from mailer.request.model import Content, Priority, TemplateUse
 from mailer.settings import OnUncertain
-from mailer.templating.characters import body_text, one_line
 from mailer.templating.faults import failed, failed_file, says, wrong_variable
-from mailer.templating.images import content_ids, image, is_image
+from mailer.templating.images import image, is_image
+from mailer.templating.inline_images import content_ids
 from mailer.templating.page import Page, rendering
 from mailer.templating.sandbox import environment
 from mailer.templating.styles import inline_css
@@ -127,10 +128,7 @@ class Template:
         body = body_text(body)
         if not is_html:
             return Content(subject=one_line(subject), body=self._checked(body), content_type="text")
-        try:
-            body = self._checked(inline_css(body))
-        except ValueError as error:
-            raise failed(f"The CSS in `<style>` of the template `{self.name}` cannot be read.") from error
+        body = self._checked(inline_css(body))
         images = {name: content for name, content in {**self.shared, **self.files}.items() if is_image(name)}
         images |= page.charts
         shown = content_ids(body)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from mailer.errors import InvalidRequest, Problem
+from mailer.request.json_object import shown
 from mailer.request.model import Content, Priority, TemplateUse
 from mailer.settings import OnUncertain
 from mailer.templating.sources import Folder, Source
@@ -88,6 +89,6 @@ class Templates:
             names = self.names()
             close = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(names)}."
-            message = f"There is no template `{name}`; {hint}"
+            message = f"There is no template `{shown(name)}`; {hint}"
             raise InvalidRequest([Problem(code="template_not_found", message=message, target="template.id")])
         return template

@@ -13,6 +13,8 @@ from typing import Any
 import jinja2
 from jinja2.utils import missing
 
+from mailer.templating.null import Null
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Findings:
@@ -41,8 +43,8 @@ def noting_faults(variables: Mapping[str, Any]) -> Iterator[Findings]:
 
 
 def note_path(value: object, parent: object, step: str | int) -> None:
-    """Remember where null, true or false was found just now: there is but one of each, so it may stand anywhere."""
-    if value is None or value is True or value is False:
+    """Remember where true or false was found just now: there is but one of each, so it may stand anywhere."""
+    if value is True or value is False:
         paths = _current.get().paths
         paths[id(value)] = join(paths.get(id(parent), ""), step)
 
@@ -59,7 +61,7 @@ def note_fault(value: object, must: str) -> bool:
 
 
 def noting_places(values: list[Any]) -> Iterator[Any]:
-    """The same values, with the path of each null, true or false noted when it comes."""
+    """The same values, with the path of each true or false noted when it comes."""
     for index, value in enumerate(values):
         note_path(value, values, index)
         yield value
@@ -107,7 +109,9 @@ def _copy(value: Any, path: str, paths: dict[int, str]) -> Any:  # noqa: ANN401 
         copied = {name: _copy(part, join(path, name), paths) for name, part in value.items()}
     elif isinstance(value, list):
         copied = [_copy(part, join(path, index), paths) for index, part in enumerate(value)]
-    elif value is None or isinstance(value, bool):
+    elif value is None:
+        copied = Null()
+    elif isinstance(value, bool):
         return value
     elif isinstance(value, int):
         copied = _Integer(value)

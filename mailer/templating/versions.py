@@ -1,6 +1,8 @@
 """Which version of a template mails are made with: the newest, or the last good one while the newest is broken."""
 
+import hashlib
 import logging
+import re
 import threading
 from collections import defaultdict
 from collections.abc import Collection
@@ -97,7 +99,7 @@ class Versions:
         good = known if known and known.is_good else self._kept(newest.name)
         goes_on = "the last good one goes on" if good else "there is no good one, so that mails with it fail"
         warning = f"The newest version of the template `{newest.name}` is broken, and {goes_on}: {fault}"
-        log.warning("template_broken template=%s reason=%s", newest.name, fault)
+        log.warning("template_broken template=%s reason=%s", _in_log(newest.name), fault)
         template = good.template if good else newest
         return _Choice(files=files, shared=shared, template=template, is_good=good is not None, warning=warning)
 
@@ -106,15 +108,21 @@ class Versions:
             try:
                 self._keep.put(good.name, good.files, good.shared)
             except TryLater as trouble:
-                log.warning("template_not_kept template=%s reason=%s", good.name, trouble)
+                log.warning("template_not_kept template=%s reason=%s", _in_log(good.name), trouble)
 
     def _kept(self, name: str) -> _Choice | None:
         try:
             kept = self._keep.get(name) if self._keep else None
         except TryLater as trouble:
-            log.warning("template_not_kept template=%s reason=%s", name, trouble)
+            log.warning("template_not_kept template=%s reason=%s", _in_log(name), trouble)
             return None
         return kept and _Choice(files=kept[0], shared=kept[1], template=Template(name, *kept))
+
+
+def _in_log(name: str) -> str:
+    """A name that a caller may have chosen: it could hold an address."""
+    plain = re.fullmatch(r"[\w.-]{1,64}", name, re.ASCII)
+    return name if plain else f"#{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:12]}"
 
 
 def _is_template(name: str, files: Collection[str]) -> bool:

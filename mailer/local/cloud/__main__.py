@@ -9,7 +9,7 @@ from pathlib import Path
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from mailer.local.cloud.app import build
+from mailer.local.cloud.app import Dated, build
 from mailer.local.cloud.certificates import certificates
 from mailer.local.cloud.state import Cloud
 
@@ -47,10 +47,12 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, default=Path(".local"), help="for ca.pem and the server's key (default: %(default)s)"
     )
+    parser.add_argument("--empty", action="store_true", help="a tenant in which nobody has registered an app yet")
     options = parser.parse_args()
     server_file = certificates(options.folder)
+    cloud = Cloud(smtp_port=options.smtp_port, empty=options.empty)
     config = uvicorn.Config(
-        build(Cloud(smtp_port=options.smtp_port)),
+        Dated(build(cloud), cloud),
         host="127.0.0.1",
         port=options.port,
         http=Protocol,
@@ -59,6 +61,7 @@ def main() -> None:
         ssl_certfile=server_file,
         log_level="warning",
         server_header=False,
+        date_header=False,  # app.Dated writes it, by the cloud's own clock
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=0,  # a request that hangs on purpose must not hold us up
     )

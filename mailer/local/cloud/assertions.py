@@ -12,26 +12,27 @@ import jwt
 
 from mailer.local.cloud import seed
 from mailer.local.cloud.calls import Refusal
+from mailer.local.cloud.directory import Application
 from mailer.local.cloud.state import Cloud
 
 
-def check_assertion(cloud: Cloud, assertion: str, *, endpoint: str) -> None:
+def check_assertion(cloud: Cloud, application: Application, assertion: str, *, endpoint: str) -> None:
     """Refuse a client assertion that does not prove the app."""
     try:
         header = jwt.get_unverified_header(assertion)
         claims = jwt.decode(assertion, options={"verify_signature": False})
     except jwt.PyJWTError:
         raise Refusal(400, "invalid_request", "AADSTS50027: JWT token is invalid or malformed.") from None
-    if claims.get("iss") == seed.CLIENT_ID:
-        check_certificate(cloud, assertion, header, endpoint=endpoint)
+    if claims.get("iss") == application.app_id:
+        check_certificate(application, assertion, header, endpoint=endpoint)
     else:
-        check_federated(cloud, assertion, claims)
+        check_federated(cloud, application, assertion, claims)
 
 
-def check_certificate(cloud: Cloud, assertion: str, header: dict[str, Any], *, endpoint: str) -> None:
+def check_certificate(application: Application, assertion: str, header: dict[str, Any], *, endpoint: str) -> None:
     """The assertion must be signed with a registered certificate, for this endpoint, and still be good."""
     thumbprint = thumbprint_of(header)
-    certificate = cloud.certificates.get(thumbprint)
+    certificate = application.certificates.get(thumbprint)
     if certificate is None:
         message = (
             "The certificate with identifier used to sign the client assertion is not registered on application. "
@@ -47,7 +48,7 @@ def check_certificate(cloud: Cloud, assertion: str, header: dict[str, Any], *, e
             certificate.public_key(),  # type: ignore[arg-type] # PyJWT refuses the keys that it cannot use
             algorithms=["RS256", "PS256"],
             audience=[endpoint, seed.ISSUER],
-            subject=seed.CLIENT_ID,
+            subject=application.app_id,
             options={"require": ["exp", "sub", "jti"]},
         )
     except (jwt.ExpiredSignatureError, jwt.ImmatureSignatureError):
@@ -70,9 +71,9 @@ def thumbprint_of(header: dict[str, Any]) -> str:
         return named
 
 
-def check_federated(cloud: Cloud, assertion: str, claims: dict[str, Any]) -> None:
+def check_federated(cloud: Cloud, application: Application, assertion: str, claims: dict[str, Any]) -> None:
     """The presented token must match one federated credential to the letter, and be signed by its issuer: us."""
-    left = list(cloud.federated_credentials)
+    left = list(application.federated_credentials)
     for number, claim, name in ((700211, "iss", "issuer"), (700213, "sub", "subject"), (700212, "aud", "audience")):
         left = [credential for credential in left if getattr(credential, name) == claims.get(claim)]
         if not left:

@@ -36,9 +36,9 @@ class Control:
     def close(self) -> None:
         self._session.close()
 
-    def reset(self) -> None:
-        """Everything back to the seed: faults, mails, counts, secrets, mailboxes, settings."""
-        self._call("POST", "/reset")
+    def reset(self, *, empty: bool = False) -> None:
+        """Everything back to the seed: faults, mails, counts, secrets, mailboxes, settings; `empty`: to no app."""
+        self._call("POST", "/reset?empty=true" if empty else "/reset")
 
     def set(self, **settings: Any) -> Settings:  # noqa: ANN401 - the fields of Settings, checked by the cloud
         """Change the named fields of Settings."""
@@ -120,6 +120,11 @@ class Control:
 
     def traffic(self) -> Traffic:
         return Traffic.model_validate(self._call("GET", "/requests"))
+
+    def directory(self) -> dict[str, Any]:
+        """What is registered and granted: applications, principals, their roles by principal, Exchange's grants."""
+        found: dict[str, Any] = self._call("GET", "/directory")
+        return found
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:  # noqa: ANN401 - JSON
         content = {"data": body} if isinstance(body, bytes) else {"json": body}

@@ -18,9 +18,10 @@ from mailer.local.cloud.calls import Refusal
 from mailer.local.cloud.edm import TypeMismatch, check_entity, check_parameters
 from mailer.local.cloud.model import MEGABYTE, Mailbox
 from mailer.local.cloud.state import Cloud
-from mailer.local.cloud.tokens import InvalidToken
+from mailer.local.cloud.tokens import Caller, InvalidToken
 
 LARGEST_REQUEST = 4 * MEGABYTE
+NO_MAILBOX = "The mailbox is either inactive, soft-deleted, or is hosted on-premise."
 CHALLENGE = (
     'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", '
     'client_id="00000003-0000-0000-c000-000000000000"'
@@ -29,38 +30,69 @@ CHALLENGE = (
 
 async def enter(cloud: Cloud, request: Request, *, need: set[str]) -> Mailbox:
     """The mailbox that the path names, if the caller may use it with one of the roles it needs."""
-    roles = authorize(cloud, request)
+    caller = identify(cloud, request)
+    may = caller.scopes if caller.person else roles_of(cloud, caller)
+    if not may:
+        text = "The token contains no permissions, or permissions can not be understood."
+        raise Refusal(401, "NoPermissionsInAccessToken", text)
     if len(await request.body()) > LARGEST_REQUEST:
         raise Refusal(413, "BadRequest", "The maximum request length supported is 4MB.")
-    return open_mailbox(cloud, request, roles, need=need)
+    mailbox = find_mailbox(cloud, request.path_params.get("user") or own_address(caller))
+    check_access(cloud, caller, mailbox, need=need)
+    return mailbox
 
 
-def authorize(cloud: Cloud, request: Request) -> frozenset[str]:
-    """What the caller may do: the roles in the token and those that Exchange itself gave the app."""
+def identify(cloud: Cloud, request: Request) -> Caller:
+    """Who sends the request, by the token."""
     try:
-        caller = cloud.signer.caller(request.headers.get("authorization"), audience=seed.GRAPH)
+        return cloud.signer.caller(request.headers.get("authorization"), audience=seed.GRAPH)
     except InvalidToken as error:
         headers = {"WWW-Authenticate": CHALLENGE}
         raise Refusal(401, "InvalidAuthenticationToken", str(error), headers=headers) from None
-    roles = caller.roles | set(cloud.settings.exchange_roles)
-    if not roles:
-        text = "The token contains no permissions, or permissions can not be understood."
-        raise Refusal(401, "NoPermissionsInAccessToken", text)
-    return roles
 
 
-def open_mailbox(cloud: Cloud, request: Request, roles: frozenset[str], *, need: set[str]) -> Mailbox:
-    """The mailbox that the path names, if the app may use it with one of the roles it needs."""
-    user: str = request.path_params["user"]
+def roles_of(cloud: Cloud, caller: Caller, mailbox: Mailbox | None = None) -> frozenset[str]:
+    """What an app may do: the roles in its token and those that Exchange itself gave it, here for one mailbox."""
+    exchange = cloud.directory.exchange_roles(caller.object_id, mailbox.object_id if mailbox else None)
+    of_seed = cloud.settings.exchange_roles if caller.object_id == seed.APP_OBJECT_ID else ()
+    return caller.roles | exchange | set(of_seed)
+
+
+def own_address(caller: Caller) -> str:
+    """The mailbox that /me means."""
+    if caller.person is None:
+        raise Refusal(400, "BadRequest", "/me request is only valid with delegated authentication flow.")
+    return caller.person
+
+
+def find_mailbox(cloud: Cloud, user: str) -> Mailbox:
+    """The mailbox of a user principal name or object id."""
     mailbox = cloud.mailbox(user)
+    if mailbox is None and user == cloud.settings.person:
+        raise Refusal(404, "MailboxNotEnabledForRESTAPI", NO_MAILBOX)
     if mailbox is None:
         raise Refusal(404, "ErrorInvalidUser", f"The requested user '{user}' is invalid.")
     if not mailbox.rest_enabled:
-        text = "The mailbox is either inactive, soft-deleted, or is hosted on-premise."
-        raise Refusal(404, "MailboxNotEnabledForRESTAPI", text)
-    if not roles & need or not mailbox.in_scope:
-        raise Refusal(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
+        raise Refusal(404, "MailboxNotEnabledForRESTAPI", NO_MAILBOX)
     return mailbox
+
+
+def check_access(cloud: Cloud, caller: Caller, mailbox: Mailbox, *, need: set[str]) -> None:
+    """Refuse an app without one of the roles here, and a person without the scope, or without rights on the mailbox.
+
+    https://learn.microsoft.com/graph/outlook-send-mail-from-other-user
+    """
+    if caller.person in (None, mailbox.address):
+        allowed = roles_of(cloud, caller, mailbox) if caller.person is None else caller.scopes
+        granted = bool(allowed & need) and (mailbox.in_scope or caller.person is not None)
+    else:
+        granted = bool(caller.scopes & {f"{one}.Shared" for one in need}) and caller.person in mailbox.full_access
+    if not granted:
+        raise Refusal(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
+    own = cloud.mailbox(caller.person) if caller.person else None
+    if caller.person not in (None, mailbox.address) and mailbox.address not in (own.send_as if own else ()):
+        text = "The user account which was used to submit this request does not have the right to send mail on behalf "
+        raise Refusal(403, "ErrorSendAsDenied", text + "of the specified sending account.")
 
 
 async def read_parameters(request: Request, action: str, *, required: str) -> dict[str, Any]:

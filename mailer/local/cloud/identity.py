@@ -1,4 +1,4 @@
-"""The managed identity endpoint of App Service and Functions, for one system-assigned identity.
+"""The managed identity endpoint of App Service and Functions, for one identity.
 
 https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
 """
@@ -15,6 +15,7 @@ from mailer.local.cloud.state import Cloud
 
 API_VERSION = "2019-08-01"
 RESOURCES = (seed.VAULT, seed.TOKEN_EXCHANGE)
+OURS = {"client_id": seed.IDENTITY_CLIENT_ID, "object_id": seed.IDENTITY_OBJECT_ID}
 USER_ASSIGNED = ("client_id", "principal_id", "object_id", "mi_res_id")
 
 
@@ -27,7 +28,7 @@ async def get_token(cloud: Cloud, request: Request) -> Response:
         raise Refusal(
             400, "BadRequest", f"The api-version {query.get('api-version')!r} is not supported; use {API_VERSION}."
         )
-    if any(query.get(name) for name in USER_ASSIGNED):
+    if any(query.get(name) not in (None, "", OURS.get(name)) for name in USER_ASSIGNED):
         raise Refusal(400, "BadRequest", "Unable to load the proper Managed Identity.")
     resource = query.get("resource")
     if not resource:

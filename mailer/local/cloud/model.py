@@ -23,6 +23,17 @@ Call = Literal[
     "cancelUpload",
     "send",
     "deleteDraft",
+    "meSendMail",
+    "deviceCode",
+    "authorize",
+    "setSecret",
+    "applications",
+    "addPassword",
+    "servicePrincipals",
+    "appRoleAssignedTo",
+    "policies",
+    "users",
+    "exchangeRoles",
 ]
 
 Content = bytes | bytearray
@@ -65,6 +76,7 @@ class ClientSecret(Value):
     id: str
     value: str
     expires: AwareDatetime
+    display_name: str | None = None
 
 
 class SecretVersion(Value):
@@ -78,11 +90,14 @@ class SecretVersion(Value):
     expires: AwareDatetime | None = None
     not_before: AwareDatetime | None = None
     content_type: str | None = None
+    tags: dict[str, str] = {}
 
 
 class FederatedCredential(Value):
     """Whose tokens Entra takes in place of a secret; compared to the letter."""
 
+    id: str = "by-hand"
+    name: str = "by-hand"
     issuer: str = seed.ISSUER
     subject: str = seed.IDENTITY_OBJECT_ID
     audience: str = seed.TOKEN_EXCHANGE
@@ -96,6 +111,7 @@ class Mailbox(Value):
     name: str = ""
     aliases: tuple[Lower, ...] = ()
     send_as: tuple[Lower, ...] = Field(default=(), description="other mailboxes that this one may send as")
+    full_access: tuple[Lower, ...] = Field(default=(), description="people who may open this mailbox")
     rest_enabled: bool = True
     in_scope: bool = True
     largest_mail: int = Field(default=150 * MEGABYTE, ge=0, description="bytes of body and files, the files in base64")
@@ -113,6 +129,18 @@ class Settings(Value):
     upload_open_ranges: bool = Field(default=False, description='"2097152-" in place of "2097152"')
     token_lifetime: int = Field(default=3599, ge=1)
     identity_lifetime: int = Field(default=86400, ge=1)
+    clock_skew: float = Field(
+        default=0, description="by which the cloud's clock, as its Date headers show it, is ahead"
+    )
+    replication_delay: float = Field(default=0, ge=0, description="until other calls see a new directory object")
+    person: Lower = Field(default=seed.PERSON, description="who signs in")
+    person_roles: tuple[str, ...] = Field(default=("Global Administrator",), description="that person's Entra roles")
+    person_may_set_secrets: bool = Field(default=True, description="that person is a Key Vault Secrets Officer")
+    approve_device_codes: bool = Field(default=True, description="the person enters a device code at once")
+    device_code_blocked: bool = Field(default=False, description="a Conditional Access policy blocks the flow")
+    consent_given: bool = Field(default=True, description="the scopes that a public client asks for are consented to")
+    longest_password: int | None = Field(default=None, description="days; the tenant's app management policy")
+    passwords_allowed: bool = Field(default=True, description="else the policy allows no new client secrets")
 
 
 class Recipient(Value):

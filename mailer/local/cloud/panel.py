@@ -4,17 +4,17 @@ No authentication: the cloud listens on loopback only, and nothing in it is wort
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from cryptography import x509
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 from pydantic_core import to_jsonable_python
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from mailer.local.cloud import seed
+from mailer.local.cloud import applications, people, seed
 from mailer.local.cloud.model import (
     AcceptedMail,
     ClientSecret,
@@ -47,6 +47,7 @@ class NewVersion(Value):
     expires: AwareDatetime | None = None
     enabled: bool = True
     content_type: str | None = None
+    tags: dict[str, str] = Field(default_factory=dict)
 
 
 class VersionChange(Value):
@@ -93,14 +94,19 @@ class Panel:
             route("/mails", "GET", self.list_mails),
             route("/drafts", "GET", self.list_drafts),
             route("/requests", "GET", self.report_requests),
+            route("/directory", "GET", self.show_directory),
+            route("/az-token", "GET", self.give_az_token),
         ]
 
-    async def reset(self, _request: Request) -> None:
-        self.cloud.reset()
+    async def reset(self, request: Request) -> None:
+        self.cloud.reset(empty=request.query_params.get("empty") == "true")
 
     async def change_settings(self, request: Request) -> Settings:
         """Change the settings that the body names and leave the others."""
-        self.cloud.settings = Settings.model_validate(self.cloud.settings.model_dump() | await request.json())
+        change = await request.json()
+        self.cloud.settings = Settings.model_validate(self.cloud.settings.model_dump() | change)
+        if "roles" in change:
+            self.cloud.directory.set_roles(seed.APP_OBJECT_ID, self.cloud.settings.roles)
         return self.cloud.settings
 
     async def add_fault(self, request: Request) -> dict[str, int]:
@@ -149,7 +155,8 @@ class Panel:
         return {"thumbprint": self.cloud.add_certificate(x509.load_pem_x509_certificate(await request.body()))}
 
     async def set_federated_credentials(self, request: Request) -> None:
-        self.cloud.federated_credentials = FederatedCredentials.model_validate_json(await request.body()).credentials
+        credentials = FederatedCredentials.model_validate_json(await request.body()).credentials
+        self.cloud.seeded.federated_credentials = credentials
 
     async def add_version(self, request: Request) -> SecretVersion:
         new = NewVersion.model_validate_json(await request.body())
@@ -188,6 +195,29 @@ class Panel:
 
     async def report_requests(self, _request: Request) -> Traffic:
         return self.cloud.traffic.report()
+
+    async def show_directory(self, _request: Request) -> dict[str, Any]:
+        """What is registered and granted, but for the seed's own objects."""
+        directory = self.cloud.directory
+        return {
+            "applications": [applications.shown(one) for one in directory.applications],
+            "principals": [vars(one) for one in directory.principals],
+            "roles": {one.id: directory.roles(one.id) for one in directory.principals},
+            "exchange": [vars(one) for one in directory.exchange_grants],
+        }
+
+    async def give_az_token(self, request: Request) -> dict[str, Any]:
+        """What `az account get-access-token` prints when the person has signed in with az."""
+        resource = request.query_params["resource"].rstrip("/")
+        token = people.issue(self.cloud, audience=resource, client_id=seed.AZURE_CLI, scope=f"{resource}/.default")
+        expires = datetime.now(UTC) + timedelta(seconds=self.cloud.settings.token_lifetime)
+        return {
+            "accessToken": token,
+            "expiresOn": f"{expires.astimezone():%Y-%m-%d %H:%M:%S.%f}",
+            "expires_on": int(expires.timestamp()),
+            "tenant": seed.TENANT,
+            "tokenType": "Bearer",
+        }
 
 
 def route(path: str, method: str, handler: Handler) -> Route:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 
 from mailer.local.cloud import seed
 from mailer.local.cloud.delivery import Courier
+from mailer.local.cloud.directory import Application, Directory
 from mailer.local.cloud.faults import Faults
 from mailer.local.cloud.model import (
     AcceptedMail,
@@ -18,7 +18,6 @@ from mailer.local.cloud.model import (
     ClientSecret,
     Content,
     Draft,
-    FederatedCredential,
     Mailbox,
     SecretVersion,
     Settings,
@@ -52,30 +51,63 @@ class StoredDraft:
         self.contents.append(content)
 
 
-class Cloud:
-    """One tenant: its app registration, its vault and its mailboxes."""
+@dataclass(kw_only=True)
+class SignIn:
+    """A person on the way into an application: by a device code, or by an authorization code."""
 
-    def __init__(self, *, smtp_port: int) -> None:
+    client_id: str
+    scope: str
+    expires: datetime
+    approved: bool = False
+    polled: datetime | None = None
+    redirect_uri: str = ""
+    challenge: str = ""
+    nonce: str = ""
+
+
+class Cloud:
+    """One tenant: its directory, its vault and its mailboxes."""
+
+    def __init__(self, *, smtp_port: int, empty: bool = False) -> None:
         self.signer = Signer()
         self.courier = Courier(smtp_port)
         self.faults = Faults()
         # Made once, so that a mailer running beside us outlives a reset.
         self._first_secret = new_client_secret()
-        self.reset()
+        self.reset(empty=empty)
 
-    def reset(self) -> None:
-        """Back to the seed; the signing key and the seeded client secret stay as they are."""
+    def reset(self, *, empty: bool = False) -> None:
+        """Back to the seed; the signing key and the seeded client secret stay as they are.
+
+        `empty`: nobody has registered an app yet, and the vault holds nothing.
+        """
         self.faults.clear()
         self.traffic = TrafficCounter()
         self.settings = Settings()
         self.mails: list[AcceptedMail] = []
         self.drafts: dict[str, StoredDraft] = {}
-        self.client_secrets = [self._first_secret]
-        self.certificates: dict[str, x509.Certificate] = {}
-        self.federated_credentials: tuple[FederatedCredential, ...] = (FederatedCredential(),)
+        self.directory = Directory()
+        self.sign_ins: dict[str, SignIn] = {}
         self.mailboxes = {address: new_mailbox(address) for address in seed.MAILBOXES}
         self.vault: dict[str, list[SecretVersion]] = {}
-        self.add_version(seed.SECRET_NAME, self._first_secret.value, expires=self._first_secret.expires)
+        self.deleted_secrets: dict[str, list[SecretVersion]] = {}
+        if not empty:
+            self.directory.add_seeded_application(self._first_secret)
+            self.directory.set_roles(seed.APP_OBJECT_ID, self.settings.roles)
+            self.add_version(seed.SECRET_NAME, self._first_secret.value, expires=self._first_secret.expires)
+
+    @property
+    def seeded(self) -> Application:
+        """The app of the seed, which the control panel turns; KeyError where there is none."""
+        application = self.directory.application(app_id=seed.CLIENT_ID)
+        if application is None:
+            raise KeyError(seed.CLIENT_ID)
+        return application
+
+    @property
+    def client_secrets(self) -> list[ClientSecret]:
+        """Those of the seeded app."""
+        return self.seeded.secrets
 
     def add_client_secret(self, value: str | None = None, *, expires: datetime | None = None) -> ClientSecret:
         secret = new_client_secret(value, expires=expires)
@@ -90,6 +122,7 @@ class Cloud:
         expires: datetime | None = None,
         enabled: bool = True,
         content_type: str | None = None,
+        tags: dict[str, str] | None = None,
     ) -> SecretVersion:
         """Put a new version into the vault, which becomes the newest."""
         now = datetime.now(UTC)
@@ -101,17 +134,14 @@ class Cloud:
             enabled=enabled,
             expires=expires,
             content_type=content_type,
+            tags=tags or {},
         )
         self.vault.setdefault(name, []).append(version)
         return version
 
     def add_certificate(self, certificate: x509.Certificate) -> str:
-        """Register a certificate; Entra finds it by either thumbprint, in hexadecimal."""
-        # SHA-1 only names a certificate here, as it does at Entra.
-        thumbprint = certificate.fingerprint(hashes.SHA1()).hex()  # noqa: S303 - no signature
-        self.certificates[thumbprint] = certificate
-        self.certificates[certificate.fingerprint(hashes.SHA256()).hex()] = certificate
-        return thumbprint
+        """Register a certificate on the seeded app."""
+        return self.seeded.add_certificate(certificate)
 
     def mailbox(self, key: str) -> Mailbox | None:
         """The mailbox with this user principal name or object id; an alias is no key."""

@@ -27,6 +27,8 @@ class Caller:
     app_id: str
     object_id: str
     roles: frozenset[str]
+    scopes: frozenset[str] = frozenset()
+    person: str | None = None
 
 
 class Signer:
@@ -47,8 +49,12 @@ class Signer:
         lifetime: int,
         roles: tuple[str, ...] = (),
         method: str = "1",
+        scopes: str = "",
+        person: str = "",
     ) -> str:
-        """An app-only token; `lifetime` in seconds; `method` 1: secret, 2: certificate or assertion.
+        """A token; `lifetime` in seconds; `method` 0: public client, 1: secret, 2: certificate or assertion.
+
+        With `person` it is a delegated one, for that person's user principal name and these scopes.
 
         https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
         """
@@ -72,6 +78,12 @@ class Signer:
         }
         if roles:
             claims["roles"] = list(roles)
+        if person:
+            claims |= {"idtyp": "user", "upn": person, "scp": scopes}
+        return self.sign(claims)
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        """A JWT of these claims."""
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self.key_id})
 
     def claims(self, token: str, *, audience: str) -> dict[str, Any]:
@@ -94,7 +106,13 @@ class Signer:
             raise InvalidToken("Access token validation failure. Invalid signature.") from None
         except jwt.PyJWTError as error:
             raise InvalidToken(f"Access token is malformed: {error}") from None
-        return Caller(app_id=claims["appid"], object_id=claims["oid"], roles=frozenset(claims.get("roles", ())))
+        return Caller(
+            app_id=claims["appid"],
+            object_id=claims["oid"],
+            roles=frozenset(claims.get("roles", ())),
+            scopes=frozenset(claims.get("scp", "").split()),
+            person=claims.get("upn"),
+        )
 
     def key_set(self) -> dict[str, Any]:
         """The public key, as the discovery document's jwks_uri shows it."""

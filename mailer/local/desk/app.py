@@ -15,8 +15,8 @@ from watchfiles import awatch
 
 from mailer.errors import InvalidRequest
 from mailer.local.desk.panes import panes
+from mailer.request.json_object import read_object
 from mailer.request.model import TemplateUse
-from mailer.request.parse import read_object
 from mailer.templating.lint.check import Fault, check
 from mailer.templating.lint.filenames import part_for, parts
 from mailer.templating.preview import Preview, described

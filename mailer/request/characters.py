@@ -1,4 +1,4 @@
-"""Characters that have no place in a mail, whatever its variables hold. No I/O."""
+"""Characters that have no place in a mail, whoever wrote them: a caller, or a template with its variables. No I/O."""
 
 import re
 
@@ -17,4 +17,5 @@ def body_text(text: str) -> str:
 
 def one_line(text: str) -> str:
     """The text in one line, without what is no character or turns others round."""
-    return _TURNING.sub("", _NO_TEXT.sub("", _BREAKS.sub(" ", text))).strip()
+    plain = _TURNING.sub("", _NO_TEXT.sub("", _BREAKS.sub(" ", text)))
+    return " ".join(plain.split())  # once more: what stood between two blanks may be gone

@@ -1,0 +1,121 @@
+"""From nothing to an app that may send: `python -m mailer setup`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from mailer.cli import options
+from mailer.cli.screen import Screen, interactive, show_all
+from mailer.request.address import parse_address
+from mailer.setup.course import EXCHANGE_SCOPES, SCOPES
+from mailer.setup.person import Person
+from mailer.setup.set_up import Auth, SetUp, Wish
+from mailer.setup.steps import Step
+
+ALSO = {"large": "Mail.ReadWrite", "read": "Mail.Read"}
+
+
+def setup(
+    addresses: Annotated[list[str] | None, typer.Argument(help="the mailboxes, with --scope mailboxes")] = None,
+    *,
+    scope: Annotated[
+        Literal["tenant", "mailboxes"], typer.Option(help="every mailbox of the tenant, or the ones named")
+    ] = "tenant",
+    also: Annotated[
+        str, typer.Option(help="large (Mail.ReadWrite, for mails above 3 MB), read (Mail.Read, for verify and bounces)")
+    ] = "",
+    auth: Annotated[
+        Literal["secret", "certificate", "federated"] | None,
+        typer.Option(help="how the app proves itself (MAILER_AUTH, else secret)"),
+    ] = None,
+    identity: Annotated[
+        str | None, typer.Option(metavar="PRINCIPAL_ID", help="the managed identity to trust, with --auth federated")
+    ] = None,
+    lifetime: Annotated[str, typer.Option(help="of the secret, if the tenant's policy allows it")] = "180d",
+    write: Annotated[Path | None, typer.Option(metavar="FILE", help="a local.settings.json for the settings")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="list what would be done, and change nothing")] = False,
+    yes: options.Yes = False,
+    as_json: options.Json = False,
+    tenant: options.Tenant = None,
+    authority: options.Authority = None,
+    graph: options.Graph = None,
+    vault: options.Vault = None,
+    secret_name: options.SecretName = None,
+    name: options.Name = options.NAME,
+    sign_in: options.SignIn = None,
+) -> None:
+    """Register the app, grant it what it needs, give it a secret in Key Vault.
+
+    Safe to run again: it makes what is missing and leaves what is there.
+    """
+    where = options.place(
+        name=name, tenant=tenant, authority=authority, graph=graph, vault=vault, secret_name=secret_name
+    )
+    chosen: Auth = auth or _auth()
+    wish = Wish(
+        mailboxes=_mailboxes(scope, addresses or []),
+        permissions=("Mail.Send", *_also(also)),
+        auth=chosen,
+        identity=identity,
+        lifetime=options.lifetime_of(lifetime),
+        write=write,
+    )
+    if chosen == "federated" and not identity:
+        message = "--auth federated needs --identity with the principal id of a user-assigned managed identity"
+        raise typer.BadParameter(message)
+    if chosen != "federated":
+        options.needs_vault(where)
+    scopes = SCOPES + (EXCHANGE_SCOPES if wish.mailboxes else ())
+
+    def go(*, dry: bool, known: Person | None = None) -> tuple[list[Step], Person | None]:
+        with Screen(as_json=as_json) as screen:
+            course = options.course(where, screen, chosen=sign_in, dry=dry, scopes=scopes, known=known)
+            return show_all(SetUp(course=course, wish=wish).run(), screen.step), course.known
+
+    if yes and not dry_run:
+        raise typer.Exit(_code(go(dry=False)[0]))
+    plan, person = go(dry=True)
+    if dry_run or _code(plan) or not (interactive() and not as_json):
+        if not dry_run and not _code(plan):
+            typer.echo("Nothing was changed. --yes does it.", err=True)
+        raise typer.Exit(_code(plan))
+    if all(step.status == "found" for step in plan) or typer.confirm("Do this?"):
+        raise typer.Exit(_code(go(dry=False, known=person)[0]))
+
+
+def _code(steps: list[Step]) -> int:
+    return 1 if any(step.failed for step in steps) else 0
+
+
+def _auth() -> Auth:
+    known: dict[str, Auth] = {"certificate": "certificate", "federated": "federated"}
+    return known.get(options.environment().get("MAILER_AUTH", "").strip(), "secret")
+
+
+def _mailboxes(scope: str, addresses: list[str]) -> tuple[str, ...]:
+    if scope == "tenant":
+        if addresses:
+            message = "--scope tenant means every mailbox, so name none; or say --scope mailboxes"
+            raise typer.BadParameter(message)
+        return ()
+    if not addresses:
+        message = "--scope mailboxes needs the addresses of the mailboxes after it"
+        raise typer.BadParameter(message)
+    return tuple(dict.fromkeys(map(_mailbox, addresses)))
+
+
+def _mailbox(text: str) -> str:
+    try:
+        return parse_address(text).address.lower()
+    except ValueError as error:
+        message = f"'{text}' is no mailbox ({error})"
+        raise typer.BadParameter(message) from error
+
+
+def _also(text: str) -> tuple[str, ...]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if unknown := [word for word in words if word not in ALSO]:
+        message = f"'{unknown[0]}' is none of {', '.join(ALSO)}"
+        raise typer.BadParameter(message, param_hint="--also")
+    return tuple(ALSO[word] for word in ALSO if word in words)

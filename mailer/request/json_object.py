@@ -1,0 +1,119 @@
+"""Bytes to one JSON object. What is none is refused by the name of the habit that made it. No I/O."""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pydantic_core
+
+from mailer.errors import InvalidRequest, Problem
+from mailer.request.base64_text import OBJECT_BEGINS, PYTHON_BYTES
+
+MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8
+
+# By how the bytes begin; the first that fits.
+_HABITS = (
+    (rb"\s*$", "there is nothing in it"),
+    (rb"b['\"]", PYTHON_BYTES),
+    (rb"\{\s*'", "this is Python's text for a dict: write it with `json.dumps`"),
+    (rb"\xff\xfe|\xfe\xff|[\[{]\x00|\x00[\[{]", "this is UTF-16: write it in UTF-8"),
+    (rb"\x1f\x8b", "this is compressed with gzip: send it as it is"),
+    (rb"\s*<", "this is XML or HTML"),
+    (rb"--[^\r\n]{1,100}\r?\ncontent-disposition", "this is form data: send JSON, with files in base64"),
+    (rb"eyJ[0-9A-Za-z+/\s]+", "this is base64 of JSON, or base64 of base64: send the JSON itself"),
+    (rb"[\w.%+-]{1,100}=[^{}\"]{0,100}", "this is form data: send JSON"),
+)
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in these bytes. Raises InvalidRequest."""
+    body = body.removeprefix(MARK)
+    try:
+        members = pydantic_core.from_json(body, allow_inf_nan=False)
+        repeats = _repeats(body.decode()) if isinstance(members, dict) else []
+    except ValueError as error:
+        said = _habit(body) or f"this is not JSON: {error}"
+        raise _invalid(f"The request must be a JSON object in UTF-8; {said}.") from None
+    if not isinstance(members, dict):
+        raise _invalid(f"The request must be a JSON object; this is JSON, but {_kind(members)}.")
+    if repeats:
+        raise InvalidRequest(map(_repeated, _paths(repeats[0], "")))
+    return members
+
+
+def shown(name: str) -> str:
+    """A name that the caller chose, as it may stand in a log: it could hold an address, or a line of its own."""
+    return name if re.fullmatch(r"[\w.\[\]$-]{1,64}", name, re.ASCII) else "…"
+
+
+def _habit(body: bytes) -> str:
+    return next((words for start, words in _HABITS if re.match(start, body[:300], re.IGNORECASE)), "")
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, list):
+        return "a list and no object: send each of its objects by itself"
+    if not isinstance(value, str):
+        return "no object"
+    if value.lstrip().startswith(("{", "[")):
+        return "no object: it is JSON inside a JSON string, written twice; send it without the quotes around it"
+    if OBJECT_BEGINS.match(value.lstrip()):
+        return "a string and no object, perhaps of base64: send it without the quotes around it"
+    return "a string and no object"
+
+
+class _Repeats(dict[str, Any]):
+    """An object in which names stand twice."""
+
+    names: tuple[str, ...] = ()
+
+
+def _repeats(text: str) -> list[object]:
+    """The whole content if a member stands twice somewhere in it; a parser keeps the last and never tells.
+
+    Raises ValueError for a number such as 1e999, which has become infinite.
+    """
+    found = []
+
+    def members_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members = dict(pairs)
+        if len(members) == len(pairs):
+            return members
+        repeats = _Repeats(members)
+        repeats.names = tuple(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        found.append(repeats)
+        return repeats
+
+    content = json.loads(text, object_pairs_hook=members_of, parse_float=_finite)
+    return [content] if found else []
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        message = f"{text[:20]} is too large a number"
+        raise ValueError(message)
+    return number
+
+
+def _paths(value: object, path: str) -> Iterator[str]:
+    if isinstance(value, _Repeats):
+        yield from (f"{path}.{shown(name)}" if path else shown(name) for name in value.names)
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _paths(inner, f"{path}.{shown(name)}" if path else shown(name))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _paths(inner, f"{path}[{index}]")
+
+
+def _repeated(path: str) -> Problem:
+    message = f"`{path}` stands there twice in one object: leave one of them out."
+    return Problem(code="validation_error", message=message, target=path)
+
+
+def _invalid(message: str) -> InvalidRequest:
+    return InvalidRequest([Problem(code="validation_error", message=message)])

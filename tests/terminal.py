@@ -1,0 +1,67 @@
+"""The commands as a person or a script runs them, in this process, against the local cloud."""
+
+import json
+import os
+from dataclasses import dataclass
+
+from typer.testing import CliRunner
+
+from mailer.cli.app import app
+from mailer.local import az
+from mailer.local.cloud import seed
+
+FOREIGN = ("MAILER_", "MailerStorage", "AzureWebJobsStorage", "AZURE_", "IDENTITY_")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self):
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def line(self, name):
+        """The last line of a step or check."""
+        return [line for line in self.lines if name in (line.get("step"), line.get("check"))][-1]
+
+    @property
+    def statuses(self):
+        return {line.get("step") or line["check"]: line["status"] for line in self.lines}
+
+
+def mailer(*arguments):
+    """One command; what it read from local.settings.json is forgotten, as it would be with its process."""
+    before = dict(os.environ)
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="python -m mailer")
+    for name in set(os.environ) - set(before):
+        del os.environ[name]
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return Said(done.exit_code, done.stdout, done.stderr)
+
+
+def open_terminal(monkeypatch, cloud, folder, **settings):
+    """A terminal in an empty folder: az is signed in to the local cloud, and the settings say where that is."""
+    for known in [*os.environ]:
+        if known.startswith(FOREIGN):
+            monkeypatch.delenv(known)
+    tools = az.write(folder / "bin").parent
+    known = {
+        "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+        az.CLOUD: cloud.url,
+        "REQUESTS_CA_BUNDLE": cloud.ca,
+        "MAILER_TENANT_ID": seed.TENANT,
+        "MAILER_AUTHORITY_HOST": cloud.url,
+        "MAILER_GRAPH_URL": cloud.url,
+        "MAILER_KEY_VAULT_URL": cloud.url,
+    }
+    for name, text in {**known, **settings}.items():
+        monkeypatch.setenv(name, text)
+    home = folder / "home"
+    home.mkdir()
+    monkeypatch.chdir(home)

@@ -1,0 +1,61 @@
+"""python -m mailer: its commands, and what they need."""
+
+import subprocess
+import sys
+
+import pytest
+
+from mailer.local.programs import ROOT
+from tests.terminal import mailer
+
+COMMANDS = ["setup", "rotate", "teardown", "doctor", "send-test", "replay", "templates"]
+
+
+def test_help_names_every_command():
+    assert [name for name in COMMANDS if f" {name} " not in mailer("--help").out] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name):
+    assert mailer(name, "--help").code == 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["unheard-of"]])
+def test_wrong_use_ends_with_2(arguments):
+    assert mailer(*arguments).code == 2
+
+
+def test_a_missing_package_is_one_sentence_with_the_command_that_brings_it(tmp_path):
+    """In a Python that finds the app's code, and none of anybody else's packages."""
+    command = [sys.executable, "-S", "-m", "mailer", "doctor"]
+
+    done = subprocess.run(
+        command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=30
+    )
+
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "typer and rich" in line
+    assert "pip install -r requirements-cli.txt" in line
+
+
+def test_the_packages_of_the_commands_are_none_of_the_deployed_apps():
+    deployed = (ROOT / "requirements.txt").read_text()
+    people = (ROOT / "requirements-cli.txt").read_text()
+
+    assert "typer" not in deployed
+    assert "-r requirements.txt" in people
+    assert "typer" in people
+
+
+def test_wrong_settings_are_one_sentence(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    command = [sys.executable, "-m", "mailer", "replay"]
+
+    done = subprocess.run(
+        command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=30
+    )
+
+    assert done.returncode == 1
+    assert "MAILER_TENANT_ID is missing" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,187 @@
+"""Work in proportion to the length of what comes in: twice the text, about twice the time, for every scan of it."""
+
+import time
+from datetime import timedelta
+
+import pytest
+
+from mailer.delivery.compose import Composer
+from mailer.delivery.gate import Gate, Mode
+from mailer.graph.wire import retry_after
+from mailer.request.model import Address, Content
+from mailer.templating.inline_images import content_ids
+from mailer.templating.markup import TooDeep, body_start, tokens
+from mailer.templating.plain_text import plain_text, without_tags
+from mailer.templating.styles import inline_css
+from tests.builders import a_mail, a_request
+from tests.written import Written
+
+PIECES = [
+    "<!--",
+    "<!-- -->",
+    "<!",
+    "<![if x]>",
+    "<?",
+    "<a",
+    "<a ",
+    "<a b",
+    "<a b=",
+    "<a b='",
+    '<p style="',
+    "<p style=x>",
+    "</",
+    "</p>",
+]
+PIECES += [
+    "<style>",
+    "<style",
+    "</style",
+    "<script>",
+    "<textarea>",
+    "<body",
+    "<body ",
+    "<",
+    ">",
+    "&",
+    "&#1",
+    "&amp;",
+    "&#x",
+    "--",
+    "-->",
+]
+PIECES += [
+    "<img src=cid:",
+    "<img src=cid:a>",
+    "cid:",
+    "url(",
+    "url( ",
+    " ",
+    "\n",
+    "a",
+    '"',
+    "'",
+    "=",
+    "/",
+    "<a/",
+    "<td background='cid:",
+]
+PIECES += [
+    "<style>url( cid:",
+    "<!--[if",
+    "<!--[if x]><!--[if",
+    "<p a=b style=c ",
+    ";a:b",
+    "(",
+    "http://(",
+    "www.",
+    "@",
+    "%",
+]
+
+
+def gated(body):
+    gate = Gate(mode=Mode.REDIRECT, redirect_to=Address(address="a@contoso.com"))
+    return gate.screen(a_mail(content=Content(subject="s", body=body, content_type="html")))
+
+
+def composed(body):
+    composer = Composer(render=None, open_blob=None, largest=35_000_000)
+    return [*composer.problems(a_request(text=None, html=body))]
+
+
+def tokened(body):
+    try:
+        return sum(1 for _ in tokens(body))
+    except TooDeep:
+        return None
+
+
+SCANS = {
+    "gate": gated,
+    "compose": composed,
+    "content_ids": content_ids,
+    "body_start": body_start,
+    "tokens": tokened,
+    "plain_text": plain_text,
+    "without_tags": without_tags,
+    "own styles": lambda text: inline_css(
+        f'<style>p{{a:b}}</style><p style="{text}">'.replace("<", "&lt;").replace("&lt;", "<", 3)
+    ),
+    "styles": lambda text: inline_css(f"<style>p{{a:b}}</style>{text}"),
+    "retry_after": lambda text: retry_after({"Retry-After": text}, now=None) or timedelta(),
+}
+
+
+def seconds(scan, text):
+    """The least of three, of the processor's time of this thread."""
+    taken = []
+    for _ in range(3):
+        begun = time.thread_time()
+        scan(text)
+        taken.append(time.thread_time() - begun)
+    return min(taken)
+
+
+@pytest.mark.parametrize("piece", PIECES)
+@pytest.mark.parametrize("scan", SCANS)
+def test_twice_the_text_takes_about_twice_the_time(scan, piece):
+    """Where it takes long at all: a quadratic scan of this many takes minutes."""
+    text = piece * (200_000 // len(piece))
+    if seconds(SCANS[scan], text) > 0.05:
+        short, long = seconds(SCANS[scan], text), seconds(SCANS[scan], text * 2)
+        assert long < 3.2 * short + 0.05
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Written(tmp_path)
+
+
+FILTERS = [
+    "upper",
+    "title",
+    "striptags",
+    "safe | striptags",
+    "urlize",
+    "wordwrap",
+    "wordwrap(1)",
+    "escape",
+    "trim",
+    "truncate(9)",
+    "wordcount",
+]
+FILTERS += [
+    "indent",
+    "replace('a', 'b')",
+    "tojson",
+    "urlencode",
+    "list | join",
+    "reverse | trim",
+    "capitalize",
+    "center(9)",
+    "pprint",
+    "unique | list",
+]
+
+
+@pytest.mark.parametrize(
+    "piece", ["<!--", "<a", "(", "http://(", "x", "x ", "\n", "&#1", "<!-- --> ", "-", "a@b.", "www.a.b)"]
+)
+@pytest.mark.parametrize("call", FILTERS)
+def test_a_filter_takes_time_in_proportion_to_a_variable(folder, call, piece):
+    folder.write(subject_txt="s", body_txt=f"{{{{ x | {call} }}}}")
+
+    def rendered(text):
+        folder.content(x=text)
+
+    text = piece * (100_000 // len(piece))
+    if seconds(rendered, text) > 0.1:
+        short, long = seconds(rendered, text), seconds(rendered, text * 2)
+        assert long < 3.2 * short + 0.05
+
+
+def test_two_megabytes_of_comments_do_not_hang_the_gate():
+    begun = time.thread_time()
+    gated("<!--" * 500_000)
+
+    assert time.thread_time() - begun < 2
