@@ -21,7 +21,9 @@ class Door(Post):
         accepted = self.accept(within=within, **changes)
         deliver = deliver or self.delivery(send=send).deliver
         with ThreadPoolExecutor(1) as pool:
-            waited = delivered(accepted, within=within, deliver=deliver, ledger=self.ledger, pool=pool, clock=self.clock)
+            waited = delivered(
+                accepted, within=within, deliver=deliver, ledger=self.ledger, pool=pool, clock=self.clock
+            )
             return asyncio.run(waited)
 
 

@@ -60,9 +60,7 @@ async def _post(req: func.HttpRequest) -> func.HttpResponse:
     stores, turns, clock = wiring.stores(), wiring.turns(), wiring.clock
     request = await asyncio.to_thread(_read, req)
     within = wished_wait(req.headers.get("Prefer", ""), wiring.priority(request))
-    accepted = await asyncio.to_thread(
-        accept, request, stores=stores, turns=turns, clock=clock, within=within
-    )
+    accepted = await asyncio.to_thread(accept, request, stores=stores, turns=turns, clock=clock, within=within)
     if not within:
         return _receipt(accepted.receipt)
     deliver, pool = wiring.delivery().deliver, wiring.pool()
