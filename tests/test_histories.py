@@ -1,0 +1,282 @@
+"""The promise through random histories: mailer's real steps over memory, whatever crashes, stays away or comes late."""
+
+import logging
+import os
+import sys
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+
+from mailer.delivery.prefer import accept_and_deliver
+from mailer.delivery.record import Status
+from mailer.errors import TryLater, UnknownMail, WrongStatus
+from mailer.settings import OnUncertain
+from tests.builders import a_request, as_bytes, members
+from tests.histories import AUTOMATIC, FAULTS, LARGE, MOODS, RETENTION, SETTINGS, Inline, World
+from tests.post import Crash
+
+SERVICES = ("table", "queue", "blob")
+NOT_DONE = (Crash, TryLater, UnknownMail, WrongStatus)
+SEED = 2026
+
+whiles = st.one_of(
+    st.integers(1, 600).map(lambda n: timedelta(seconds=n)),
+    st.integers(1, 60).map(lambda n: timedelta(minutes=n)),
+    st.integers(1, 72).map(lambda n: timedelta(hours=n)),
+    st.integers(1, 30).map(lambda n: timedelta(days=n)),
+)
+faults = st.none() | st.tuples(st.integers(0, 9), st.sampled_from(FAULTS))
+numbers = st.integers(0, 999)
+
+
+class Histories(RuleBasedStateMachine):
+    policy = OnUncertain.HOLD
+
+    def __init__(self):
+        super().__init__()
+        self.world = World()
+        self.world.policy = self.policy
+        self.world.on_sent = self._sent
+        self.handed_in = []  # the members of each mail
+        self.promised = set()  # numbers
+        self.malformed = set()  # texts
+        self.ids = []  # of receipts
+        self.canceled = set()
+        self.not_before = {}
+        self.replays = Counter()  # of uncertain mails
+
+    def _sent(self, mail):
+        assert mail not in self.canceled, "it is sent after its cancel was answered"
+        assert self.world.clock.now >= self.not_before.get(mail, self.world.clock.now), "it is sent before its hour"
+
+    # What clients do
+
+    def _members(self, *, keyed, waits, large):
+        number = str(len(self.handed_in))
+        due = (self.world.clock.now + waits).isoformat() if waits else None
+        key = f"k{number}" if keyed else None
+        made = members(tags={"n": number}, idempotency_key=key, scheduled_at=due, subject=LARGE if large else "Hello")
+        self.handed_in.append(made)
+        return made
+
+    def _post(self, made, fault, *, wait=False):
+        self.world.faults.armed = fault
+        request = a_request(**made)
+        parts = {"stores": self.world.stores(), "clock": self.world.clock}
+        try:
+            if wait:
+                deliver = self.world.the_delivery().deliver
+                within = timedelta(seconds=20)
+                receipt = accept_and_deliver(request, within=within, deliver=deliver, pool=Inline(), **parts)
+            else:
+                receipt = self.world.accept(**made).receipt
+        except NOT_DONE:
+            return
+        self._receipt(receipt.id, made["tags"]["n"])
+        if request.scheduled_at and request.scheduled_at > self.world.clock.now:
+            self.not_before.setdefault(receipt.id, request.scheduled_at)
+
+    def _receipt(self, mail, number):
+        self.promised.add(number)
+        self.ids.append(mail)
+
+    @rule(keyed=st.booleans(), waits=st.none() | whiles, large=st.booleans(), wait=st.booleans(), fault=faults)
+    def a_client_posts_a_mail(self, keyed, waits, large, wait, fault):
+        self._post(self._members(keyed=keyed, waits=waits, large=large), fault, wait=wait)
+
+    @rule(keyed=st.booleans(), waits=st.none() | whiles, large=st.booleans())
+    def a_producer_queues_a_mail(self, keyed, waits, large):
+        made = self._members(keyed=keyed, waits=waits, large=large)
+        self.world.lay(as_bytes(made))
+        self.promised.add(made["tags"]["n"])
+
+    @rule()
+    def a_producer_queues_nonsense(self):
+        nonsense = f"nonsense {len(self.malformed)}".encode()
+        self.malformed.add(nonsense)
+        self.world.lay(nonsense)
+
+    @precondition(lambda self: any("idempotency_key" in made for made in self.handed_in))
+    @rule(which=numbers, by_queue=st.booleans(), fault=faults)
+    def a_client_repeats_a_mail_under_its_key(self, which, by_queue, fault):
+        keyed = [made for made in self.handed_in if "idempotency_key" in made]
+        made = keyed[which % len(keyed)]
+        if by_queue:
+            self.world.lay(as_bytes(made))
+            self.promised.add(made["tags"]["n"])
+        else:
+            self._post(made, fault)
+
+    # What people do
+
+    @precondition(lambda self: self.world.records)
+    @rule(which=numbers, fault=faults)
+    def somebody_cancels_a_mail(self, which, fault):
+        mail = self._some(which)
+        self._amend(lambda amendment: amendment.cancel(mail), fault, lambda: self.canceled.add(mail))
+
+    @precondition(lambda self: self.world.records)
+    @rule(which=numbers, by=whiles, fault=faults)
+    def somebody_moves_a_mail(self, which, by, fault):
+        mail, to = self._some(which), self.world.clock.now + by
+        self.not_before.pop(mail, None)
+        self._amend(
+            lambda amendment: amendment.reschedule(mail, to), fault, lambda: self.not_before.update({mail: to})
+        )
+
+    @precondition(lambda self: self.world.records)
+    @rule(which=numbers, fault=faults)
+    def somebody_replays_a_mail(self, which, fault):
+        mail = self._some(which)
+        self.not_before.pop(mail, None)
+        if self.world.records[mail].status is Status.UNCERTAIN:
+            self.replays[mail] += 1  # it may be counted although no answer comes
+        self._amend(lambda amendment: amendment.replay(mail), fault, lambda: None)
+
+    def _some(self, which):
+        return sorted(self.world.records)[which % len(self.world.records)]
+
+    def _amend(self, change, fault, answered):
+        self.world.faults.armed = fault
+        try:
+            change(self.world.amendment())
+        except NOT_DONE:
+            return
+        answered()
+
+    # What the host does
+
+    @precondition(lambda self: self.world.visible)
+    @rule(which=numbers, fault=faults)
+    def the_host_hands_a_message_over(self, which, fault):
+        self.world.faults.armed = fault
+        seen = self.world.visible
+        self.world.handle(*seen[which % len(seen)])
+
+    @rule(fault=faults)
+    def the_minute_comes(self, fault):
+        self._timer(self.world.release, fault)
+
+    @rule(fault=faults)
+    def the_half_hour_comes(self, fault):
+        self._timer(self.world.sweep, fault)
+
+    def _timer(self, run, fault):
+        self.world.faults.armed = fault
+        try:
+            run()
+        except NOT_DONE:
+            return
+
+    @rule(by=whiles)
+    def time_goes_by(self, by):
+        self.world.faults.armed = None
+        self.world.clock.now += by
+
+    @rule(hours=st.integers(1, 48))
+    def all_goes_well_for_hours(self, hours):
+        """The timers run, and messages are delivered when they are due."""
+        self.world.faults.armed = None
+        for _ in range(min(hours, 6) * 2):
+            self.world.clock.now += timedelta(hours=hours) / 12
+            self._timer(self.world.release, None)
+            for queue, message in self.world.visible:
+                self.world.handle(queue, message)
+        self._timer(self.world.sweep, None)
+
+    # What goes wrong
+
+    @rule(mood=st.sampled_from(sorted(MOODS)))
+    def graph_is_in_a_mood(self, mood):
+        self.world.graph.mood = mood
+
+    @rule(lasts=whiles, which=numbers, what=st.sampled_from(["nothing", "message", "sweep", "release"]))
+    def graph_is_slow_once(self, lasts, which, what):
+        def meanwhile():
+            self.world.clock.now += lasts
+            if what == "message" and (seen := self.world.visible):
+                self.world.handle(*seen[which % len(seen)])
+            elif what in {"sweep", "release"}:
+                self._timer(getattr(self.world, what), None)
+
+        self.world.graph.meanwhile = meanwhile
+
+    @rule(which=numbers)
+    def somebody_cancels_while_graph_is_slow(self, which):
+        self.world.graph.meanwhile = lambda: self.somebody_cancels_a_mail(which, None)
+
+    @rule(wrong=st.none() | st.sampled_from(sorted(SETTINGS)))
+    def a_setting_is_wrong_or_mended(self, wrong):
+        self.world.wrong = wrong
+
+    @rule(away=st.sets(st.sampled_from(SERVICES)))
+    def storage_is_away_or_back(self, away):
+        self.world.faults.away = away
+
+    # What must hold, at any instant
+
+    @invariant()
+    def the_promise_holds(self):
+        self.no_copy_is_more_than_the_record_says()
+        self.what_a_person_may_replay_has_its_content()
+        self.nothing_is_forgotten_before_its_time()
+
+    def no_copy_is_more_than_the_record_says(self):
+        copies = Counter(mail for mail, _, _ in self.world.graph.copies)
+        for record in [*self.world.records.values(), *(record for record, *_ in self.world.forgotten.values())]:
+            resent = record.resent or 0
+            assert resent <= AUTOMATIC[self.policy] + self.replays[record.id], f"sent again too often: {record}"
+            assert copies[record.id] <= 1 + resent, f"doubled: {record}"
+            if record.status in {Status.FAILED, Status.CANCELED, Status.SUPPRESSED, Status.SCHEDULED}:
+                assert copies[record.id] <= resent, f"{record.status}, but sent: {record}"
+            assert record.status is not Status.SENT or copies[record.id], f"never sent: {record}"
+
+    def what_a_person_may_replay_has_its_content(self):
+        for record in self.world.records.values():
+            if record.status.replayable and self._was_promised(record):
+                assert record.id in self.world.requests.part.kept, f"content gone: {record}"
+
+    def nothing_is_forgotten_before_its_time(self):
+        for record, at, _ in self.world.forgotten.values():
+            assert record.status.final
+            assert at - record.times[record.status] >= RETENTION
+
+    def _was_promised(self, record):
+        return record.id in self.ids or (record.tags or {}).get("n") in self.promised
+
+    # And in the end
+
+    def teardown(self):
+        self.world.mend()
+        waiting = self.world.run_until_nothing_moves()
+        assert not waiting, f"waits for ever: {waiting}"
+        known = self.world.records | {mail: record for mail, (record, *_) in self.world.forgotten.items()}
+        contents = {*self.world.requests.part.kept.values(), *(text for *_, text in self.world.forgotten.values())}
+        assert not self.malformed - contents, "a message is lost"
+        assert not set(self.ids) - known.keys(), "a mail is lost"
+        found = {(record.tags or {}).get("n") for record in known.values()}
+        assert not self.promised - found, "a mail is lost"
+        self.the_promise_holds()
+
+
+@pytest.mark.parametrize("policy", OnUncertain)
+def test_no_history_loses_doubles_or_forgets_a_mail(policy):
+    logging.disable(logging.CRITICAL)
+    print(f"hypothesis seed {SEED}")
+    machine = type("Histories", (Histories,), {"policy": policy})
+    seed(SEED)(machine)
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=int(os.environ.get('EXAMPLES', 60)),
+            stateful_step_count=int(os.environ.get('STEPS', 40)),
+            deadline=None,
+            database=None,
+            phases=[Phase.generate] + [Phase.shrink] * bool(os.environ.get('SHRINK')),
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
