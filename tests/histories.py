@@ -1,13 +1,14 @@
 """A world in memory for mailer's steps: a host, a storage and a Graph that crash, answer late, or not at all."""
 
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from mailer.delivery.decide import Policy
 from mailer.delivery.gate import Passed
 from mailer.delivery.mail import QueuedMessage
-from mailer.delivery.message import SOON
+from mailer.delivery.message import SOON, read_message
 from mailer.delivery.sweep import Sweep
 from mailer.errors import ConfigError, InvalidRequest, Misconfigured, Problem, Suppressed, Throttled, TryLater, Uncertain
 from mailer.pace.later import AHEAD
@@ -282,6 +283,15 @@ class World(Post):
     @property
     def unsettled(self):
         return [record for record in self.records.values() if not record.status.final or record.look]
+
+    def coming(self):
+        """The mails that have a message, by id or by number."""
+        found = {mail for _, mail in self.rows.part.kept}
+        for message in self.queue + self.poison:
+            with suppress(InvalidRequest):
+                members, envelope = read_message(message.said.body)
+                found.add(envelope.id if envelope else members["tags"]["n"])
+        return found
 
     def mend(self):
         """All faults end."""

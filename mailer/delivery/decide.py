@@ -99,6 +99,8 @@ class _Case:
             return self._looked() if self.mail.look else Next(do=Do.DROP)
         if self.mail.status.final:
             return Next(do=Do.DROP)
+        if self._is_early:  # it came of a message that was superseded, so that it says nothing of the mail at its hour
+            return Next(do=Do.WAIT, due=self.mail.due_at)
         match what:
             case What.REFUSED:
                 return self._end(Status.FAILED)
@@ -117,7 +119,7 @@ class _Case:
             return Next(do=Do.DROP)
         if mail.status is Status.SENDING:
             return self._sending()
-        if mail.due_at and mail.due_at > now:
+        if self._is_early:
             return Next(do=Do.WAIT, due=mail.due_at)
         claimed = replace(mail.moved(Status.SENDING, now=now), attempts=mail.attempts + 1, leased_until=now + LEASE)
         return Next(do=Do.SEND, record=claimed)
@@ -197,6 +199,8 @@ class _Case:
             return Next(do=Do.WAIT, due=mail.leased_until + AFTER_LEASE)
         if what is What.MESSAGE_LOST:
             return Next(do=Do.WAIT, due=max(self.now, mail.due_at or self.now))
+        if what is What.HOST_GAVE_UP and self._is_early:
+            return Next(do=Do.WAIT, due=mail.due_at)
         if mail.status.waiting or (mail.drafting and not looks):
             return self._end(Status.FAILED)
         if looks:
@@ -229,6 +233,11 @@ class _Case:
         known = ("", "") if happy else (event.code, event.text) if code is None else (code, text)
         ended = self.mail.moved(status, now=self.now, code=known[0], message=known[1])
         return Next(do=Do.END, record=replace(ended, look=0) if ended.look else ended)
+
+    @property
+    def _is_early(self) -> bool:
+        """Whether the mail waits, and its hour has not come."""
+        return self.mail.status.waiting and self.mail.due_at is not None and self.mail.due_at > self.now
 
     @property
     def _is_old(self) -> bool:

@@ -1,9 +1,10 @@
 """The messages that wait for their hour: one row each, its partition the minute when it is due, its key the mail."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 from azure.data.tables import TableClient
 
 from mailer.pace.later import Waiting
@@ -29,11 +30,12 @@ class LaterRows:
         tables.ask(self._table, lambda: self._table.upsert_entity(row))
 
     def take_back(self, mail: str, due: datetime) -> None:
-        """Delete the row of this mail and minute, if there is one."""
-        try:
-            tables.ask(self._table, lambda: self._table.delete_entity(_minute(due), mail))
-        except ResourceNotFoundError:
-            return
+        """Delete this message, unless one for another second of the minute has taken its row."""
+        with contextlib.suppress(ResourceNotFoundError, ResourceModifiedError):
+            row = tables.ask(self._table, lambda: self._table.get_entity(_minute(due), mail))
+            if row["due"] == due:
+                condition = tables.unchanged(row.metadata["etag"])
+                tables.ask(self._table, lambda: self._table.delete_entity(_minute(due), mail, **condition))
 
     def has(self, mail: str, due: datetime) -> bool:
         """Whether this mail waits for this minute."""
