@@ -10,7 +10,16 @@ from mailer.delivery.gate import Passed
 from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.message import SOON, read_message
 from mailer.delivery.sweep import Sweep
-from mailer.errors import ConfigError, InvalidRequest, Misconfigured, Problem, Suppressed, Throttled, TryLater, Uncertain
+from mailer.errors import (
+    ConfigError,
+    InvalidRequest,
+    Misconfigured,
+    Problem,
+    Suppressed,
+    Throttled,
+    TryLater,
+    Uncertain,
+)
 from mailer.pace.later import AHEAD
 from mailer.pace.throttle import Throttle
 from mailer.request.model import ONE_CALL
@@ -28,11 +37,16 @@ SLOW_DOWN = Throttled("Slow down.", code="ApplicationThrottled", after=timedelta
 WRONG = ConfigError(["A setting is wrong."])
 LARGE = "A large mail"
 
+
+class Bug(Exception):
+    """The app itself fails."""
+
+
 # What Graph does with a mail: whether it takes it, and what its caller hears.
 MOODS = {
     "takes it": (True, None),
     "takes it, and the answer is lost": (True, NO_ANSWER),
-    "takes it, and the worker stumbles": (True, RuntimeError("a bug")),
+    "takes it, and the worker stumbles": (True, Bug("after the claim")),
     "hears nothing": (False, NO_ANSWER),
     "is busy": (False, BUSY),
     "throttles": (False, SLOW_DOWN),
@@ -47,7 +61,7 @@ SETTINGS = {
     "a template that cannot be read": ("compose", TryLater("Blobs are away.", code="storage_unavailable")),
     "a gate without an address": ("screen", WRONG),
     "a gate that lets nobody through": ("screen", Suppressed("Nobody is left.", code="suppressed")),
-    "a bug": ("compose", RuntimeError("a bug before the claim")),
+    "a bug": ("compose", Bug("before the claim")),
 }
 FAULTS = ("crash before", "crash after", "away", "answer lost")
 
@@ -117,7 +131,7 @@ class Graph:
         leaving()
         self.send(mail, token)
 
-    def clear_drafts(self, mail, _token):
+    def clear_drafts(self, _mail, _token):
         self.world.faults.io("graph", lambda: None)
 
     def is_sent(self, mail, _sender, _token):
@@ -172,7 +186,7 @@ class World(Post):
         self.rows = Faulty("table", MemoryRows(), self.faults)
         self.requests = Faulty("blob", MemoryRequests(), self.faults)
         self.graph = Graph(self)
-        self.throttle = Throttle(4, clock=lambda: self.clock.now.timestamp())
+        self.throttle = Throttle(4, clock=lambda: self.clock().timestamp())
         self.poison = []
         self.wrong = None
         self.forgotten = {}
@@ -194,7 +208,9 @@ class World(Post):
 
     @property
     def visible(self):
-        return [(queue, one) for queue in (self.queue, self.poison) for one in queue if one.visible_at <= self.clock.now]
+        return [
+            (queue, one) for queue in (self.queue, self.poison) for one in queue if one.visible_at <= self.clock.now
+        ]
 
     def handle(self, queue, message):
         """The host hands a message over: it is deleted, comes again, or is moved to the poison queue."""
@@ -207,7 +223,7 @@ class World(Post):
         except TryLater:
             message.visible_at = self.clock.now + RUN_AGAIN
             return
-        except RuntimeError:
+        except Bug:
             # A copy on the poison queue has another id, so that a mail without a key or an envelope is another mail
             # there; that it was claimed first, and then failed 500 times, is left out of the picture.
             if queue is self.queue and message.runs >= MOST_RUNS and message.said.mail_id not in self.records:
@@ -344,11 +360,15 @@ class _CleanUp:
         for record in records:
             if self.world.records.get(record.id) == record:
                 self.world.faults.io("table", lambda one=record: self.world.records.pop(one.id))
-                self.world.forgotten[record.id] = (record, self.world.clock.now, self.world.requests.part.get(record.id))
+                self.world.forgotten[record.id] = (
+                    record,
+                    self.world.clock.now,
+                    self.world.requests.part.get(record.id),
+                )
                 gone.append(record.id)
         return gone
 
-    def forget_keys(self, *, after, now):
+    def forget_keys(self, *, after, **_):
         yield 0, after
 
     def mark(self, name):

@@ -13,7 +13,8 @@ from mailer.delivery.decide import AFTER_LEASE, LEASE, LONGEST_WAIT, MENDING_WAI
 from mailer.delivery.gate import Gate, Mode
 from mailer.delivery.record import Status
 from mailer.errors import ConfigError, InvalidRequest, Problem, TryLater
-from tests.builders import SHOP, TEMPLATE, as_bytes, members
+from mailer.settings import OnUncertain
+from tests.builders import RULES, SHOP, TEMPLATE, as_bytes, members
 from tests.fakes import START, MemoryLedger
 from tests.post import BUSY, DENIED, DOWN, NO_ANSWER, REFUSED, Crash, Post, raising
 
@@ -873,3 +874,19 @@ def test_a_mail_that_never_was_large_has_no_drafts_to_look_for(post, message):
 
     assert post.deliver(message, send=raising(BUSY)) is Status.FAILED
     assert post.graph.cleared == []
+
+
+@pytest.mark.parametrize("policy", OnUncertain)
+def test_a_sender_taken_away_does_not_fail_a_mail_that_may_have_left(post, policy):
+    """Its worker died after Graph had taken it, and then a setting changed under which the request is refused."""
+    post.policy = policy
+    message = post.by_http(from_="alerts@contoso.com")
+    with pytest.raises(Crash):
+        post.deliver(message, send=raising(Crash))
+    post.queue.append((post.clock.now, message.body))
+    fewer = replace(RULES, senders=RULES.senders[:1])
+
+    post.run(rules=lambda: fewer)
+
+    assert post.record.status is not Status.FAILED or post.record.resent == 1
+    assert post.kept

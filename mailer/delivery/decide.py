@@ -85,8 +85,7 @@ class _Case:
     now: datetime
 
     def next(self) -> Next:
-        what = self.event.what
-        match what:
+        match self.event.what:
             case What.ARRIVED:
                 return self._arrived()
             case What.SENT | What.FOUND:
@@ -95,13 +94,17 @@ class _Case:
                 return self._asked()
             case What.HOST_GAVE_UP | What.MESSAGE_LOST | What.CONTENT_LOST:
                 return self._stranded()
+        return self._attempted()
+
+    def _attempted(self) -> Next:
+        """What came of an attempt or of a look, or kept either from being made."""
         if self.mail.status is Status.UNCERTAIN:
             return self._looked() if self.mail.look else Next(do=Do.DROP)
         if self.mail.status.final:
             return Next(do=Do.DROP)
         if self._is_early:  # it came of a message that was superseded, so that it says nothing of the mail at its hour
             return Next(do=Do.WAIT, due=self.mail.due_at)
-        match what:
+        match self.event.what:
             case What.REFUSED:
                 return self._end(Status.FAILED)
             case What.SUPPRESSED:
