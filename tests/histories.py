@@ -125,6 +125,7 @@ class Graph:
 
     def send(self, mail, _token):
         self.world.faults.io("graph", lambda: self._take(mail))
+        self.world.learned = mail.id
 
     def send_large(self, mail, token, *, leaving):
         self.world.faults.io("graph", self._pass_time)
@@ -190,6 +191,8 @@ class World(Post):
         self.poison = []
         self.wrong = None
         self.forgotten = {}
+        self.learned = None  # the mail that Graph has just said to have taken
+        self.known = set()  # those of which a worker has learned it, and lived on
         self.on_sent = lambda _mail: None
         self.marks = {}
         self.blob_times = {}
@@ -216,7 +219,7 @@ class World(Post):
         """The host hands a message over: it is deleted, comes again, or is moved to the poison queue."""
         message.runs += 1
         message.visible_at = self.clock.now + MESSAGE_LEASE
-        delivery = self.the_delivery()
+        delivery, self.learned = self.the_delivery(), None
         take = delivery.deliver if queue is self.queue else delivery.give_up
         try:
             take(message.said)
@@ -234,6 +237,8 @@ class World(Post):
             return
         except Crash:
             return
+        if self.learned:
+            self.known.add(self.learned)
         try:
             self.faults.io("queue", lambda: message in queue and queue.remove(message))
         except (Crash, TryLater):

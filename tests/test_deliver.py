@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from mailer.delivery.decide import AFTER_LEASE, LEASE, LONGEST_WAIT, MENDING_WAIT
+from mailer.delivery.deliver import PAUSES
 from mailer.delivery.gate import Gate, Mode
 from mailer.delivery.record import Status
 from mailer.errors import ConfigError, InvalidRequest, Problem, TryLater
@@ -618,6 +619,28 @@ def test_a_send_stays_known_although_the_lease_ran_out_meanwhile(post, message):
 
     assert post.deliver(carried) is Status.SENT
     assert (post.record.status, post.record.error_code) == (Status.SENT, "")
+
+
+def test_an_outcome_is_carried_although_the_queue_came_back_last(post, message):
+    away = Away(post.ledger, only=writes(Status.SENT))
+    outbox = Away(post.later, times=len(PAUSES) - 1)
+
+    assert post.deliver(message, ledger=away, outbox=outbox) is Status.SENDING
+
+    assert post.deliver(post.take()) is Status.SENT
+
+
+def test_a_slow_worker_has_the_last_word_although_another_one_has_the_claim_now(post, message):
+    post.policy = OnUncertain.RESEND
+
+    def slow():
+        post.clock.advance(seconds=LEASE.total_seconds())
+        assert post.deliver(message) is Status.QUEUED
+        with pytest.raises(Crash):
+            post.deliver(post.take(), send=raising(Crash()))
+
+    assert post.deliver(message, send=slow) is Status.SENT
+    assert (post.record.status, post.record.resent) == (Status.SENT, 1)
 
 
 def test_an_outcome_under_a_forged_claim_counts_for_nothing(post, message):

@@ -30,7 +30,7 @@ SERVICES = ("table", "queue", "blob")
 NOT_DONE = (Crash, TryLater, UnknownMail, WrongStatus)
 # A longer search: HISTORIES=2000 HISTORIES_SEED=7 python -m pytest tests/test_histories.py
 SEED = int(os.environ.get("HISTORIES_SEED", "2026"))
-EXAMPLES = int(os.environ.get("HISTORIES", "60"))
+EXAMPLES = int(os.environ.get("HISTORIES", "100"))
 STEPS = 45
 
 whiles = st.one_of(
@@ -295,6 +295,8 @@ class Histories(RuleBasedStateMachine):
         known = self.world.records | {mail: record for mail, (record, *_) in self.world.forgotten.items()}
         assert not set(self.ids) - known.keys(), "a mail is lost"
         self.the_promise_holds()
+        for mail in self.world.known:
+            assert known[mail].status is Status.SENT or known[mail].resent, f"sent, known and forgotten: {known[mail]}"
         there = {content for mail, content in self.kept.items() if mail in known}
         assert not self.malformed - there, "a message is lost"
         found = {(record.tags or {}).get("n") for record in known.values()}
@@ -316,7 +318,7 @@ def test_no_history_loses_doubles_or_forgets_a_mail(policy, monkeypatch):
             stateful_step_count=STEPS,
             deadline=None,
             database=None,
-            phases=[Phase.generate, Phase.shrink],
+            phases=[Phase.generate] if "HISTORIES_NOSHRINK" in os.environ else [Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck),
         ),
     )

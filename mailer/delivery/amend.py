@@ -66,12 +66,16 @@ class Amendment:
     def _done(self, what: str, record: MailRecord, step: Next, *, stored: bool) -> MailRecord:
         if step.record is None:
             return record
+        envelope = Envelope(id=record.id, stored=True)
         if step.due and stored:
-            self.stores.outbox.put(Envelope(id=record.id, stored=True), None, due=step.due)
+            self.stores.outbox.put(envelope, None, due=step.due)
         try:
             done = self.stores.ledger.write(step.record)
         except Conflict:
             raise WrongStatus("The mail has moved on just now; look at its status.") from None
+        if step.due and stored and self.clock() >= step.due:
+            # The write took long, so that the message may have come before it, and found nothing to do.
+            self.stores.outbox.put(envelope, None, due=step.due)
         log.info("mail_%s id=%s", what, record.id)
         return done
 
