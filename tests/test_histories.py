@@ -23,9 +23,12 @@ from mailer.delivery.record import Status
 from mailer.errors import TryLater, UnknownMail, WrongStatus
 from mailer.settings import OnUncertain
 from tests.builders import a_request, as_bytes, members
-from tests.histories import AUTOMATIC, FAULTS, LARGE, MOODS, RETENTION, SETTINGS, Inline, World
+from tests.clean_up import RETENTION
 from tests.post import Crash
+from tests.trouble import FAULTS, MOODS, SETTINGS
+from tests.world import LARGE, Inline, World
 
+AUTOMATIC = {OnUncertain.HOLD: 0, OnUncertain.RESEND: 1, OnUncertain.VERIFY: 1}  # times that it sends again
 SERVICES = ("table", "queue", "blob")
 NOT_DONE = (Crash, TryLater, UnknownMail, WrongStatus)
 # A longer search: HISTORIES=2000 HISTORIES_SEED=7 python -m pytest tests/test_histories.py
@@ -64,11 +67,15 @@ class Histories(RuleBasedStateMachine):
         self.ids = []  # of receipts
         self.canceled = set()
         self.not_before = {}
+        self.broken = []
         self.replays = Counter()  # of uncertain mails
 
     def _sent(self, mail):
-        assert mail not in self.canceled, "it is sent after its cancel was answered"
-        assert self.world.clock.now >= self.not_before.get(mail, self.world.clock.now), "it is sent before its hour"
+        """Nothing is raised here: the worker would take it for its own mistake."""
+        if mail in self.canceled:
+            self.broken.append(f"sent after its cancel was answered: {mail}")
+        if self.world.clock.now < self.not_before.get(mail, self.world.clock.now):
+            self.broken.append(f"sent before its hour: {mail}")
 
     # What clients do
 
@@ -200,14 +207,10 @@ class Histories(RuleBasedStateMachine):
         self.world.clock.now += by
 
     @rule(hours=st.integers(1, 48))
-    def all_goes_well_for_hours(self, hours):
+    def hours_go_by_with_the_app_up(self, hours):
         """The timers run, and messages are delivered when they are due."""
         self.world.faults.armed = None
-        for _ in range(min(hours, 6) * 2):
-            self.world.clock.now += timedelta(hours=hours) / 12
-            self._timer(self.world.release, None)
-            for queue, message in self.world.visible:
-                self.world.handle(queue, message)
+        self.world.run(until=self.world.clock.now + timedelta(hours=hours), most=40)
         self._timer(self.world.sweep, None)
 
     # What goes wrong
@@ -245,6 +248,7 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def the_promise_holds(self):
+        assert not self.broken, self.broken
         self.kept |= self.world.requests.part.kept
         self.kept |= {mail: content for mail, (*_, content) in self.world.forgotten.items() if content}
         self.no_copy_is_more_than_the_record_says()
@@ -253,7 +257,7 @@ class Histories(RuleBasedStateMachine):
         self.what_waits_has_a_message_that_comes_in_its_time()
 
     def no_copy_is_more_than_the_record_says(self):
-        copies = Counter(mail for mail, _, _ in self.world.graph.copies)
+        copies = Counter(self.world.graph.copies)
         for record in [*self.world.records.values(), *(record for record, *_ in self.world.forgotten.values())]:
             resent = record.resent or 0
             assert resent <= AUTOMATIC[self.policy] + self.replays[record.id], f"sent again too often: {record}"
