@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -33,8 +34,8 @@ SERVICES = ("table", "queue", "blob")
 NOT_DONE = (Crash, TryLater, UnknownMail, WrongStatus)
 # A longer search: HISTORIES=2000 HISTORIES_SEED=7 python -m pytest tests/test_histories.py
 SEED = int(os.environ.get("HISTORIES_SEED", "2026"))
-EXAMPLES = int(os.environ.get("HISTORIES", "100"))
-STEPS = 45
+EXAMPLES = int(os.environ.get("HISTORIES", "150"))
+STEPS = 40
 
 whiles = st.one_of(
     st.integers(1, 90).map(lambda n: timedelta(seconds=n)),
@@ -44,6 +45,7 @@ whiles = st.one_of(
 )
 faults = st.none() | st.tuples(st.integers(0, 9), st.sampled_from(FAULTS))
 numbers = st.integers(0, 999)
+moods = st.just("takes it") | st.sampled_from(sorted(MOODS))
 
 
 def few(machine):
@@ -76,6 +78,10 @@ class Histories(RuleBasedStateMachine):
             self.broken.append(f"sent after its cancel was answered: {mail}")
         if self.world.clock.now < self.not_before.get(mail, self.world.clock.now):
             self.broken.append(f"sent before its hour: {mail}")
+
+    @initialize(mood=moods)
+    def the_world_begins(self, mood):
+        self.world.graph.mood = mood
 
     # What clients do
 
@@ -144,28 +150,30 @@ class Histories(RuleBasedStateMachine):
     # What people do
 
     @precondition(lambda self: self.world.records)
-    @rule(which=numbers, fault=faults)
-    def somebody_cancels_a_mail(self, which, fault):
+    @rule(
+        what=st.sampled_from(["cancel", "move", "replay"]),
+        which=numbers,
+        by=whiles,
+        from_its_hour=st.booleans(),
+        fault=faults,
+    )
+    def somebody_changes_a_mail(self, what, which, by, from_its_hour, fault):
         mail = self._some(which)
-        self._amend(lambda amendment: amendment.cancel(mail), fault, lambda: self.canceled.add(mail))
-
-    @precondition(lambda self: self.world.records)
-    @rule(which=numbers, by=whiles, from_its_hour=st.booleans(), fault=faults)
-    def somebody_moves_a_mail(self, which, by, from_its_hour, fault):
-        mail = self._some(which)
+        if what == "cancel":
+            self._cancel(mail, fault)
+            return
+        self.not_before.pop(mail, None)
+        if what == "replay":
+            if self.world.records[mail].status is Status.UNCERTAIN:
+                self.replays[mail] += 1  # it may be counted although no answer comes
+            self._amend(lambda amendment: amendment.replay(mail), fault, lambda: None)
+            return
         due = self.world.records[mail].due_at
         to = max(due if due and from_its_hour else self.world.clock.now, self.world.clock.now) + by
-        self.not_before.pop(mail, None)
         self._amend(lambda amendment: amendment.reschedule(mail, to), fault, lambda: self.not_before.update({mail: to}))
 
-    @precondition(lambda self: self.world.records)
-    @rule(which=numbers, fault=faults)
-    def somebody_replays_a_mail(self, which, fault):
-        mail = self._some(which)
-        self.not_before.pop(mail, None)
-        if self.world.records[mail].status is Status.UNCERTAIN:
-            self.replays[mail] += 1  # it may be counted although no answer comes
-        self._amend(lambda amendment: amendment.replay(mail), fault, lambda: None)
+    def _cancel(self, mail, fault=None):
+        self._amend(lambda amendment: amendment.cancel(mail), fault, lambda: self.canceled.add(mail))
 
     def _some(self, which):
         return list(self.world.records)[which % len(self.world.records)]
@@ -187,13 +195,14 @@ class Histories(RuleBasedStateMachine):
         seen = self.world.visible
         self.world.handle(*seen[which % len(seen)])
 
-    @rule(fault=faults)
-    def the_minute_comes(self, fault):
-        self._timer(self.world.release, fault)
+    @precondition(lambda self: self.world.visible)
+    @rule(which=numbers)
+    def a_message_is_delivered(self, which):
+        self.the_host_hands_a_message_over(which, None)
 
-    @rule(fault=faults)
-    def the_half_hour_comes(self, fault):
-        self._timer(self.world.sweep, fault)
+    @rule(timer=st.sampled_from(["release", "sweep"]), fault=faults)
+    def a_timer_runs(self, timer, fault):
+        self._timer(getattr(self.world, timer), fault)
 
     def _timer(self, run, fault):
         self.world.faults.armed = fault
@@ -216,34 +225,36 @@ class Histories(RuleBasedStateMachine):
 
     # What goes wrong
 
-    @rule(mood=st.sampled_from(sorted(MOODS)))
+    @rule(mood=moods)
     def graph_is_in_a_mood(self, mood):
         self.world.graph.mood = mood
 
-    @rule(lasts=whiles, which=numbers, what=st.sampled_from(["nothing", "message", "sweep", "release", "crash"]))
+    @rule(
+        wrong=st.none() | st.sampled_from(sorted(SETTINGS)),
+        away=st.just(set()) | st.sets(st.sampled_from(SERVICES), min_size=1),
+    )
+    def the_app_or_its_storage_is_in_trouble_or_not(self, wrong, away):
+        self.world.wrong = wrong
+        self.world.faults.away = away
+
+    @rule(
+        lasts=whiles,
+        which=numbers,
+        what=st.sampled_from(["nothing", "message", "cancel", "sweep", "release", "crash"]),
+    )
     def graph_is_slow_once(self, lasts, which, what):
         def meanwhile():
             self.world.clock.now += lasts
             if what == "message" and (seen := self.world.visible):
                 self.world.handle(*seen[which % len(seen)])
+            elif what == "cancel":
+                self._cancel(self._some(which))
             elif what == "crash":
                 raise Crash
             elif what in {"sweep", "release"}:
                 self._timer(getattr(self.world, what), None)
 
         self.world.graph.meanwhile = meanwhile
-
-    @rule(which=numbers)
-    def somebody_cancels_while_graph_is_slow(self, which):
-        self.world.graph.meanwhile = lambda: self.somebody_cancels_a_mail(which, None)
-
-    @rule(wrong=st.none() | st.sampled_from(sorted(SETTINGS)))
-    def a_setting_is_wrong_or_mended(self, wrong):
-        self.world.wrong = wrong
-
-    @rule(away=st.sets(st.sampled_from(SERVICES)))
-    def storage_is_away_or_back(self, away):
-        self.world.faults.away = away
 
     # What must hold, at any instant
 
@@ -301,6 +312,9 @@ class Histories(RuleBasedStateMachine):
         known = self.world.records | {mail: record for mail, (record, *_) in self.world.forgotten.items()}
         assert not set(self.ids) - known.keys(), "a mail is lost"
         self.the_promise_holds()
+        for mail in self.canceled:
+            told = known[mail].status is Status.CANCELED or known[mail].resent
+            assert told, f"its cancel was answered: {known[mail]}"
         for mail in self.world.known:
             assert known[mail].status is Status.SENT or known[mail].resent, f"sent, known and forgotten: {known[mail]}"
         there = {content for mail, content in self.kept.items() if mail in known}
