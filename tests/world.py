@@ -168,8 +168,11 @@ class World(Post):
     def run(self, *, until=None, most=2000):
         """Time goes by, with messages at theirs, and what waits released in its minute; up to this instant, or on."""
         for _ in range(most):
-            while self.visible:
+            for _ in range(500):
+                if not self.visible:
+                    break
                 self.handle(*self.visible[0])
+            assert not self.visible, "a message goes round for ever"
             dues = [one.visible_at for one in self.queue + self.poison]
             dues += [self.rows.part.first_due - AHEAD] if self.rows.part.kept else []
             if not dues or (until and min(dues) > until):
