@@ -108,7 +108,8 @@ class MemoryRows:
         self.kept[_minute(waiting.due), waiting.mail] = replace(waiting, version=str(self._versions))
 
     def take_back(self, mail, due):
-        self.kept.pop((_minute(due), mail), None)
+        if (row := self.kept.get((_minute(due), mail))) and row.due == due:
+            del self.kept[_minute(due), mail]
 
     def get(self, mail, due):
         return self.kept.get((_minute(due), mail))

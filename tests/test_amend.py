@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from mailer.delivery.record import Status
-from mailer.errors import UnknownMail, WrongStatus
+from mailer.errors import ConfigError, UnknownMail, WrongStatus
 from tests.builders import SOME_ID
 from tests.fakes import START, MemoryLedger
 from tests.post import BUSY, NO_ANSWER, REFUSED, Crash, Post, raising
@@ -197,6 +197,43 @@ def test_a_mail_that_is_being_sent_can_no_longer_be_canceled(desk):
             desk.amendment().cancel(desk.record.id)
 
     assert desk.deliver(desk.by_http(), send=meanwhile) is Status.SENT
+
+
+def test_a_replay_whose_record_takes_longer_than_its_message_is_sent(desk):
+    desk.deliver(desk.by_http(), send=raising(REFUSED))
+
+    class Slow(MemoryLedger):
+        def write(self, record):
+            desk.clock.advance(seconds=8)
+            assert desk.deliver(desk.take()) is Status.FAILED, "the message comes too early"
+            return super().write(record)
+
+    slow = Slow()
+    slow.__dict__ = desk.ledger.__dict__
+    desk.amendment(ledger=slow).replay(desk.record.id)
+
+    assert desk.run() is Status.SENT
+
+
+def test_a_mail_moved_within_its_minute_is_sent_at_its_new_second(desk):
+    desk.accept(scheduled_at=TOMORROW.isoformat())
+    hour = TOMORROW + timedelta(seconds=20)
+
+    desk.amendment().reschedule(desk.record.id, hour)
+
+    assert desk.run() is Status.SENT
+    assert desk.clock.now == hour
+
+
+def test_a_moved_mail_stays_where_it_is_when_its_old_message_meets_a_wrong_setting(desk):
+    """The old message is on the queue already, and says when it was written that the mail may go."""
+    old = desk.by_http()
+    desk.requests.put(desk.record.id, b"{}")
+    desk.amendment().reschedule(desk.record.id, TOMORROW)
+
+    desk.deliver(old, compose=raising(ConfigError(["MAILER_TEMPLATES is wrong."])))
+
+    assert (desk.record.status, desk.record.due_at) == (Status.SCHEDULED, TOMORROW)
 
 
 def test_an_unknown_mail_is_named_as_such(desk):

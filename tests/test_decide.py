@@ -105,6 +105,10 @@ TABLE = [
     ("queued", "suppressed", ANY, Do.END, "suppressed", None, None, None),
     ("queued, old", "turned_away", ANY, Do.END, "failed", None, None, None),
     ("queued, old", "needs_mending", ANY, Do.END, "failed", None, None, None),
+    # What came of a message that was superseded: the mail has been moved meanwhile.
+    *[(mail, event, ANY, Do.WAIT, None, HOUR, None, None)
+      for mail in ("queued, due later", "scheduled")
+      for event in ("turned_away", "needs_mending", "refused", "suppressed", "in_doubt")],
     # A send that is known overrules whatever was settled meanwhile.
     *[(mail, "sent", ANY, Do.END, "sent", None, None, None) for mail in ("queued", "held", "failed")],
     *[(mail, "turned_away", ANY, Do.DROP, None, None, None, None)
@@ -137,7 +141,8 @@ TABLE = [
       for mail in ("queued", "scheduled", "sending", "sent", "canceled", "suppressed")],
     # The host gives its message up.
     *[(mail, "host_gave_up", ANY, Do.END, "failed", None, None, None)
-      for mail in ("queued", "scheduled", "uploading, lease over")],
+      for mail in ("queued", "scheduled, due", "uploading, lease over")],
+    *[(mail, "host_gave_up", ANY, Do.WAIT, None, HOUR, None, None) for mail in ("queued, due later", "scheduled")],
     ("sending", "host_gave_up", ANY, Do.WAIT, None, HOUR + AFTER_LEASE, None, None),
     ("sending, lease over", "host_gave_up", ANY, Do.END, "uncertain", None, None, 0),
     ("to be looked up", "host_gave_up", ANY, Do.END, "uncertain", None, None, 0),
@@ -214,12 +219,12 @@ def test_every_decision_is_whole(mail, event, policy):
 
 
 def test_waits_grow_and_end_at_an_hour():
-    mail, waits = a_mail("queued"), []
+    mail, waits, now = a_mail("queued"), [], NOW
     policy = Policy(on_uncertain=HOLD, max_age=timedelta(days=30), spread=lambda: 1)
     for _ in range(14):
-        step = decide(EVENTS["turned_away"], mail, policy=policy, now=NOW)
-        waits.append(step.due - NOW)
-        mail = step.record
+        step = decide(EVENTS["turned_away"], mail, policy=policy, now=now)
+        waits.append(step.due - now)
+        mail, now = step.record, step.due
 
     assert waits[:4] == [timedelta(seconds=seconds) for seconds in (30, 60, 120, 240)]
     assert waits[-1] == HOUR

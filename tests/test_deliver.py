@@ -10,10 +10,12 @@ from datetime import timedelta
 import pytest
 
 from mailer.delivery.decide import AFTER_LEASE, LEASE, LONGEST_WAIT, MENDING_WAIT
+from mailer.delivery.deliver import PAUSES
 from mailer.delivery.gate import Gate, Mode
 from mailer.delivery.record import Status
 from mailer.errors import ConfigError, InvalidRequest, Problem, TryLater
-from tests.builders import SHOP, TEMPLATE, as_bytes, members
+from mailer.settings import OnUncertain
+from tests.builders import RULES, SHOP, TEMPLATE, as_bytes, members
 from tests.fakes import START, MemoryLedger
 from tests.post import BUSY, DENIED, DOWN, NO_ANSWER, REFUSED, Crash, Post, raising
 
@@ -675,6 +677,28 @@ def test_a_send_stays_known_although_the_lease_ran_out_meanwhile(post, message):
     assert (post.record.status, post.record.error_code) == (Status.SENT, "")
 
 
+def test_an_outcome_is_carried_although_the_queue_came_back_last(post, message):
+    away = Away(post.ledger, only=writes(Status.SENT))
+    outbox = Away(post.later, times=len(PAUSES) - 1)
+
+    assert post.deliver(message, ledger=away, outbox=outbox) is Status.SENDING
+
+    assert post.deliver(post.take()) is Status.SENT
+
+
+def test_a_slow_worker_has_the_last_word_although_another_one_has_the_claim_now(post, message):
+    post.policy = OnUncertain.RESEND
+
+    def slow():
+        post.clock.advance(seconds=LEASE.total_seconds())
+        assert post.deliver(message) is Status.QUEUED
+        with pytest.raises(Crash):
+            post.deliver(post.take(), send=raising(Crash()))
+
+    assert post.deliver(message, send=slow) is Status.SENT
+    assert (post.record.status, post.record.resent) == (Status.SENT, 1)
+
+
 def test_an_outcome_under_a_forged_claim_counts_for_nothing(post, message):
     with pytest.raises(Crash):
         post.deliver(message, send=raising(Crash()))
@@ -929,3 +953,19 @@ def test_a_mail_that_never_was_large_has_no_drafts_to_look_for(post, message):
 
     assert post.deliver(message, send=raising(BUSY)) is Status.FAILED
     assert post.graph.cleared == []
+
+
+@pytest.mark.parametrize("policy", OnUncertain)
+def test_a_sender_taken_away_does_not_fail_a_mail_that_may_have_left(post, policy):
+    """Its worker died after Graph had taken it, and then a setting changed under which the request is refused."""
+    post.policy = policy
+    message = post.by_http(from_="alerts@contoso.com")
+    with pytest.raises(Crash):
+        post.deliver(message, send=raising(Crash))
+    post.queue.append((post.clock.now, message.body))
+    fewer = replace(RULES, senders=RULES.senders[:1])
+
+    post.run(rules=lambda: fewer)
+
+    assert post.record.status is not Status.FAILED or post.record.resent == 1
+    assert post.kept

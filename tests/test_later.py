@@ -115,6 +115,17 @@ def test_what_was_taken_back_does_not_come(outbox):
     assert outbox.release() == []
 
 
+def test_a_message_for_another_second_of_the_minute_is_not_taken_back(outbox):
+    """A mail is moved by ten seconds: its new message is there, and then the old one is taken back."""
+    outbox.put(after=HOUR)
+    outbox.put(after=HOUR + timedelta(seconds=10))
+
+    outbox.later.take_back(SOME_ID, START + HOUR)
+
+    outbox.clock.now = START + HOUR
+    assert outbox.release() == [(SOME_ID, START + HOUR + timedelta(seconds=10))]
+
+
 def test_a_row_that_is_written_anew_while_it_is_released_stays(outbox):
     """The message found the mail too early and put the row back, before the row it came from was deleted."""
     outbox.put(after=HOUR)

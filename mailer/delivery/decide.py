@@ -85,8 +85,7 @@ class _Case:
     now: datetime
 
     def next(self) -> Next:
-        what = self.event.what
-        match what:
+        match self.event.what:
             case What.ARRIVED:
                 return self._arrived()
             case What.SENT | What.FOUND:
@@ -95,11 +94,17 @@ class _Case:
                 return self._asked()
             case What.HOST_GAVE_UP | What.MESSAGE_LOST | What.CONTENT_LOST:
                 return self._stranded()
+        return self._attempted()
+
+    def _attempted(self) -> Next:
+        """What came of an attempt or of a look, or kept either from being made."""
         if self.mail.status is Status.UNCERTAIN:
             return self._looked() if self.mail.look else Next(do=Do.DROP)
         if self.mail.status.final:
             return Next(do=Do.DROP)
-        match what:
+        if self._is_early:  # it came of a message that was superseded, so that it says nothing of the mail at its hour
+            return Next(do=Do.WAIT, due=self.mail.due_at)
+        match self.event.what:
             case What.REFUSED:
                 return self._end(Status.FAILED)
             case What.SUPPRESSED:
@@ -117,7 +122,7 @@ class _Case:
             return Next(do=Do.DROP)
         if mail.status is Status.SENDING:
             return self._sending()
-        if mail.due_at and mail.due_at > now:
+        if self._is_early:
             return Next(do=Do.WAIT, due=mail.due_at)
         claimed = replace(mail.moved(Status.SENDING, now=now), attempts=mail.attempts + 1, leased_until=now + LEASE)
         return Next(do=Do.SEND, record=claimed)
@@ -200,6 +205,8 @@ class _Case:
             return Next(do=Do.WAIT, due=mail.leased_until + AFTER_LEASE)
         if what is What.MESSAGE_LOST:
             return Next(do=Do.WAIT, due=max(self.now, mail.due_at or self.now))
+        if what is What.HOST_GAVE_UP and self._is_early:
+            return Next(do=Do.WAIT, due=mail.due_at)
         if mail.status.waiting or (mail.drafting and not looks):
             return self._end(Status.FAILED)
         if looks:
@@ -232,6 +239,11 @@ class _Case:
         known = ("", "") if happy else (event.code, event.text) if code is None else (code, text)
         ended = self.mail.moved(status, now=self.now, code=known[0], message=known[1])
         return Next(do=Do.END, record=replace(ended, look=0) if ended.look else ended)
+
+    @property
+    def _is_early(self) -> bool:
+        """Whether the mail waits, and its hour has not come."""
+        return self.mail.status.waiting and self.mail.due_at is not None and self.mail.due_at > self.now
 
     @property
     def _is_old(self) -> bool:

@@ -160,8 +160,9 @@ class Delivery:
 
         What came of a claim is known here and nowhere else, so a storage that is away for minutes must not lose it.
         """
-        tries = PAUSES if mail.record.claim and mail.record.status is Status.SENDING else ()
-        for number, pause in enumerate(tries):
+        if not (mail.record.claim and mail.record.status is Status.SENDING):
+            return self._write(record, mail)
+        for number, pause in enumerate(PAUSES):
             try:
                 return self._write(record, mail)
             except TryLater as away:
@@ -169,7 +170,12 @@ class Delivery:
                 if number and self._carries(event, mail):
                     return None
                 self.pause(pause)
-        return self._write(record, mail)
+        try:
+            return self._write(record, mail)
+        except TryLater:
+            if self._carries(event, mail):
+                return None
+            raise
 
     def _write(self, record: MailRecord, mail: Mail) -> MailRecord:
         if record.status.replayable and not mail.stored:
@@ -260,7 +266,7 @@ def _log(record: MailRecord) -> None:
 def _still(event: Event, before: MailRecord, kept: MailRecord) -> Event:
     """What is left of an event once the record has changed: a send stays known, and all else counts anew."""
     if before.claim and before.status is Status.SENDING:
-        return event if event.what is What.SENT and kept.claim == before.claim else ARRIVED
+        return event if event.what is What.SENT else ARRIVED
     if event.what is What.PACED:
         return ARRIVED
     return event if kept.status is before.status or (kept.status.waiting and before.status.waiting) else ARRIVED

@@ -105,7 +105,9 @@ class Opening:
         try:
             mail = replace(mail, request=self.read_request(read_object(mail.content)))
         except InvalidRequest as refused:
-            return self.prove(mail), _refused(refused)
+            mail = self.prove(mail)
+            # A setting has changed. Of a mail that is with Graph, or was, this says nothing.
+            return mail, ARRIVED if mail.record.status is Status.SENDING else _refused(refused)
         if envelope.version and not envelope.outcome:
             return mail, ARRIVED  # the version is proof enough, when the record is written
         mail, outcome = self.prove(mail), envelope.outcome

@@ -5,7 +5,6 @@ import logging
 import re
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mailer.delivery.accept import Accepted

@@ -1,10 +1,11 @@
 """The messages that wait for their hour: one row each, its partition the minute when it is due, its key the mail."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 from azure.data.tables import TableClient, UpdateMode
 
 from mailer.pace.later import Waiting
@@ -32,11 +33,12 @@ class LaterRows:
         tables.ask(self._table, lambda: self._table.upsert_entity(row, mode=UpdateMode.REPLACE))
 
     def take_back(self, mail: str, due: datetime) -> None:
-        """Delete the row of this mail and minute, if there is one."""
-        try:
-            tables.ask(self._table, lambda: self._table.delete_entity(_minute(due), mail))
-        except ResourceNotFoundError:
-            return
+        """Delete this message, unless one for another second of the minute has taken its row."""
+        with contextlib.suppress(ResourceNotFoundError, ResourceModifiedError):
+            row = tables.ask(self._table, lambda: self._table.get_entity(_minute(due), mail))
+            if row["due"] == due:
+                condition = tables.unchanged(row.metadata["etag"])
+                tables.ask(self._table, lambda: self._table.delete_entity(_minute(due), mail, **condition))
 
     def get(self, mail: str, due: datetime) -> Waiting | None:
         """What of this mail waits for this minute."""

@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tests.chaos.app import SOON
+from tests.chaos.archive import FINAL, KEPT
 from tests.chaos.books import Account, Books, bring_together
 from tests.chaos.producers import Outcome
-
-FINAL = ("sent", "failed", "uncertain", "canceled", "suppressed")
-KEPT = {"failed", "uncertain"}  # on the poison queue and in a blob, for a person
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +27,18 @@ def audit(outcomes: Iterable[Outcome], books: Books, *, policy: str) -> Audit:
     accounts, strangers = bring_together(outcomes, books)
     accepted = [one for one in accounts if one.was_accepted]
     doubled = [one for one in accounts if len(one.sent) > 1]
-    admitted = [one for one in doubled if policy == "resend" and _admits_it(one)]
+    admitted = [one for one in doubled if policy != "hold" and _admits_it(one)]
+    early = books.archive.forgotten_early
     broken = {
         "lost": [one for one in accepted if _is_lost(one)],
         "doubled": [one for one in doubled if one not in admitted],
-        "not kept": [one for one in accepted if one.status in KEPT and not one.is_kept],
-        "failed, but sent": [one for one in accounts if one.status == "failed" and one.sent],
+        "content gone": [one for one in accepted if one.lacks_content],
+        "failed, but sent": [one for one in accounts if one.status == "failed" and len(one.sent) > _resent(one)],
+        "sent and known, but forgotten": [one for one in accounts if _was_forgotten(one, books)],
         "canceled, but sent": [one for one in accounts if one.was_canceled and one.sent],
+        "sent before its hour": [one for one in accounts if one.was_sent_early],
+        "given up, but not failed": [one for one in accepted if one.mail.stumbles and one.status != "failed"],
+        "record gone too early": [one for one in accounts if one.row and one.row["id"] in early],
         "sent without its file": [one for one in accounts if one.was_sent_without_its_file],
         "draft left behind": [one for one in accounts if one.drafts and one.status != "uncertain"],
         "malformed, but sent": [one for one in accounts if not one.mail.proper and one.sent],
@@ -42,14 +46,20 @@ def audit(outcomes: Iterable[Outcome], books: Books, *, policy: str) -> Audit:
     }
     histories = {name: [one.history() for one in found] for name, found in broken.items()}
     histories["sent, but of nobody"] = [str(mail) for mail in strangers]
+    histories["left on emails-poison"] = ["a message"] * books.poison
+    histories["still waiting in the table"] = ["a row"] * books.waiting
+    late = books.longest_delay > SOON
+    histories["on the queue, due later than SOON"] = [f"in {books.longest_delay} s"] * late
     figures = _outcomes(accepted) | {name: len(found) for name, found in histories.items()}
-    figures["doubled, as the record admits"] = len(admitted)
+    figures["doubled, as the record says"] = len(admitted)
+    figures["records cleaned up on the way"] = len(books.archive.gone)
     return Audit(figures={"handed in": len(accounts)} | figures | _never_accepted(accounts), broken=histories)
 
 
 def _outcomes(accepted: list[Account]) -> dict[str, int]:
     figures = {"accepted": len(accepted)}
     figures |= {f"  by {door}": sum(one.mail.door == door for one in accepted) for door in ("HTTP", "queue")}
+    figures["  moved by their senders"] = sum(any(one.due for one in account.outcomes) for account in accepted)
     for status in FINAL:
         there = [one for one in accepted if one.status == status]
         figures[status] = len(there)
@@ -73,11 +83,20 @@ def _never_accepted(accounts: list[Account]) -> dict[str, int]:
 def _is_lost(account: Account) -> bool:
     """Accepted, and yet no record, no end, or no mail."""
     row = account.row
-    if row is None or row["status"] not in FINAL:
+    if row is None or not account.has_ended:
         return True
     return row["status"] == "sent" and not any(row["id"] in mail.internet_message_id for mail in account.sent)
 
 
+def _resent(account: Account) -> int:
+    return int(account.row.get("resent", 0)) if account.row else 0
+
+
 def _admits_it(account: Account) -> bool:
-    """The record of a mail that was sent again on purpose says how often."""
-    return account.row is not None and account.row.get("resent", 0) >= len(account.sent) - 1
+    """One copy more than wanted, and the record says so."""
+    return len(account.sent) <= 2 and _resent(account) >= len(account.sent) - 1
+
+
+def _was_forgotten(account: Account, books: Books) -> bool:
+    """Graph's 202 was known when the storage went away, and the record does not say so."""
+    return any(row["id"] in books.cut_off and row["status"] != "sent" for row in account.rows)

@@ -1,4 +1,4 @@
-"""What goes wrong, one thing after the other: kills at every step, faults of the cloud, outages, a rotated secret.
+"""What goes wrong, one thing after the other: kills at every step, faults of the cloud, a rotated secret.
 
 An episode is a context: mails flow inside it until its condition holds, so that every one of them is known to have
 struck.
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from mailer.local.cloud.model import Fault
 from tests.chaos.mails import Kind
 from tests.chaos.stage import Stage
-from tests.chaos.storage import STEPS, Step
+from tests.chaos.steps import STEPS, Step
 
 Struck = Callable[[], bool]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mailer.templating.templates import PACKAGED
+from tests.chaos.app import STUMBLES
 
 TEMPLATE = "order-confirmation"
 HEADER = "x-chaos"
@@ -17,7 +18,9 @@ LARGE = 80_000  # characters; no message of the queue holds them
 FILE = b"0123456789" * 400_000  # no single call to Graph holds it
 
 Door = Literal["HTTP", "queue"]
-Kind = Literal["keyed", "keyless", "twice", "malformed", "large", "file", "later", "canceled"]
+Kind = Literal[
+    "keyed", "keyless", "twice", "malformed", "large", "file", "later", "far", "moved", "canceled", "stumbling"
+]
 SHARES: dict[Kind, int] = {
     "keyed": 50,
     "keyless": 16,
@@ -26,7 +29,10 @@ SHARES: dict[Kind, int] = {
     "large": 5,
     "file": 4,
     "later": 5,
+    "far": 2,
+    "moved": 4,
     "canceled": 4,
+    "stumbling": 2,
 }
 
 
@@ -34,8 +40,9 @@ SHARES: dict[Kind, int] = {
 class Mail:
     """One mail as its producer has it. `copies` are handed in at the same time, as one mail with one key.
 
-    One that is to be sent `later`, so many seconds after it is handed in, has DUE in its body. `cancel`: its producer
-    changes its mind as soon as it has a receipt.
+    One that is to be sent `later`, so many seconds after it is handed in, has DUE in its body. Its producer may change
+    its mind as soon as it has a receipt: `cancel` it, or `move` it to so many seconds from then. One that `stumbles`
+    makes the app fail whenever it is composed.
     """
 
     number: str
@@ -45,6 +52,8 @@ class Mail:
     copies: int = 1
     proper: bool = True
     later: float | None = None
+    move: float | None = None
+    stumbles: bool = False
     cancel: bool = False
     has_file: bool = False
 
@@ -59,28 +68,34 @@ def mark(number: str) -> str:
 
 
 class Feed:
-    """As many mails as are wanted, the same for the same dice and the same wishes."""
+    """As many mails as are wanted, the same for the same dice and the same wishes.
 
-    def __init__(self, dice: random.Random) -> None:
+    `far` is in how many seconds those are due that are scheduled past the retention.
+    """
+
+    def __init__(self, dice: random.Random, *, far: float) -> None:
         self._dice = dice
+        self._far = far
         self.given = 0
 
     def next(self, kind: Kind | None = None) -> Mail:
         """One more, of this kind or of any."""
         self.given += 1
         (drawn,) = self._dice.choices(list(SHARES), list(SHARES.values()))
-        return _mail(f"{self.given:05}", kind or drawn, self._dice)
+        return _mail(f"{self.given:05}", kind or drawn, self._dice, self._far)
 
 
-def _mail(number: str, kind: Kind, dice: random.Random) -> Mail:
+def _mail(number: str, kind: Kind, dice: random.Random, far: float) -> Mail:
     door: Door = dice.choice(("HTTP", "queue"))
     if kind == "malformed":
         return Mail(number=number, door=door, body=_malformed(number, dice), proper=False)
-    if kind in {"large", "file", "canceled"}:
+    if kind in {"large", "file", "canceled", "moved"}:
         door = "HTTP"
+    if kind == "stumbling":
+        door = "queue"
     key = None if kind == "keyless" else f"chaos/{number}"
     members = _request(number, dice) | ({"idempotency_key": key} if key else {})
-    delays = {"later": dice.uniform(1, 6), "canceled": 8.0}
+    delays = {"later": dice.uniform(1, 12), "far": far, "moved": 12.0, "canceled": 12.0}
     later = delays.get(kind)
     if later:
         members["scheduled_at"] = DUE
@@ -89,6 +104,9 @@ def _mail(number: str, kind: Kind, dice: random.Random) -> Mail:
     if kind == "large":
         members = {name: value for name, value in members.items() if name != "template"}
         members |= {"subject": mark(number), "text": "x" * LARGE}
+    if kind == "stumbling":
+        members = {name: value for name, value in members.items() if name != "template"}
+        members |= {"subject": f"{mark(number)} {STUMBLES}", "text": "x"}
     body = json.dumps(members)
     if door == "queue" and not later and dice.random() < 0.3:
         body = base64.b64encode(body.encode()).decode()
@@ -100,7 +118,9 @@ def _mail(number: str, kind: Kind, dice: random.Random) -> Mail:
         key=key,
         copies=copies,
         later=later,
+        move=dice.uniform(1, 16) if kind == "moved" else None,
         cancel=kind == "canceled",
+        stumbles=kind == "stumbling",
         has_file=kind == "file",
     )
 

@@ -30,6 +30,7 @@ class Outcome:
     said: str = ""
     id: str | None = None
     canceled: bool = False
+    due: datetime | None = None  # the hour before which it must not be sent, where that is known
 
 
 class Producers:
@@ -45,8 +46,7 @@ class Producers:
         """Start to hand the mail in, as often as it has copies."""
         door = self._post if mail.door == "HTTP" else self._put
         if mail.later:
-            due = datetime.now(UTC) + timedelta(seconds=mail.later)
-            mail = replace(mail, body=mail.body.replace(DUE, due.isoformat()))
+            mail = replace(mail, body=mail.body.replace(DUE, _in(mail.later).isoformat()))
         self._sent += [self._pool.submit(door, mail) for _ in range(mail.copies)]
 
     def outcomes(self) -> list[Outcome]:
@@ -75,20 +75,25 @@ class Producers:
                 said = f"{reply.status_code} {reply.text[:300]}"
                 if reply.status_code == requests.codes.accepted:
                     given = reply.json()["id"]
-                    canceled = mail.cancel and self._cancel(given)
-                    return Outcome(mail=mail, state="accepted", id=given, canceled=canceled)
+                    canceled = mail.cancel and self._changed("POST", f"{given}/cancel")
+                    due = None
+                    if mail.move:
+                        due = _in(mail.move)
+                        body = {"scheduled_at": due.isoformat()}
+                        due = due if self._changed("PATCH", given, body) else None
+                    return Outcome(mail=mail, state="accepted", id=given, canceled=canceled, due=due)
                 if reply.status_code != requests.codes.unavailable:
                     right = not mail.proper and reply.status_code in {400, 422}
                     return Outcome(mail=mail, state="refused" if right else "wrong", said=said)
             time.sleep(PAUSE)
         return Outcome(mail=mail, state="unanswered", said=said)
 
-    def _cancel(self, given: str) -> bool:
-        """Whether mailer has confirmed that the mail is not sent; a 409 says that it comes too late."""
+    def _changed(self, method: str, path: str, body: dict[str, str] | None = None) -> bool:
+        """Whether mailer has confirmed that the mail is canceled or moved; a 409 says that it comes too late."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             try:
-                reply = requests.post(f"{self._url}/{given}/cancel", timeout=ANSWER_WITHIN)
+                reply = requests.request(method, f"{self._url}/{path}", json=body, timeout=ANSWER_WITHIN)
             except requests.RequestException:
                 time.sleep(PAUSE)
                 continue
@@ -111,3 +116,7 @@ class Producers:
                 return Outcome(mail=mail, state="accepted", said=f"message {message.id}")
             time.sleep(PAUSE)
         return Outcome(mail=mail, state="unanswered", said=said)
+
+
+def _in(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)

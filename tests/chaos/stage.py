@@ -1,10 +1,13 @@
 """The programs of a run: Azurite behind the proxies, the local cloud, and a host that may be killed at any time."""
 
+import contextlib
 import os
 import random
 import socket
 import threading
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +18,9 @@ from mailer.local.cloud.control import Control
 from mailer.local.stack import Ports, Stack
 from tests.chaos import app
 from tests.chaos.mails import HEADER
-from tests.chaos.storage import Gate, Mischief, Service, StorageProxy
+from tests.chaos.mischief import Gate, Mischief
+from tests.chaos.proxy import StorageProxy
+from tests.chaos.steps import Service
 
 SERVICES: tuple[Service, ...] = ("blob", "queue", "table")
 
@@ -27,9 +32,10 @@ SHORT_LIVED = 303  # seconds of a token's life; the SDKs ask for a new one 300 s
 class Stage:
     """All programs up inside a `with`, and down after it; raises programs.CannotStart."""
 
-    def __init__(self, folder: Path, *, policy: str) -> None:
-        blob, queue, table, smtp, inbox, cloud, host, *proxies = free_ports(11)
-        *self._hosts, self._producers = proxies  # blob, queue and table as the host knows them; the producers' queue
+    def __init__(self, folder: Path, *, policy: str, retention: timedelta) -> None:
+        blob, queue, table, smtp, inbox, cloud, host, second, *proxies = free_ports(14)
+        # Blob, queue and table as the host knows them, and as all others do.
+        self._hosts, self._others = proxies[:3], proxies[3:]
         ports = Ports(blob=blob, queue=queue, table=table, smtp=smtp, inbox=inbox, cloud=cloud, host=host)
         stack = Stack(folder, ports=ports, host=False)  # what it starts is started here, but not its mailbox
         self.ports = ports
@@ -41,10 +47,16 @@ class Stage:
             "MAILER_ON_UNCERTAIN": policy,
             "MAILER_MAX_AGE": "10m",
             "MAILER_MAILBOX_RATE": "off",
+            "MAILER_RECORD_RETENTION": f"{retention.total_seconds():.0f}s",
+            "MAILER_IDEMPOTENCY_WINDOW": f"{retention.total_seconds():.0f}s",
             "MAILER_HEADERS": HEADER,
         }
-        self.host = programs.host(folder, port=host, env={**os.environ, **settings}, root=app.write(folder / "app"))
-        self.host.command += ["--message-lease", str(app.MESSAGE_LEASE)]
+        root = app.write(folder / "app")
+        self.host = programs.host(folder, port=host, env={**os.environ, **settings}, root=root)
+        settings["AzureWebJobsStorage"] = self._through(*self._others)
+        self._second = programs.host(folder / "second", port=second, env={**os.environ, **settings}, root=root)
+        for one in (self.host, self._second):
+            one.command += ["--message-lease", str(app.MESSAGE_LEASE)]
         self._gate = Gate()
         self.mischief = Mischief(self.kill_host)
         self._end = threading.Lock()
@@ -53,7 +65,7 @@ class Stage:
 
     @property
     def storage_for_producers(self) -> str:
-        return self._through(self.ports.blob, self._producers, self.ports.table)
+        return self._through(*self._others)
 
     def _through(self, blob: int, queue: int, table: int) -> str:
         text = self.storage
@@ -68,12 +80,11 @@ class Stage:
                 program.launch()
             for program in (self._azurite, self._cloud):
                 program.wait_until_ready()
-            for service, port in zip(SERVICES, self._hosts, strict=True):
-                upstream = getattr(self.ports, service)
-                way = StorageProxy(service, port=port, upstream=upstream, gate=self._gate, mischief=self.mischief)
-                up.enter_context(way)
-            way = StorageProxy("queue", port=self._producers, upstream=self.ports.queue, gate=self._gate)
-            up.enter_context(way)
+            for ports, mischief in ((self._hosts, self.mischief), (self._others, None)):
+                for service, port in zip(SERVICES, ports, strict=True):
+                    upstream = getattr(self.ports, service)
+                    way = StorageProxy(service, port=port, upstream=upstream, gate=self._gate, mischief=mischief)
+                    up.enter_context(way)
             self.control = Control(f"https://localhost:{self.ports.cloud}", self._cloud.log.parent / "ca.pem")
             up.callback(self.control.close)
             self.control.set(roles=("Mail.Send", "Mail.ReadWrite"), token_lifetime=SHORT_LIVED)
@@ -98,6 +109,50 @@ class Stage:
         with self._end:
             if self.host.process is None or self.host.process.poll() is not None:
                 self.host.start()
+
+    @contextlib.contextmanager
+    def set_otherwise(self, **settings: str) -> Iterator[None]:
+        """The host started anew with these settings, and then with the right ones again."""
+        right = self.host.env or {}
+        self._start_with({**right, **settings})
+        try:
+            yield
+        finally:
+            self._start_with(right)
+
+    def _start_with(self, env: Mapping[str, str]) -> None:
+        with self._end:
+            self.host.kill()
+            self.host.env = env
+            self.host.start()
+
+    @contextlib.contextmanager
+    def second_host(self) -> Iterator[None]:
+        """Another host on the same storage, which is killed in the end."""
+        self._second.start()
+        try:
+            yield
+        finally:
+            self._second.kill()
+
+    @contextlib.contextmanager
+    def without_host(self) -> Iterator[None]:
+        """Nobody delivers, nobody releases, nobody answers."""
+        with self._end:
+            self.host.kill()
+            try:
+                yield
+            finally:
+                self.host.start()
+
+    @contextlib.contextmanager
+    def without_storage(self) -> Iterator[None]:
+        """No service of the storage answers anybody."""
+        self._gate.close()
+        try:
+            yield
+        finally:
+            self._gate.open()
 
     def restart_storage(self) -> None:
         """Azurite down, and up again with all that it has answered for."""
