@@ -19,7 +19,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from mailer.delivery.prefer import accept_and_deliver
+from mailer.delivery.mail import QueuedMessage
+from mailer.delivery.prefer import _delivered
 from mailer.delivery.record import Status
 from mailer.errors import TryLater, UnknownMail, WrongStatus
 from mailer.settings import OnUncertain
@@ -27,7 +28,7 @@ from tests.builders import a_request, as_bytes, members
 from tests.clean_up import RETENTION
 from tests.post import Crash
 from tests.trouble import FAULTS, MOODS, SETTINGS
-from tests.world import LARGE, Inline, World
+from tests.world import LARGE, World
 
 AUTOMATIC = {OnUncertain.HOLD: 0, OnUncertain.RESEND: 1, OnUncertain.VERIFY: 1}  # times that it sends again
 SERVICES = ("table", "queue", "blob")
@@ -97,14 +98,12 @@ class Histories(RuleBasedStateMachine):
         self.posted.add(made["tags"]["n"])
         self.world.faults.armed = fault
         request = a_request(**made)
-        parts = {"stores": self.world.stores(), "clock": self.world.clock}
         try:
-            if wait:
-                deliver = self.world.the_delivery().deliver
-                within = timedelta(seconds=20)
-                receipt = accept_and_deliver(request, within=within, deliver=deliver, pool=Inline(), **parts)
-            else:
-                receipt = self.world.accept(**made).receipt
+            accepted = self.world.accept(**made, within=timedelta(seconds=20 * wait))
+            receipt = accepted.receipt
+            if accepted.message:
+                message = QueuedMessage(body=accepted.message.encode(), id="", inserted_at=None)
+                _delivered(receipt, message, self.world.the_delivery().deliver, self.world.ledger)
         except NOT_DONE:
             return
         self._receipt(receipt.id, made["tags"]["n"])

@@ -1,6 +1,5 @@
 """A world in memory for mailer's steps: a host, a storage and a Graph that crash, answer late, or not at all."""
 
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -10,7 +9,6 @@ from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.message import SOON, read_message
 from mailer.errors import InvalidRequest, TryLater
 from mailer.pace.later import AHEAD
-from mailer.pace.throttle import Throttle
 from mailer.request.model import ONE_CALL
 from tests.builders import RULES, a_file, composed
 from tests.clean_up import sweep
@@ -20,7 +18,7 @@ from tests.trouble import SETTINGS, Bug, Faults, Faulty, Graph
 
 MESSAGE_LEASE = timedelta(minutes=10)
 RUN_AGAIN = timedelta(minutes=1)
-MOST_RUNS = 3  # of a message that makes the app fail; host.json has 500
+MOST_RUNS = 3  # of a message that makes the app fail; host.json has 60
 LARGE = "A large mail"
 
 
@@ -33,18 +31,6 @@ class Message:
     runs: int = 0
 
 
-class Inline:
-    """An executor whose work is done at once."""
-
-    def submit(self, work, *given):
-        future = Future()
-        try:
-            future.set_result(work(*given))
-        except Exception as error:  # noqa: BLE001 - as an executor has it
-            future.set_exception(error)
-        return future
-
-
 class World(Post):
     """All of mailer's steps, and what is round them."""
 
@@ -55,7 +41,6 @@ class World(Post):
         self.rows = Faulty("table", MemoryRows(), self.faults)
         self.requests = Faulty("blob", MemoryRequests(), self.faults)
         self.graph = Graph(self)
-        self.throttle = Throttle(4, clock=lambda: self.clock().timestamp())
         self.poison = []
         self.wrong = None
         self.forgotten = {}
@@ -96,7 +81,7 @@ class World(Post):
             return
         except Bug:
             # A copy on the poison queue has another id, so that a mail without a key or an envelope is another mail
-            # there; that it was claimed first, and then failed 500 times, is left out of the picture.
+            # there; that it was claimed first, and then failed 60 times, is left out of the picture.
             if queue is self.queue and message.runs >= MOST_RUNS and message.said.mail_id not in self.records:
                 self.poison.append(Message(self.by_queue(body=message.said.body), self.clock.now))
                 queue.remove(message)
