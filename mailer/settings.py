@@ -7,11 +7,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import timedelta
-from enum import StrEnum
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
+from mailer import setting_texts as texts
 from mailer.errors import ConfigError
 
 STORAGE = "MailerStorage"
@@ -23,158 +21,6 @@ STORAGE_FORMS = (
 )
 HOST_STORAGE = "AzureWebJobsStorage"
 PACKAGED_TEMPLATES = "packaged"
-LONGEST = timedelta(days=3660)
-LARGEST_MAIL = 150  # MB; the most that an Exchange Online mailbox can be set to
-_LOCAL = r"(?:[^@\s<>,;:\"()\[\]\\.*]+\.)*[^@\s<>,;:\"()\[\]\\.*]+"
-_DOMAIN = r"(?:(?!_)[\w-])+(?:\.(?:(?!_)[\w-])+)+"
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-class OnUncertain(StrEnum):
-    """What to do with a mail that may or may not have left."""
-
-    HOLD = "hold"
-    RESEND = "resend"
-    VERIFY = "verify"
-
-
-def _matching(pattern: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError
-        return text
-
-    return read
-
-
-def read_duration(text: str) -> timedelta:
-    """A number and a unit, such as 90s, 30m, 48h or 7d. Raises ValueError."""
-    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if not match:
-        message = "give a number and a unit: 90s, 30m, 48h or 7d"
-        raise ValueError(message)
-    duration = timedelta(**{_UNITS[match[2]]: int(match[1])})
-    if duration > LONGEST:
-        message = f"give {LONGEST.days} days at most"
-        raise ValueError(message)
-    return duration
-
-
-def _one_to_four(text: str) -> int:
-    if text not in {"1", "2", "3", "4"}:
-        raise ValueError
-    return int(text)
-
-
-def _rate(text: str) -> int | None:
-    if text == "off":
-        return None
-    match = re.fullmatch(r"([1-9]\d{0,3})/min", text)
-    if not match:
-        raise ValueError
-    return int(match[1])
-
-
-def _daily(text: str) -> int | None:
-    if text == "off":
-        return None
-    if not re.fullmatch(r"[1-9]\d{0,6}", text):
-        raise ValueError
-    return int(text)
-
-
-def _pools(text: str) -> dict[str, tuple[str, ...]]:
-    pools: dict[str, tuple[str, ...]] = {}
-    for part in filter(None, map(str.strip, text.split(";"))):
-        name, given, mailboxes = part.partition("=")
-        if not given or not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name.strip()) or name.strip() in pools:
-            message = f"'{name.strip()}' is no name of a pool, or is one twice: small letters, digits and hyphens"
-            raise ValueError(message)
-        pools[name.strip()] = _senders(mailboxes)
-    return pools
-
-
-def _url(text: str) -> str:
-    url = urlsplit(text)
-    if url.scheme != "https" or not url.hostname:
-        message = "give a URL that starts with https://"
-        raise ValueError(message)
-    return text.rstrip("/")
-
-
-def _host_url(text: str) -> str:
-    """A URL of a host and nothing more: a longer one was copied from somewhere else."""
-    url = urlsplit(_url(text))
-    if url.path.casefold().startswith(("/secrets", "/keys", "/certificates")):
-        message = "give the vault's URL alone, without /secrets/ and what follows"
-        raise ValueError(message)
-    if url.path or url.query or url.fragment or "@" in url.netloc:
-        message = "give https:// and the host's name alone, with nothing after it"
-        raise ValueError(message)
-    return _url(text)
-
-
-def _graph_url(text: str) -> str:
-    return _host_url(_url(text).removesuffix("/v1.0"))
-
-
-def _tenant(text: str) -> str:
-    if text.casefold() in {"common", "organizations", "consumers"}:
-        message = f"`{text.casefold()}` stands for people of any tenant, and an app signs in to one"
-        raise ValueError(message)
-    return _matching(r"[0-9A-Za-z][0-9A-Za-z.-]+")(text)
-
-
-def _senders(text: str) -> tuple[str, ...]:
-    # A comma inside quotes belongs to a name: "Shop, Contoso" <shop@contoso.com>
-    senders = tuple(part.strip() for part in re.findall(r'(?:"[^"]*"|[^,"])+', text) if part.strip())
-    if not senders:
-        raise ValueError
-    for sender in senders:
-        if not re.fullmatch(rf'(?:"[^"@]*"|[^@<>";])*<{_LOCAL}@{_DOMAIN}>|{_LOCAL}@{_DOMAIN}', sender):
-            message = f"'{sender}' is not one address"
-            raise ValueError(message)
-    return senders
-
-
-def _place(text: str) -> str:
-    url = urlsplit(text)
-    if "://" in text and url.scheme != "https" and not is_loopback(text):
-        message = "give a URL that starts with https://"
-        raise ValueError(message)
-    return text.rstrip("/")
-
-
-def _address(text: str) -> str | None:
-    if text and not re.fullmatch(rf"{_LOCAL}@{_DOMAIN}", text):
-        message = "give one address, without a name"
-        raise ValueError(message)
-    return text or None
-
-
-def _names(pattern: str) -> Callable[[str], tuple[str, ...]]:
-    def read(text: str) -> tuple[str, ...]:
-        names = tuple(part.strip() for part in text.split(",") if part.strip())
-        for name in names:
-            if not re.fullmatch(pattern, name):
-                message = f"not '{name}'; separate them by commas"
-                raise ValueError(message)
-        return names
-
-    return read
-
-
-def _size(text: str) -> int:
-    match = re.fullmatch(r"(\d{1,3})MB", text)
-    if not match or not 1 <= int(match[1]) <= LARGEST_MAIL:
-        raise ValueError
-    return int(match[1]) * 1024 * 1024
-
-
-def _on_uncertain(text: str) -> OnUncertain:
-    if text not in [*OnUncertain]:
-        raise ValueError
-    return OnUncertain(text)
 
 
 def _setting(name: str, meaning: str, read: Callable[[str], Any] = str, default: str | None = "") -> Any:  # noqa: ANN401 - as dataclasses.field
@@ -197,31 +43,31 @@ class Storage:
 class Settings:
     """What an administrator has set; beside each field its app setting and what that should hold."""
 
-    tenant_id: str = _setting("MAILER_TENANT_ID", "the tenant's id (a GUID) or its domain", _tenant)
+    tenant_id: str = _setting("MAILER_TENANT_ID", "the tenant's id (a GUID) or its domain", texts.tenant)
     client_id: str = _setting(
         "MAILER_CLIENT_ID",
         "the application (client) id of the app registration, a GUID",
-        _matching(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+        texts.matching(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
     )
     auth: str = _setting(
         "MAILER_AUTH",
         "how the app signs in: `secret`, `certificate` or `federated`",
-        _matching("secret|certificate|federated"),
+        texts.matching("secret|certificate|federated"),
         "secret",
     )
     key_vault_url: str = _setting(
         "MAILER_KEY_VAULT_URL",
         "the vault's URL, such as https://NAME.vault.azure.net; not needed where MAILER_AUTH is `federated`",
-        _host_url,
+        texts.host_url,
     )
     client_secret_name: str = _setting(
         "MAILER_CLIENT_SECRET_NAME",
         "the name of the vault's secret that holds the client secret, or of the certificate",
-        _matching(r"[0-9A-Za-z-]{1,127}"),
+        texts.matching(r"[0-9A-Za-z-]{1,127}"),
         "mailer-client-secret",
     )
     senders: tuple[str, ...] = _setting(
-        "MAILER_SENDERS", "the mailboxes that may send, separated by commas; the first is the default", _senders
+        "MAILER_SENDERS", "the mailboxes that may send, separated by commas; the first is the default", texts.senders
     )
     storage: Storage = _setting(
         STORAGE,
@@ -231,111 +77,114 @@ class Settings:
     queue: str = _setting(
         "MAILER_QUEUE",
         "the queue of mails to send: 3 to 56 lower-case letters, digits and single hyphens",
-        _matching(r"(?=.{3,56}$)[a-z0-9]+(-[a-z0-9]+)*"),
+        texts.matching(r"(?=.{3,56}$)[a-z0-9]+(-[a-z0-9]+)*"),
         "emails",
     )
     table: str = _setting(
         "MAILER_TABLE",
         "the table of records: 3 to 63 letters and digits",
-        _matching(r"[A-Za-z][A-Za-z0-9]{2,62}"),
+        texts.matching(r"[A-Za-z][A-Za-z0-9]{2,62}"),
         "emails",
     )
     container: str = _setting(
         "MAILER_CONTAINER",
         "the blob container of requests: 3 to 63 lower-case letters, digits and single hyphens",
-        _matching(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*"),
+        texts.matching(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*"),
         "emails",
     )
     templates: str = _setting(
         "MAILER_TEMPLATES",
         "`packaged` (the folder mailer/templates), another folder, or the https:// URL of a blob container",
-        _place,
+        texts.place,
         PACKAGED_TEMPLATES,
     )
     headers: tuple[str, ...] = _setting(
         "MAILER_HEADERS",
         "the custom headers (x-…) that requests may use, separated by commas; each uses up a quota of the mailbox",
-        _names(r"[xX]-[!#$%&'*+.^_`|~0-9A-Za-z-]+"),
+        texts.names(r"[xX]-[!#$%&'*+.^_`|~0-9A-Za-z-]+"),
         None,
     )
     max_mail_size: int = _setting(
         "MAILER_MAX_MAIL_SIZE",
-        f"the largest mail in MB, attachments counted after encoding, such as 35MB; {LARGEST_MAIL}MB at most",
-        _size,
+        f"the largest mail in MB, attachments counted after encoding, such as 35MB; {texts.LARGEST_MAIL}MB at most",
+        texts.size,
         "35MB",
     )
     gate: str = _setting(
         "MAILER_GATE",
         "whom mails may reach: `open`, `redirect`, `allow` or `block`",
-        _matching("open|redirect|allow|block"),
+        texts.matching("open|redirect|allow|block"),
         "open",
     )
     redirect_to: str | None = _setting(
-        "MAILER_REDIRECT_TO", "the one address that gets every mail where MAILER_GATE is `redirect`", _address, None
+        "MAILER_REDIRECT_TO",
+        "the one address that gets every mail where MAILER_GATE is `redirect`",
+        texts.address,
+        None,
     )
     allowed_recipients: tuple[str, ...] = _setting(
         "MAILER_ALLOWED_RECIPIENTS",
         "the domains and addresses, separated by commas, that mails may reach where MAILER_GATE is `allow`",
-        _names(rf"({_LOCAL}@)?{_DOMAIN}"),
+        texts.names(rf"({texts.LOCAL}@)?{texts.DOMAIN}"),
         None,
     )
-    on_uncertain: OnUncertain = _setting(
+    on_uncertain: texts.OnUncertain = _setting(
         "MAILER_ON_UNCERTAIN",
         "what to do with a mail that may or may not have left: `hold`, `resend` or `verify`",
-        _on_uncertain,
+        texts.on_uncertain,
         "hold",
     )
     mailbox_concurrency: int = _setting(
         "MAILER_MAILBOX_CONCURRENCY",
         "how many requests of one mailbox an instance has under way: 1 to 4",
-        _one_to_four,
+        texts.one_to_four,
         "4",
     )
     mailbox_rate: int | None = _setting(
         "MAILER_MAILBOX_RATE",
         "how many mails a minute leave from one mailbox, all instances together, such as 30/min; or `off`",
-        _rate,
+        texts.rate,
         "30/min",
     )
     mailbox_daily: int | None = _setting(
         "MAILER_MAILBOX_DAILY",
         "how many recipients one mailbox reaches in any 24 hours, such as 10000; or `off`",
-        _daily,
+        texts.daily,
         "10000",
     )
     pools: Mapping[str, tuple[str, ...]] = _setting(
         "MAILER_POOLS",
         "names that `from` may hold, each with its mailboxes, such as news=news1@contoso.com,news2@contoso.com; …",
-        _pools,
+        texts.pools,
         None,
     )
-    max_age: timedelta = _setting("MAILER_MAX_AGE", "how long to go on trying, such as 48h", read_duration, "48h")
+    max_age: timedelta = _setting("MAILER_MAX_AGE", "how long to go on trying, such as 48h", texts.read_duration, "48h")
     idempotency_window: timedelta = _setting(
         "MAILER_IDEMPOTENCY_WINDOW",
         "how long an idempotency key is kept, such as 24h",
-        read_duration,
+        texts.read_duration,
         "24h",
     )
     record_retention: timedelta = _setting(
-        "MAILER_RECORD_RETENTION", "how long records are kept, such as 90d", read_duration, "90d"
+        "MAILER_RECORD_RETENTION", "how long records are kept, such as 90d", texts.read_duration, "90d"
     )
     authority_host: str = _setting(
         "MAILER_AUTHORITY_HOST",
         "where Entra issues tokens; another URL in a national cloud",
-        _host_url,
+        texts.host_url,
         "https://login.microsoftonline.com",
     )
     graph_url: str = _setting(
         "MAILER_GRAPH_URL",
         "where Microsoft Graph is; another URL in a national cloud",
-        _graph_url,
+        texts.graph_url,
         "https://graph.microsoft.com",
     )
 
     @property
     def graph_scope(self) -> str:
         """The scope of a token for this Graph; one on this machine plays the public cloud's."""
-        resource = "https://graph.microsoft.com" if is_loopback(self.graph_url) else self.graph_url
+        resource = "https://graph.microsoft.com" if texts.is_loopback(self.graph_url) else self.graph_url
         return f"{resource}/.default"
 
 
@@ -418,15 +267,6 @@ def storage_connection(environ: Mapping[str, str]) -> str:
     return STORAGE if any(environ.get(STORAGE + form, "").strip() for form in STORAGE_FORMS[:5]) else HOST_STORAGE
 
 
-def is_loopback(url: str) -> bool:
-    """Whether the host of this URL is this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _text(environ: Mapping[str, str], name: str) -> str:
     text = environ.get(name, "").strip()
     if text.startswith("@Microsoft.KeyVault("):
@@ -456,7 +296,7 @@ def _storage(environ: Mapping[str, str]) -> Storage:
         message = "the URLs of queue, table and blob are all needed" if any(urls.values()) else "nothing is set"
         raise ValueError(message)
     client_id = _text(environ, f"{prefix}__clientId") or None
-    return Storage(**{f"{service}_url": _url(url) for service, url in urls.items()}, client_id=client_id)
+    return Storage(**{f"{service}_url": texts.url(url) for service, url in urls.items()}, client_id=client_id)
 
 
 def _problem(known: Field[Any], error: ValueError) -> str:

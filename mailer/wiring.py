@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mailer.errors import ConfigError, InvalidRequest, TryLater
-from mailer.settings import PACKAGED_TEMPLATES, OnUncertain, Settings, read_settings
+from mailer.setting_texts import OnUncertain
+from mailer.settings import PACKAGED_TEMPLATES, Settings, read_settings
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

@@ -25,7 +25,7 @@ from mailer.pace.slots import Slots
 from mailer.pace.throttle import Throttle
 from mailer.request.model import ONE_CALL, Priority
 from mailer.request.parse import read_request
-from mailer.settings import OnUncertain
+from mailer.setting_texts import OnUncertain
 from tests.builders import RULES, a_file, as_bytes, composed, members
 from tests.fakes import Alarms, Clock, MemoryCounts, MemoryLedger, MemoryPauses, MemoryRequests, MemoryRows, MemorySlots
 

@@ -20,7 +20,7 @@ from mailer.delivery.decide import (
 )
 from mailer.delivery.event import Event, What
 from mailer.delivery.record import MailRecord, Status
-from mailer.settings import OnUncertain
+from mailer.setting_texts import OnUncertain
 from tests.builders import SOME_ID
 from tests.fakes import START
 

@@ -14,7 +14,7 @@ from mailer.delivery.deliver import PAUSES
 from mailer.delivery.gate import Gate, Mode
 from mailer.delivery.record import Status
 from mailer.errors import ConfigError, InvalidRequest, Problem, TryLater
-from mailer.settings import OnUncertain
+from mailer.setting_texts import OnUncertain
 from tests.builders import RULES, SHOP, TEMPLATE, as_bytes, members
 from tests.fakes import START, MemoryLedger
 from tests.post import BUSY, DENIED, DOWN, NO_ANSWER, REFUSED, Crash, Post, raising

@@ -7,7 +7,7 @@ import pytest
 from mailer.delivery.decide import LEASE, LOOKS
 from mailer.delivery.record import Status
 from mailer.errors import CannotLook, InvalidRequest, Problem, TryLater
-from mailer.settings import OnUncertain
+from mailer.setting_texts import OnUncertain
 from tests.post import NO_ANSWER, Crash, Post, raising
 
 CLOSED = CannotLook("Grant Mail.Read.", code="ErrorAccessDenied")

@@ -23,7 +23,7 @@ from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.prefer import _delivered
 from mailer.delivery.record import Status
 from mailer.errors import TryLater, UnknownMail, WrongStatus
-from mailer.settings import OnUncertain
+from mailer.setting_texts import OnUncertain
 from tests.builders import a_request, as_bytes, members
 from tests.clean_up import RETENTION
 from tests.post import Crash

@@ -15,13 +15,28 @@ ROOMS = {
     "function_app": ({"doors"}, {"azure.functions"}),
     "doors": ({"delivery", "errors", "request", "settings", "templating", "wiring"}, {"azure.functions"}),
     "__main__": ({"cli"}, set()),
-    "cli": ({"delivery", "errors", "request", "settings", "setup", "templating", "wiring"}, {"rich", "typer"}),
+    "cli": (
+        {"delivery", "errors", "request", "setting_texts", "settings", "setup", "templating", "wiring"},
+        {"rich", "typer"},
+    ),
     "setup": (
-        {"delivery", "errors", "graph", "identity", "request", "settings", "storage", "templating"},
+        {"delivery", "errors", "graph", "identity", "request", "setting_texts", "settings", "storage", "templating"},
         {"azure.core", "azure.identity", "azure.keyvault.secrets", "azure.storage.queue", "cryptography", "requests"},
     ),
     "wiring": (
-        {"delivery", "errors", "graph", "health", "identity", "pace", "request", "settings", "storage", "templating"},
+        {
+            "delivery",
+            "errors",
+            "graph",
+            "health",
+            "identity",
+            "pace",
+            "request",
+            "setting_texts",
+            "settings",
+            "storage",
+            "templating",
+        },
         {"azure.data.tables", "azure.storage.blob"},
     ),
     "health": ({"errors"}, set()),
@@ -30,16 +45,17 @@ ROOMS = {
         {"azure.core", "azure.data.tables", "azure.identity", "azure.storage.blob", "azure.storage.queue"},
     ),
     "pace": ({"delivery", "errors", "request"}, set()),
-    "delivery": ({"errors", "request", "settings", "telemetry", "templating"}, {"pydantic"}),
+    "delivery": ({"errors", "request", "setting_texts", "settings", "telemetry", "templating"}, {"pydantic"}),
     "graph": ({"errors", "request"}, {"requests", "urllib3"}),
     "templating": (
-        {"errors", "request", "settings"},
+        {"errors", "request", "setting_texts"},
         {"PIL", "babel", "css_inline", "jinja2", "jsonschema_rs", "markupsafe", "tinycss2"},
     ),
-    "identity": ({"errors", "settings"}, {"azure.core", "azure.identity", "azure.keyvault.secrets"}),
+    "identity": ({"errors", "setting_texts", "settings"}, {"azure.core", "azure.identity", "azure.keyvault.secrets"}),
     "request": ({"errors"}, {"email_validator", "pydantic", "pydantic_core"}),
     "telemetry": (set(), {"opentelemetry"}),
-    "settings": ({"errors"}, set()),
+    "settings": ({"errors", "setting_texts"}, set()),
+    "setting_texts": (set(), set()),
     "errors": (set(), set()),
 }
 
@@ -51,7 +67,7 @@ WITHOUT_IO += [
     "mailer/delivery/decide.py",
     "mailer/delivery/event.py",
 ]
-WITHOUT_IO += ["mailer/settings.py", "mailer/errors.py"]
+WITHOUT_IO += ["mailer/settings.py", "mailer/setting_texts.py", "mailer/errors.py"]
 WITHOUT_IO += [f"mailer/templating/{name}.py" for name in ("template", "sandbox", "images", "styles", "variables")]
 
 FILES = [ROOT / "function_app.py", *ROOT.glob("mailer/*.py"), *ROOT.glob("mailer/*/**/*.py")]

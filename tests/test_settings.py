@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mailer.errors import ConfigError
-from mailer.settings import Settings, is_loopback, read_settings, storage_connection
+from mailer.setting_texts import is_loopback
+from mailer.settings import Settings, read_settings, storage_connection
 
 CONNECTION = "DefaultEndpointsProtocol=https;AccountName=contoso;AccountKey=bm9uZQ==;EndpointSuffix=core.windows.net"
 MINIMAL = {

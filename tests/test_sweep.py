@@ -16,7 +16,7 @@ from mailer.delivery import sweep as sweeping
 from mailer.delivery.decide import LEASE, LOOKS, Policy
 from mailer.delivery.record import KeyOwner, Status
 from mailer.delivery.sweep import EXPIRED_WITHIN, Sweep
-from mailer.settings import OnUncertain
+from mailer.setting_texts import OnUncertain
 from mailer.storage import tables
 from mailer.storage.clean_up import CleanUpTable, Waits
 from mailer.storage.later_rows import LaterRows

@@ -11,7 +11,7 @@ import typer
 
 from mailer.cli.screen import Screen
 from mailer.errors import ConfigError
-from mailer.settings import read_duration
+from mailer.setting_texts import read_duration
 from mailer.setup.course import Course
 from mailer.setup.person import WAYS, Person, Way
 from mailer.setup.place import Place, read_place

@@ -9,7 +9,7 @@ import typer
 from mailer import wiring
 from mailer.delivery.record import MailRecord, Status
 from mailer.errors import MailerError
-from mailer.settings import read_duration
+from mailer.setting_texts import read_duration
 
 
 def replay(

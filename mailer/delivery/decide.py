@@ -26,7 +26,7 @@ from enum import StrEnum
 
 from mailer.delivery.event import Event, What
 from mailer.delivery.record import MailRecord, Status
-from mailer.settings import OnUncertain
+from mailer.setting_texts import OnUncertain
 
 LEASE = timedelta(minutes=5)  # above host.json's functionTimeout, so that no call outlives its claim
 AFTER_LEASE = timedelta(seconds=5)

@@ -22,7 +22,8 @@ from azure.identity import (
 from mailer.errors import Misconfigured, TryLater
 from mailer.identity.network import NETWORK, no_answer, no_identity
 from mailer.identity.tokens import NO_SECRET, GraphTokens, Secret
-from mailer.settings import Settings, is_loopback
+from mailer.setting_texts import is_loopback
+from mailer.settings import Settings
 
 # https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity
 _EXCHANGE = "api://AzureADTokenExchange"

@@ -13,7 +13,8 @@ from azure.keyvault.secrets import KeyVaultSecret, SecretClient
 from mailer.errors import Misconfigured, TryLater
 from mailer.identity.network import NETWORK, no_answer, no_identity
 from mailer.identity.tokens import Secret
-from mailer.settings import Settings, is_loopback
+from mailer.setting_texts import is_loopback
+from mailer.settings import Settings
 
 CODE = "secret_unavailable"
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from mailer.errors import ConfigError
 from mailer.identity.entra import exchange_scope
-from mailer.settings import Settings, is_loopback
+from mailer.setting_texts import is_loopback
+from mailer.settings import Settings
 
 PUBLIC_AUTHORITY = "https://login.microsoftonline.com"
 PUBLIC_GRAPH = "https://graph.microsoft.com"

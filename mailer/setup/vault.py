@@ -19,7 +19,7 @@ from azure.core.exceptions import (
 from azure.keyvault.secrets import SecretClient, SecretProperties
 
 from mailer.identity.network import NETWORK
-from mailer.settings import is_loopback
+from mailer.setting_texts import is_loopback
 from mailer.setup.credentials import Made
 from mailer.setup.refusals import no_sign_in
 from mailer.setup.steps import Stopped

@@ -15,7 +15,7 @@ import jinja2
 from mailer.errors import InvalidRequest, Problem
 from mailer.request.characters import body_text, one_line
 from mailer.request.model import Content, Priority, TemplateUse
-from mailer.settings import OnUncertain
+from mailer.setting_texts import OnUncertain
 from mailer.templating.faults import failed, failed_file, says, wrong_variable
 from mailer.templating.images import image, is_image
 from mailer.templating.inline_images import content_ids

@@ -10,7 +10,7 @@ import jinja2
 from mailer.errors import InvalidRequest, Problem
 from mailer.request.json_object import shown
 from mailer.request.model import Content, Priority, TemplateUse
-from mailer.settings import OnUncertain
+from mailer.setting_texts import OnUncertain
 from mailer.templating.sources import Folder, Source
 from mailer.templating.template import Template
 from mailer.templating.versions import Versions
