@@ -4,6 +4,7 @@ accept     MailRequest to Receipt: record it, then put its message; prefer deliv
 deliver    queued mail to its next status: opening reads the message, decide says what comes next, attempt asks Graph
 turns      a mail's mailbox, priority and slot, as its record keeps them; mailer.pace gives them
 decide     the one place where it is decided what comes next for a mail; event is what can happen to one
+tell       who hears of a mail's move: people, metrics, log
 compose    MailRequest to RenderedMail: its content and files; gate whom the mail of a staging app may reach
 amend      replay, move, cancel
 sweep      the clean-up

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from mailer import telemetry
 from mailer.delivery.attempt import Attempt, Graph, Preparation, Throttle
@@ -22,6 +21,7 @@ from mailer.delivery.message import fits
 from mailer.delivery.opening import ARRIVED, Opening
 from mailer.delivery.record import Conflict, MailRecord, Status
 from mailer.delivery.stores import Stores
+from mailer.delivery.tell import Alarms, tell
 from mailer.delivery.turns import Turns, turn_of
 from mailer.errors import ConfigError, Refusal, TryLater
 from mailer.request.model import MailRequest
@@ -44,13 +44,6 @@ GAVE_UP = Event(
     code="host_gave_up",
     text="The host gave the mail's message up after many failed runs; the log has the reason. Mend it and replay it.",
 )
-
-
-class Alarms(Protocol):
-    """Tells people, once for each cause, what only they can mend."""
-
-    def sound(self, mailbox: str, code: str, text: str, /) -> None: ...
-    def over(self, mailbox: str, /) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,20 +203,13 @@ class Delivery:
 
     def _told(self, record: MailRecord, event: Event, mail: Mail) -> MailRecord:
         """The record as it is to be written, once whoever must know has been told."""
-        if event.what is What.NEEDS_MENDING:
-            self.alarms.sound(mail.mailbox, event.code, event.text)
-        if record.status is Status.SENT:
-            self.alarms.over(mail.mailbox)
         if record.status is Status.FAILED and mail.record.drafting and mail.request:
             try:
                 self._attempt.clear_drafts(mail)
             except Refusal as left:
                 text = f"{record.error_message} A draft of it may be left in the mailbox's Drafts ({left.code})."
                 record = replace(record, error_message=text)
-        telemetry.count_moved(
-            record.status, record.error_code, accepted_at=record.accepted_at, now=record.times[record.status]
-        )
-        _log(record)
+        tell(record, event, mailbox=mail.mailbox, alarms=self.alarms)
         return record
 
     def _mismatch(self, message: QueuedMessage, mismatch: RecordMismatch) -> Status:
@@ -243,24 +229,6 @@ class Delivery:
         log.warning("message_put_back id=%s: %s", envelope.id, reason)
         self.stores.outbox.put(envelope, content, due=self.clock() + BACK_AFTER)
         return Status.QUEUED
-
-
-def _log(record: MailRecord) -> None:
-    """One line for each move of a mail; alerts and the workbook look for the first words."""
-    why = f" code={record.error_code}: {record.error_message}" if record.error_code else ""
-    mail = f"id={record.id} attempt={record.attempts}"
-    match record.status:
-        case Status.SENT:
-            log.info("mail_sent %s", mail)
-        case Status.FAILED:
-            log.warning("mail_failed %s%s", mail, why)
-        case Status.UNCERTAIN:
-            log.warning("mail_uncertain %s%s", mail, why)
-        case Status.SUPPRESSED:
-            log.info("mail_suppressed %s%s", mail, why)
-        case _:
-            seconds = (record.due_at - record.times[record.status]).total_seconds() if record.due_at else 0.0
-            log.info("mail_waits %s seconds=%.1f%s", mail, seconds, why)
 
 
 def _still(event: Event, before: MailRecord, kept: MailRecord) -> Event:
