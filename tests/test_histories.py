@@ -35,7 +35,7 @@ SERVICES = ("table", "queue", "blob")
 NOT_DONE = (Crash, TryLater, UnknownMail, WrongStatus)
 # A longer search: HISTORIES=2000 HISTORIES_SEED=7 python -m pytest tests/test_histories.py
 SEED = int(os.environ.get("HISTORIES_SEED", "2026"))
-EXAMPLES = int(os.environ.get("HISTORIES", "120"))
+EXAMPLES = int(os.environ.get("HISTORIES", "150"))
 STEPS = 40
 
 whiles = st.one_of(
