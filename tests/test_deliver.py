@@ -677,6 +677,18 @@ def test_a_send_stays_known_although_the_lease_ran_out_meanwhile(post, message):
     assert (post.record.status, post.record.error_code) == (Status.SENT, "")
 
 
+def test_nobody_waits_for_the_storage_with_what_a_message_says_by_itself(post, message):
+    """A lease ran out while the blobs are away: the message comes again, and says the same."""
+    with pytest.raises(Crash):
+        post.deliver(message, send=raising(Crash()))
+    post.clock.advance(seconds=LEASE.total_seconds())
+
+    assert post.deliver(message, requests=Away(post.requests)) is Status.QUEUED
+
+    assert post.waited == []
+    assert post.run() is Status.UNCERTAIN
+
+
 def test_an_outcome_is_carried_although_the_queue_came_back_last(post, message):
     away = Away(post.ledger, only=writes(Status.SENT))
     outbox = Away(post.later, times=len(PAUSES) - 1)

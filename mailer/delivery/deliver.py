@@ -39,6 +39,8 @@ PAUSES = (
     30.0,
     30.0,
 )  # seconds between tries to record one; under host.json's functionTimeout
+# What a message says by itself, so that nothing is forgotten if it comes again.
+MESSAGES = {What.ARRIVED, What.HOST_GAVE_UP, What.CONTENT_LOST}
 GAVE_UP = Event(
     what=What.HOST_GAVE_UP,
     code="host_gave_up",
@@ -153,7 +155,7 @@ class Delivery:
 
         What came of a claim is known here and nowhere else, so a storage that is away for minutes must not lose it.
         """
-        if not (mail.record.claim and mail.record.status is Status.SENDING):
+        if event.what in MESSAGES or not (mail.record.claim and mail.record.status is Status.SENDING):
             return self._write(record, mail)
         for number, pause in enumerate(PAUSES):
             try:
