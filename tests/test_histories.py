@@ -323,10 +323,18 @@ class Histories(RuleBasedStateMachine):
         assert not self.promised - found, "a mail is lost"
 
 
+@pytest.fixture
+def _quiet():
+    """Thousands of warnings are the point here."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.usefixtures("_quiet")
 @pytest.mark.parametrize("policy", OnUncertain)
 def test_no_history_loses_doubles_or_forgets_a_mail(policy, monkeypatch):
     monkeypatch.setattr(os, "urandom", random.randbytes)  # ids, in whose order mails are released
-    logging.disable(logging.CRITICAL)
     print(f"hypothesis seed {SEED}")
     machine = type("Histories", (Histories,), {"policy": policy})
     seed(SEED)(machine)
