@@ -981,3 +981,18 @@ def test_a_sender_taken_away_does_not_fail_a_mail_that_may_have_left(post, polic
 
     assert post.record.status is not Status.FAILED or post.record.resent == 1
     assert post.kept
+
+
+@pytest.mark.parametrize("senders", [RULES.senders[:1], RULES.senders[::-1]], ids=["taken away", "another default"])
+@pytest.mark.parametrize("key", [None, "order-7"])
+def test_a_producers_message_stays_its_mails_whatever_the_senders_are_now(post, senders, key):
+    """Its worker died in flight, and then MAILER_SENDERS changed, so that the request reads otherwise or not at all."""
+    message = post.by_queue(idempotency_key=key, from_="alerts@contoso.com" if len(senders) == 1 else None)
+    with pytest.raises(Crash):
+        post.deliver(message, send=raising(Crash()))
+    post.clock.advance(seconds=LEASE.total_seconds())
+
+    assert post.deliver(message, rules=lambda: replace(RULES, senders=senders)) is Status.UNCERTAIN
+
+    assert post.record.error_code == "lease_expired"
+    assert post.kept

@@ -50,6 +50,8 @@ class Mail:
     content: bytes = field(repr=False)
     request: MailRequest | None = None
     stored: bool = False
+    #: Its id is made of the very message, so that a record of this id is its own, whatever settings say by now.
+    own: bool = False
     proven: bool = False
 
     @classmethod

@@ -38,14 +38,14 @@ class Opening:
         try:
             members, envelope = read_message(message.body)
         except InvalidRequest as refused:
-            return self._new(message.mail_id, message.body), _refused(refused)
+            return self._new(message.mail_id, message.body, own=True), _refused(refused)
         content = _written(members)
         if envelope is None:
             telemetry.count_accepted("queue")
-            return self._producers(message.mail_id, content)
+            return self._producers(message.mail_id, content, own=True)
         telemetry.note_mail(envelope.id, traceparent=envelope.trace)
         if envelope.new and self.stores.ledger.read(envelope.id) is None:
-            return self._producers(envelope.id, content)
+            return self._producers(envelope.id, content, own=False)
         return self._known(envelope, content)
 
     def own(self, message: QueuedMessage) -> Mail | None:
@@ -53,7 +53,7 @@ class Opening:
         members, envelope = read_message(message.body)
         if envelope and envelope.stored:
             return None
-        return self._new(message.mail_id, _written(members))
+        return self._new(message.mail_id, _written(members), own=True)
 
     def as_is(self, message: QueuedMessage) -> tuple[Envelope, bytes | None] | None:
         """The same message for a later run, which still names the same mail; None if it can have no envelope."""
@@ -70,19 +70,20 @@ class Opening:
     def prove(self, mail: Mail) -> Mail:
         """The mail with its record as the ledger has it, if the message is that mail's. Raises RecordMismatch."""
         kept, proof = self.stores.ledger.read(mail.id), mail.record.proof
-        if kept is None or (proof != kept.proof and (mail.stored or kept.digest != _digest(mail))):
+        if kept is None or not (mail.own or proof == kept.proof or (not mail.stored and kept.digest == _digest(mail))):
             raise RecordMismatch(mail.id)
         return mail.at(kept)
 
-    def _producers(self, mail: str, content: bytes) -> tuple[Mail, Event]:
+    def _producers(self, mail: str, content: bytes, *, own: bool) -> tuple[Mail, Event]:
         """A mail straight from a producer, which has no record yet, or has one if this message comes again."""
         now = self.clock()
         try:
             request = self.read_request(read_object(content))
             owner = self._owner(request, mail, now)
         except (InvalidRequest, KeyReused) as refused:
-            return self._new(mail, content), _refused(refused)
-        return Mail.of(request, MailRecord.of(request, mail=owner, now=now), proven=True), ARRIVED
+            return self._new(mail, content, own=own), _refused(refused)
+        own = own and owner == mail
+        return Mail.of(request, MailRecord.of(request, mail=owner, now=now), own=own, proven=True), ARRIVED
 
     def _owner(self, request: MailRequest, mail: str, now: datetime) -> str:
         """The id of the mail: its own, or that of the one its key belongs to."""
@@ -113,9 +114,9 @@ class Opening:
         mail, outcome = self.prove(mail), envelope.outcome
         return mail, outcome.event if outcome and outcome.claim == mail.record.claim else ARRIVED
 
-    def _new(self, mail: str, content: bytes) -> Mail:
+    def _new(self, mail: str, content: bytes, *, own: bool) -> Mail:
         """A mail of which nothing is known but its content."""
-        new = Mail(record=MailRecord(id=mail), content=content, proven=True)
+        new = Mail(record=MailRecord(id=mail), content=content, own=own, proven=True)
         record = new.record.moved(Status.QUEUED, now=self.clock())
         return new.at(replace(record, digest=_digest(new), proof=uuid.uuid4().hex))
 
