@@ -322,7 +322,7 @@ def test_a_mail_for_another_day_waits_in_the_table_and_comes_in_its_minute(worke
     due = datetime.now(UTC) + timedelta(minutes=3)
     assert content(worker.post(members(scheduled_at=due.isoformat())))["status"] == "scheduled"
     worker.call("release", None)
-    wiring._queue().ping()
+    wiring._queue().length()
     assert queues.main.get_queue_properties().approximate_message_count == 0
 
     later = wiring.later()
@@ -685,7 +685,10 @@ def test_health_names_what_works(worker):
 
     assert health.status_code == 200
     assert content(health)["status"] == "ok"
-    assert set(content(health)["parts"]) >= {"settings", "table", "queue", "graph_token"}
+    assert {name: part["status"] for name, part in content(health)["parts"].items()} == dict.fromkeys(
+        ("settings", "table", "queue", "blobs", "graph_token", "permission", "clock", "templates", "sending", "pace"),
+        "ok",
+    )
 
 
 def test_health_names_what_does_not_work(worker, cloud):
@@ -696,6 +699,23 @@ def test_health_names_what_does_not_work(worker, cloud):
     parts = content(health)["parts"]
     assert parts["table"] == {"status": "ok"}
     assert "Key Vault Secrets User" in parts["graph_token"]["problems"][0]
+
+
+def test_health_asks_graph_whether_each_mailbox_may_send_before_any_mail_has_been_refused(worker, cloud):
+    cloud.control.set(roles=(), exchange_roles=())
+
+    (problem,) = content(worker.health())["parts"]["permission"]["problems"]
+    assert problem.startswith("No consent to Mail.Send, for ")
+    assert "python -m mailer setup --scope" in problem
+
+
+def test_health_warns_of_what_lies_on_the_poison_queue(worker, queues):
+    worker.health()  # makes the queue
+    queues.poison.send_message("{}")
+    worker = Worker()
+
+    (problem,) = content(worker.health())["parts"]["queue"]["problems"]
+    assert problem.endswith("until they are taken off: 1.")
 
 
 def test_health_tells_whose_mails_wait_since_when_until_any_worker_has_sent_the_next_one(worker, queues, cloud):
