@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import azure.functions as func
 
 from mailer import wiring
-from mailer.doors.replies import answer, as_json, refused
+from mailer.doors.replies import answer, as_json, link, own_parameters, refused
 from mailer.errors import ConfigError, MailerError, UnknownMail
 
 if TYPE_CHECKING:
@@ -27,6 +27,12 @@ async def post_email(req: func.HttpRequest) -> func.HttpResponse:
         return await _post(req)
     except (MailerError, ConfigError) as error:
         return refused(error)
+
+
+@emails.route("emails", methods=["GET"])
+def get_emails(req: func.HttpRequest) -> func.HttpResponse:
+    """List mails, newest first."""
+    return answer(lambda: _list(req))
 
 
 @emails.route("emails/{id}", methods=["GET"])
@@ -86,6 +92,18 @@ def _receipt(receipt: "Receipt") -> func.HttpResponse:
     # Relative to the host, whose name a caller could forge: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.2
     headers = {"Location": f"/{ROUTE_PREFIX}/emails/{receipt.id}"}
     return as_json(200 if receipt.status.final else 202, content, headers=headers)
+
+
+def _list(req: func.HttpRequest) -> func.HttpResponse:
+    from mailer.delivery.search import Wanted, read_query
+
+    asked = own_parameters(req)
+    query = read_query(asked)
+    found = wiring.search().page(Wanted.of(query), most=query.limit, begin=query.cursor)
+    content: dict[str, Any] = {"value": [_shown(record) for record in found.records]}
+    if found.goes_on:
+        content["nextLink"] = link(req, asked | {"cursor": str(found.goes_on)})
+    return as_json(200, content)
 
 
 def _get(mail_id: str) -> func.HttpResponse:
