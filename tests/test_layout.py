@@ -1,6 +1,8 @@
 """Which room may import which: data flows down, and the knowledge of a service stays in its room."""
 
 import ast
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +22,18 @@ ROOMS = {
         {"rich", "typer"},
     ),
     "setup": (
-        {"delivery", "errors", "graph", "identity", "request", "setting_texts", "settings", "storage", "templating"},
+        {
+            "delivery",
+            "errors",
+            "graph",
+            "health",
+            "identity",
+            "request",
+            "setting_texts",
+            "settings",
+            "storage",
+            "templating",
+        },
         {"azure.core", "azure.identity", "azure.keyvault.secrets", "azure.storage.queue", "cryptography", "requests"},
     ),
     "wiring": (
@@ -144,6 +157,20 @@ def test_the_deployed_app_knows_no_command():
     for path in FILES:
         if room_of(path) not in {"__main__", "cli", "setup"}:
             assert not any(name.startswith(("mailer.cli", "mailer.setup")) for name in imports(path)), path.name
+
+
+def test_every_call_by_http_passes_the_one_door():
+    """Which asks who calls; a route that were registered elsewhere would ask nobody."""
+    doors = {path.name for path in FILES if re.search(r"\.(route|http_trigger|function_name)\(", path.read_text())}
+    code = "import function_app as f; from mailer.doors.door import ROUTES; import json; print(json.dumps(["
+    code += "[o.get_function_name() for o in f.app.get_functions() if o.get_trigger().type == 'httpTrigger'],"
+    code += "[(each.function, each.may) for each in ROUTES]]))"
+    known = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    functions, routes = json.loads(known)
+
+    assert doors == {"door.py"}
+    assert sorted(functions) == sorted(name for name, _ in routes)
+    assert {name for name, may in routes if may is None} == {"get_health"}
 
 
 def test_nothing_outside_mailer_local_knows_it():

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from mailer.callers.policy import Asked, Caller, Callers
+from mailer.callers.policy import QUEUE, Asked, Caller, Callers
 from mailer.delivery.accept import check_limits
 from mailer.delivery.attempt import Compose, Preparation
 from mailer.delivery.gate import Gate, Mode
-from mailer.errors import ConfigError, Problem
+from mailer.errors import ConfigError, InvalidRequest, Problem
 from mailer.request.address import Address, parse_address
-from mailer.request.model import MailRequest
+from mailer.request.model import MailRequest, Priority
 from mailer.request.parse import Rules, read_request
 from mailer.settings import Settings
 
@@ -94,7 +94,13 @@ def pools_of(settings: Settings) -> dict[str, tuple[Address, ...]]:
 
 
 def preparation_of(
-    rules: Callable[[], Rules], compose: Compose, gate: Callable[[], Gate], clock: Callable[[], datetime]
+    rules: Callable[[], Rules],
+    compose: Compose,
+    gate: Callable[[], Gate],
+    clock: Callable[[], datetime],
+    *,
+    callers: Callable[[], Callers | None] = lambda: None,
+    priority: Callable[[MailRequest], str] = lambda _: Priority.NORMAL,
 ) -> Preparation:
     """How a queued message becomes a mail. Settings are looked at when it comes; it waits if one is wrong."""
 
@@ -106,4 +112,16 @@ def preparation_of(
             compose(request, mail="")  # what cannot be composed today is not promised for another day
         return request
 
-    return Preparation(read=read, compose=compose, screen=lambda mail: gate().screen(mail))
+    def permit(request: MailRequest, caller: str | None) -> None:
+        """A mail that was accepted before there were callers is nobody's, and stays accepted."""
+        known = callers()
+        if known and caller and (problems := list(forbidden(request, known.named(caller), priority))):
+            raise InvalidRequest(problems)
+
+    return Preparation(
+        read=read,
+        permit=permit,
+        producer=lambda: QUEUE if callers() else None,
+        compose=compose,
+        screen=lambda mail: gate().screen(mail),
+    )

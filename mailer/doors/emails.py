@@ -31,7 +31,9 @@ async def post_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse
     stores, turns, clock = wiring.stores(), wiring.turns(), wiring.clock
     request = await asyncio.to_thread(_read, req, caller)
     within = wished_wait(req.headers.get("Prefer", ""), wiring.priority(request))
-    accepted = await asyncio.to_thread(accept, request, stores=stores, turns=turns, clock=clock, within=within)
+    accepted = await asyncio.to_thread(
+        accept, request, stores=stores, turns=turns, clock=clock, within=within, caller=caller.name
+    )
     if not within:
         return _receipt(accepted.receipt)
     deliver, pool = wiring.delivery().deliver, wiring.pool()
@@ -41,33 +43,33 @@ async def post_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse
 
 
 @door(emails, "emails/{id}", methods=["GET"], may="read")
-def get_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # noqa: ARG001
+def get_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
     """Show what became of a mail."""
     record = wiring.ledger().read(_mail_id(req))
-    if record is None:
+    if record is None or not caller.sees(record.caller):
         raise UnknownMail
     return as_json(200, _shown(record))
 
 
 @door(emails, "emails/{id}", methods=["PATCH"], may="operate")
-def patch_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # noqa: ARG001 - an operator may move all
+def patch_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
     """Move a scheduled mail to another instant."""
     from mailer.request.parse import parse_schedule
 
     due_at = parse_schedule(req.get_body(), now=wiring.clock())
-    return as_json(200, _shown(wiring.amendment().reschedule(_mail_id(req), due_at)))
+    return as_json(200, _shown(wiring.amendment().reschedule(_mail_id(req), due_at, by=caller.name)))
 
 
 @door(emails, "emails/{id}/cancel", methods=["POST"], may="operate")
-def cancel_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # noqa: ARG001 - as above
+def cancel_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
     """See that a mail is not sent which nobody has begun to send."""
-    return as_json(200, _shown(wiring.amendment().cancel(_mail_id(req))))
+    return as_json(200, _shown(wiring.amendment().cancel(_mail_id(req), by=caller.name)))
 
 
 @door(emails, "emails/{id}/replay", methods=["POST"], may="operate")
-def replay_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # noqa: ARG001 - as above
+def replay_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
     """Send a failed or uncertain mail again."""
-    return as_json(202, _shown(wiring.amendment().replay(_mail_id(req))))
+    return as_json(202, _shown(wiring.amendment().replay(_mail_id(req), by=caller.name)))
 
 
 def _read(req: func.HttpRequest, caller: Caller) -> "MailRequest":
@@ -110,14 +112,19 @@ def _shown(record: "MailRecord") -> dict[str, Any]:
         "status": record.status,
         "from": record.sender,
         "priority": record.priority,
+        "caller": record.caller,
         "expected_at": _instant(record.due_at or record.accepted_at) if record.status.waiting else None,
         "attempts": record.attempts,
         "resent": record.resent or 0,
         "gate": record.gate or None,
         "error": error,
         "template": record.template,
+        "template_version": record.template_version,
+        "content_hash": record.content_hash,
+        "request_id": record.request_id,
         "recipients": record.recipients,
         "tags": dict(record.tags or {}),
         "scheduled_at": record.due_at.isoformat() if record.status == "scheduled" and record.due_at else None,
         "times": {status: instant.isoformat(timespec="milliseconds") for status, instant in record.times.items()},
+        "done": [{"action": one.action, "by": one.by, "at": _instant(one.at)} for one in record.done or ()],
     }
