@@ -13,7 +13,7 @@ from mailer.delivery.decide import AFTER_LEASE, LEASE, LONGEST_WAIT, MENDING_WAI
 from mailer.delivery.deliver import PAUSES
 from mailer.delivery.gate import Gate, Mode
 from mailer.delivery.record import Status
-from mailer.errors import ConfigError, InvalidRequest, Problem, TryLater
+from mailer.errors import ConfigError, InvalidRequest, Problem, TryLater, Unreadable
 from mailer.setting_texts import OnUncertain
 from tests.builders import RULES, SHOP, TEMPLATE, as_bytes, members
 from tests.fakes import START, MemoryLedger
@@ -618,6 +618,20 @@ def test_a_mail_that_cannot_be_claimed_now_waits(post, message):
 
     assert post.run() is Status.SENT
     assert len(post.sent) == 1
+
+
+def test_a_mail_whose_record_cannot_be_read_waits_until_it_is_mended(post, message):
+    post.deliver(message, send=raising(BUSY))
+    again = post.take()
+    unreadable = Away(
+        post.ledger, error=Unreadable("2026-11-23", "row", "KeyError"), only=lambda name, *_: name == "read"
+    )
+    post.deliver(again)
+
+    assert post.deliver(again, ledger=unreadable) is Status.QUEUED
+
+    assert post.run() is Status.SENT
+    assert len(post.sent) == 2
 
 
 def test_a_message_stays_the_same_mail_however_often_it_is_put_back(post):

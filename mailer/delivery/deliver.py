@@ -125,10 +125,10 @@ class Delivery:
         except AlreadyClaimed:
             return self._opening.prove(mail).record.status
         except Conflict:
-            kept = self._kept(lambda: self._opening.prove(mail), event, mail)
-            if kept is None:
+            changed = self._kept(lambda: self._opening.prove(mail), event, mail)
+            if changed is None:
                 return mail.record.status
-            event, mail = _still(event, mail.record, kept.record), kept
+            event, mail = _still(event, mail.record, changed.record), changed
         return self._apply(event, mail)
 
     def _in_turn(self, mail: Mail, claimed: MailRecord) -> tuple[Event, Mail]:

@@ -43,9 +43,9 @@ class Opening:
             telemetry.count_accepted("queue")
             return self._producers(message.mail_id, content, message.proof)
         telemetry.note_mail(envelope.id, traceparent=envelope.trace)
-        if envelope.new and envelope.proof and is_made_of(envelope.id, envelope.proof):
-            if self.stores.ledger.read(envelope.id) is None:
-                return self._producers(envelope.id, content, envelope.proof)
+        is_new = envelope.new and is_made_of(envelope.id, envelope.proof)
+        if is_new and self.stores.ledger.read(envelope.id) is None:
+            return self._producers(envelope.id, content, envelope.proof)
         return self._known(envelope, content)
 
     def own(self, message: QueuedMessage) -> Mail | None:
@@ -79,7 +79,7 @@ class Opening:
             return mail.at(kept)
         raise RecordMismatch(mail.id)
 
-    def _producers(self, mail: str, content: bytes, proof: str) -> tuple[Mail, Event]:
+    def _producers(self, mail: str, content: bytes, proof: str | None) -> tuple[Mail, Event]:
         """A mail straight from a producer, which has no record yet, or has one if this message comes again."""
         now = self.clock()
         try:
@@ -123,7 +123,7 @@ class Opening:
         known = outcome.what is What.SENT and envelope.proof == mail.record.proof
         return mail, outcome.event if known or outcome.claim == mail.record.claim else ARRIVED
 
-    def _new(self, mail: str, content: bytes, proof: str) -> Mail:
+    def _new(self, mail: str, content: bytes, proof: str | None) -> Mail:
         """A mail of which nothing is known but its content."""
         new = Mail(record=MailRecord(id=mail, proof=proof), content=content)
         record = new.record.moved(Status.QUEUED, now=self.clock())
