@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 from mailer import setting_texts as texts
+from mailer.callers.policy import Callers
+from mailer.callers.setting import read_callers
 from mailer.errors import ConfigError
 
 STORAGE = "MailerStorage"
@@ -158,6 +160,12 @@ class Settings:
         texts.pools,
         None,
     )
+    callers: Callers | None = _setting(
+        "MAILER_CALLERS",
+        'who may do what, as JSON, such as {"shop": {"key": "sha256:…", "may": ["send"], "from": ["*"], …}}',
+        read_callers,
+        None,
+    )
     max_age: timedelta = _setting("MAILER_MAX_AGE", "how long to go on trying, such as 48h", texts.read_duration, "48h")
     idempotency_window: timedelta = _setting(
         "MAILER_IDEMPOTENCY_WINDOW",
@@ -211,7 +219,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             else:
                 problems.append(f"{known.metadata['name']} is missing. It holds {known.metadata['meaning']}.")
         except ValueError as error:
-            problems.append(_problem(known, error))
+            problems += (_problem(known, str(hint)) for hint in error.args or [""])
     problems += _gate_problems(environ)
     problems += _time_problems(values)
     problems += _unknown_names(environ)
@@ -305,6 +313,6 @@ def _storage(environ: Mapping[str, str]) -> Storage:
     return Storage(**{f"{service}_url": texts.url(url) for service, url in urls.items()}, client_id=client_id)
 
 
-def _problem(known: Field[Any], error: ValueError) -> str:
-    reason = f" ({error})" if str(error) else ""
+def _problem(known: Field[Any], hint: str) -> str:
+    reason = f" ({hint})" if hint else ""
     return f"{known.metadata['name']} is wrong{reason}. It holds {known.metadata['meaning']}."

@@ -636,10 +636,12 @@ def test_the_host_sees_each_route_a_timer_and_a_queue(worker, environ):
     }
     assert routes == {
         "post_email": ("emails", ["POST"]),
+        "get_emails": ("emails", ["GET"]),
         "get_email": ("emails/{id}", ["GET"]),
         "patch_email": ("emails/{id}", ["PATCH"]),
         "cancel_email": ("emails/{id}/cancel", ["POST"]),
         "replay_email": ("emails/{id}/replay", ["POST"]),
+        "retry_email": ("emails/{id}/retry", ["POST"]),
         "get_templates": ("templates", ["GET"]),
         "get_template": ("templates/{id}", ["GET"]),
         "preview_template": ("templates/{id}/preview", ["POST"]),
@@ -686,7 +688,19 @@ def test_health_names_what_works(worker):
     assert health.status_code == 200
     assert content(health)["status"] == "ok"
     assert {name: part["status"] for name, part in content(health)["parts"].items()} == dict.fromkeys(
-        ("settings", "table", "queue", "blobs", "graph_token", "permission", "clock", "templates", "sending", "pace"),
+        (
+            "settings",
+            "table",
+            "queue",
+            "blobs",
+            "graph_token",
+            "permission",
+            "clock",
+            "templates",
+            "sending",
+            "pace",
+            "callers",
+        ),
         "ok",
     )
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Protocol, Self
+from typing import Annotated, Protocol, Self
 
 from pydantic import BeforeValidator, Field, ValidationError
 
@@ -119,18 +119,21 @@ class Wanted:
     template: str | None = None
     sender: str | None = None
     to: str | None = None
-    caller: str | None = None
+    #: Its caller is each of them.
+    callers: Sequence[str] = ()
     since: datetime | None = None
     until: datetime | None = None
 
     @classmethod
-    def of(cls, query: MailQuery) -> Self:
-        """What a query asks for."""
-        same: dict[str, Any] = {
-            name: getattr(query, name)
-            for name in ("error", "tag", "template", "sender", "to", "caller", "since", "until")
-        }
-        return cls(statuses=(query.status,) if query.status else (), **same)
+    def of(cls, query: MailQuery, *, of: str | None = None) -> Self:
+        """What a query asks for, of the mails of this caller alone if one is given."""
+        same = ("error", "tag", "template", "sender", "to", "since", "until")
+        callers = {one for one in (query.caller, of) if one}
+        return cls(
+            statuses=(query.status,) if query.status else (),
+            callers=tuple(callers),
+            **{name: getattr(query, name) for name in same},
+        )
 
 
 class Table(Protocol):

@@ -52,4 +52,4 @@ class Recipients:
             except ResourceExistsError:
                 return self._key
             return bytes(made["key"])
-        return bytes(row["key"])
+        return tables.read(row, lambda row: tables.cell(row, "key", bytes))

@@ -30,14 +30,14 @@ class RecordPages:
         """Mails of this day, newest first, and from where the day goes on, if it does."""
         text, parameters = self._query(day, wanted)
         rows, goes_on = tables.page(self._table, text, parameters, most=most, token=token)
-        return [read_record(row) for row in rows], goes_on
+        return list(tables.read_all(rows, read_record)), goes_on
 
     def first_day(self) -> date | None:
         """The oldest day that has mails."""
         days = f"PartitionKey ge '{DAYS_BEGIN}' and PartitionKey lt '{DAYS_END}'"
         for page in tables.pages(self._table, days, {}, most=1):
             if page:
-                return date.fromisoformat(page[0]["PartitionKey"])
+                return tables.read(page[0], lambda row: date.fromisoformat(row["PartitionKey"]))
         return None
 
     def _query(self, day: date, wanted: Wanted) -> tuple[str, dict[str, Any]]:
@@ -51,16 +51,12 @@ class RecordPages:
         kinds += [f"(status eq '{Status.QUEUED}' and mending eq true)"] if wanted.mending else []
         if kinds:
             terms.append(f"({' or '.join(kinds)})")
-        same = {
-            "error_code": wanted.error,
-            "template": wanted.template,
-            "sender": wanted.sender,
-            "caller": wanted.caller,
-        }
+        same = [("error_code", wanted.error), ("template", wanted.template), ("sender", wanted.sender)]
+        same += [("caller", caller) for caller in wanted.callers]
         if wanted.tag:
-            same[tag_column(wanted.tag[0])] = wanted.tag[1]
-        parameters = {name: value for name, value in same.items() if value is not None}
-        terms += [f"{name} eq @{name}" for name in parameters]
+            same.append((tag_column(wanted.tag[0]), wanted.tag[1]))
+        parameters = {f"p{number}": value for number, (_, value) in enumerate(same) if value is not None}
+        terms += [f"{name} eq @p{number}" for number, (name, value) in enumerate(same) if value is not None]
         if wanted.to and self._recipients:
             terms.append(f"{self._recipients.column(wanted.to)} eq true")
         return " and ".join(terms), parameters
