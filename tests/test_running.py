@@ -39,7 +39,18 @@ def test_the_health_page_finds_everything_in_order(stack):
     reply = requests.get(f"{stack.url}/health", timeout=30)
 
     assert reply.status_code == 200
-    parts = ["settings", "table", "queue", "blobs", "graph_token", "permission", "clock", "templates", "sending", "pace"]
+    parts = [
+        "settings",
+        "table",
+        "queue",
+        "blobs",
+        "graph_token",
+        "permission",
+        "clock",
+        "templates",
+        "sending",
+        "pace",
+    ]
     assert reply.json() == {"status": "ok", "parts": {part: {"status": "ok"} for part in parts}}
 
 
