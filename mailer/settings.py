@@ -188,10 +188,48 @@ class Settings:
         return f"{resource}/.default"
 
 
+class SettingsAsUsed(Settings):
+    """Settings of which only those have to be right that are used: reading a wrong one raises ConfigError.
+
+    For a person's commands; the app takes no mail with any setting wrong.
+    """
+
+    __slots__ = ("problems",)
+    problems: Mapping[str, str]
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - called for the settings that have no value
+        raise ConfigError([self.problems[name]])
+
+
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """The settings in these app settings. Raises ConfigError with everything that is wrong or missing."""
-    problems: list[str] = []
+    values, wrong = _values(environ)
+    problems = [*wrong.values(), *_gate_problems(environ), *_time_problems(values), *_unknown_names(environ)]
+    if problems:
+        raise ConfigError(problems)
+    return Settings(**values)
+
+
+def read_settings_as_used(environ: Mapping[str, str]) -> Settings:
+    """The settings in these app settings, each wrong one told when it is used. Raises ConfigError for a typing error."""
+    values, wrong = _values(environ)
+    if gate := " ".join(_gate_problems(environ)):
+        wrong["gate"] = gate
+    if times := " ".join(_time_problems(values)):
+        wrong["idempotency_window"] = times
+    if unknown := [*_unknown_names(environ)]:
+        raise ConfigError(unknown)
+    settings = object.__new__(SettingsAsUsed)
+    object.__setattr__(settings, "problems", wrong)
+    for name in values.keys() - wrong.keys():
+        object.__setattr__(settings, name, values[name])
+    return settings
+
+
+def _values(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values by their field's name, and what is wrong with the others."""
     values: dict[str, Any] = {}
+    wrong: dict[str, str] = {}
     for known in fields(Settings):
         try:
             if known.name == "storage":
@@ -203,15 +241,10 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             elif known.name == "key_vault_url" and values.get("auth") == "federated":
                 values[known.name] = ""
             else:
-                problems.append(f"{known.metadata['name']} is missing. It holds {known.metadata['meaning']}.")
+                wrong[known.name] = f"{known.metadata['name']} is missing. It holds {known.metadata['meaning']}."
         except ValueError as error:
-            problems.append(_problem(known, error))
-    problems += _gate_problems(environ)
-    problems += _time_problems(values)
-    problems += _unknown_names(environ)
-    if problems:
-        raise ConfigError(problems)
-    return Settings(**values)
+            wrong[known.name] = _problem(known, error)
+    return values, wrong
 
 
 def _gate_problems(environ: Mapping[str, str]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from mailer.setup.doctor.basics import check_clock, check_settings, check_templa
 from mailer.setup.doctor.chain import Examined, Link, examine
 from mailer.setup.doctor.secret import check_secret, check_vault
 from mailer.setup.doctor.storage import check_queues, check_storage
-from mailer.setup.doctor.test_mail import check_test_mail
+from mailer.setup.doctor.real_mail import check_test_mail
 
 _SET = frozenset({"settings"})
 _READ = _SET | {"vault"}
