@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from mailer.delivery.sweep import Swept
     from mailer.delivery.turns import Turns
     from mailer.graph.connection import GraphConnection
-    from mailer.health import Health
+    from mailer.graph.mailbox import Mailbox
+    from mailer.health.parts import Health
     from mailer.identity.tokens import GraphTokens
     from mailer.pace.later import Later
     from mailer.pace.pace import Pace
@@ -248,6 +249,13 @@ def graph() -> "GraphConnection":
 
 
 @_once
+def _mailbox() -> "Mailbox":
+    from mailer.graph.mailbox import Mailbox
+
+    return Mailbox(graph(), graph_tokens)
+
+
+@_once
 def throttle() -> "Throttle":
     """The places and pauses of mailboxes."""
     from mailer.pace.throttle import Throttle
@@ -319,7 +327,6 @@ def delivery() -> "Delivery":
     """The delivery step with its real parts."""
     from mailer.delivery.deliver import Delivery
     from mailer.delivery.rules import preparation_of
-    from mailer.graph.mailbox import Mailbox
 
     def read_rules() -> "Rules":
         return replace(rules(), content_problems=lambda _: ())  # composing the mail tells them
@@ -328,7 +335,7 @@ def delivery() -> "Delivery":
         stores=stores(),
         turns=turns(),
         preparation=preparation_of(read_rules, composer().compose, gate, clock),
-        graph=Mailbox(graph(), graph_tokens),
+        graph=_mailbox(),
         throttle=throttle(),
         alarms=alarms(),
         policy=policy,
@@ -380,10 +387,23 @@ def pool() -> "Executor":
 @_once
 def health() -> "Health":
     """What works and what does not."""
-    from mailer.health import Health
+    from mailer.health.mailboxes import Mailboxes
+    from mailer.health.parts import Health
+    from mailer.identity.claims import claims_of
+    from mailer.request.address import Address
+
+    def mailboxes() -> list[str]:
+        pools = (rules().senders, *rules().pools.values())
+        return sorted({each.address.lower() for pool in pools for each in pool})
 
     def check_settings() -> None:
         rules()  # which need them all
+
+    def check_queue() -> list[str]:
+        _queue().length()
+        if lying := _poison().length():
+            return [f"Messages that lie in `{settings().queue}-poison`, until they are taken off: {lying}."]
+        return []
 
     def check_sending() -> None:
         waiting: dict[str, list[Alarm]] = {}
@@ -392,19 +412,25 @@ def health() -> "Health":
         if waiting:
             raise ConfigError(_alarmed(text, of_it) for text, of_it in waiting.items())
 
-    def check_pace() -> list[str]:
-        mailboxes = {each.address.lower() for pool in (rules().senders, *rules().pools.values()) for each in pool}
-        return pace().warnings(sorted(mailboxes))
-
+    graphs = Mailboxes(
+        mailboxes,
+        token=lambda: graph_tokens().token(),
+        roles=lambda token: claims_of(token).get("roles", ()),
+        ask=lambda mailbox, token: _mailbox().send_nothing(Address(address=mailbox), token),
+        clock=clock,
+    )
     return Health(
         {
             "settings": check_settings,
             "table": lambda: ledger().ping(),
-            "queue": lambda: _queue().ping(),
+            "queue": check_queue,
+            "blobs": lambda: _request_blobs().ping(),
             "graph_token": lambda: graph_tokens().check(),
+            "permission": graphs.permission,
+            "clock": graphs.clock,
             "templates": lambda: templates().warnings(),
             "sending": check_sending,
-            "pace": check_pace,
+            "pace": lambda: pace().warnings(mailboxes()),
         }
     )
 

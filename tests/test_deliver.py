@@ -1,6 +1,7 @@
 """From a queued message to a status: sent once, or accounted for by name."""
 
 import base64
+import hmac
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +42,20 @@ def test_a_mail_is_sent_once_and_recorded(post, message):
     assert (post.record.status, post.record.attempts, post.record.tags) == (Status.SENT, 1, {"flow": "checkout"})
     assert set(post.record.times) == {Status.QUEUED, Status.SENDING, Status.SENT}
     assert (post.waits, post.requests.kept) == (False, {})
+
+
+def test_the_record_tells_what_was_sent_and_as_which_request_graph_took_it(post, message):
+    """Whoever reads it cannot guess the content: the hash is keyed by what only the record has."""
+    post.deliver(message)
+
+    digest = hmac.digest(post.record.proof.encode(), b"Hello\nb", "sha256").hex()
+    assert (post.record.content_hash, post.record.request_id) == (digest, "request-1")
+
+
+def test_a_large_mail_has_its_request_on_record_too(post, message):
+    post.deliver_large(message)
+
+    assert post.record.request_id == "request-1"
 
 
 def test_a_message_in_base64_is_the_same_mail(post):
@@ -663,6 +678,7 @@ def test_an_outcome_that_the_table_does_not_take_is_carried_until_it_does(post, 
 
     assert post.deliver(post.take()) is status
     assert post.record.status is status
+    assert post.record.request_id == (None if outcome else "request-1")
     assert len(post.sent) == 1
 
 

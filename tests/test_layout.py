@@ -20,7 +20,18 @@ ROOMS = {
         {"rich", "typer"},
     ),
     "setup": (
-        {"delivery", "errors", "graph", "identity", "request", "setting_texts", "settings", "storage", "templating"},
+        {
+            "delivery",
+            "errors",
+            "graph",
+            "health",
+            "identity",
+            "request",
+            "setting_texts",
+            "settings",
+            "storage",
+            "templating",
+        },
         {"azure.core", "azure.identity", "azure.keyvault.secrets", "azure.storage.queue", "cryptography", "requests"},
     ),
     "wiring": (

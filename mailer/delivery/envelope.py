@@ -35,17 +35,19 @@ class Outcome(Value):
     code: Annotated[str, Field(max_length=64)] = ""
     text: Annotated[str, Field(max_length=300)] = ""
     after: Annotated[float, Field(ge=0, le=86_400)] | None = None  # seconds
+    request_id: Annotated[str, Field(max_length=64)] = ""
 
     @classmethod
     def of(cls, event: Event, claim: str) -> Self:
         """The outcome in the form that travels."""
         after = event.after.total_seconds() if event.after is not None else None
-        return cls(claim=claim, what=event.what, code=event.code[:64], text=event.text[:300], after=after)
+        code, text, request_id = event.code[:64], event.text[:300], event.request_id[:64]
+        return cls(claim=claim, what=event.what, code=code, text=text, after=after, request_id=request_id)
 
     @property
     def event(self) -> Event:
         after = None if self.after is None else timedelta(seconds=self.after)
-        return Event(what=self.what, code=self.code, text=self.text, after=after)
+        return Event(what=self.what, code=self.code, text=self.text, after=after, request_id=self.request_id)
 
 
 class Envelope(Value):

@@ -22,6 +22,10 @@ from mailer.request.model import RenderedMail
 API = "/v1.0"
 LONGEST_WAIT = timedelta(days=1)  # whatever a reply asks for
 LONGEST_RETRY_AFTER = 1_000  # characters of the header
+TO_NOBODY: dict[str, Any] = {  # Graph looks at the rights before it refuses this one
+    "message": {"subject": "mailer", "body": {"contentType": "text", "content": ""}, "toRecipients": []},
+    "saveToSentItems": False,
+}
 USER_AGENT = "mailer/1"  # fixed, because an organisation may allow REST clients by their User-Agent
 
 

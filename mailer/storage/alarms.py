@@ -31,6 +31,17 @@ LOOK = timedelta(seconds=5)  # how often a mailbox that sends looks for what oth
 _OF_ALL = ("AADSTS", "secret_", "identity_", "token_", "graph_untrusted")
 
 
+After = Callable[[timedelta, Callable[[], None]], None]
+"""Calls something after a while, on another thread."""
+
+
+def after(while_: timedelta, call: Callable[[], None]) -> None:
+    """The same by a timer that keeps no worker from ending."""
+    timer = threading.Timer(while_.total_seconds(), call)
+    timer.daemon = True
+    timer.start()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alarm:
     """One cause, with the remedy in its text: the mailbox whose mails wait for it, and since when."""
@@ -44,13 +55,15 @@ class Alarm:
 class TableAlarms:
     """Alarms of all instances, in the table of the records. A failure to write one stops no mail."""
 
-    def __init__(self, table: TableClient, *, clock: Callable[[], datetime]) -> None:
+    def __init__(self, table: TableClient, *, clock: Callable[[], datetime], after: After = after) -> None:
         self._table = table
         self._clock = clock
+        self._after = after
         self._lock = threading.Lock()
         self._logged: dict[tuple[str, str], datetime] = {}
         self._written: dict[tuple[str, str], datetime] = {}
         self._looked: dict[str, datetime] = {}
+        self._sent: dict[str, datetime] = {}  # by mailboxes that are to look soon: when it sent last
 
     def sound(self, mailbox: str, code: str, text: str) -> None:
         """Tell it once for the mailbox and the code, and again while it lasts."""
@@ -72,16 +85,29 @@ class TableAlarms:
         now = self._clock()
         with self._lock:
             mended = [cause for cause in self._logged if cause[0] == mailbox or cause[1].startswith(_OF_ALL)]
-            if not mended and not _is_past(self._looked.get(mailbox), LOOK, now):
+            since = now - self._looked.get(mailbox, now - LOOK)
+            if not mended and since < LOOK:
+                if mailbox not in self._sent:  # else the look to come is for this mail too
+                    self._after(LOOK - since, functools.partial(self._look, mailbox))
+                self._sent[mailbox] = now
                 return
-            self._looked[mailbox] = now
+            self._sent[mailbox] = now
             for cause in mended:
                 del self._logged[cause]
                 self._written.pop(cause, None)
+        self._look(mailbox)
+
+    def _look(self, mailbox: str) -> None:
+        """Delete what any instance had told of the mailbox when it sent last, and of what no mail is sent without."""
+        now = self._clock()
+        with self._lock:
+            sent = self._sent.pop(mailbox, now)
+            self._looked[mailbox] = now
         with suppress(TryLater):
             for row in self._rows():
                 code, is_stale = row["code"], row["at"] < now - STANDS
-                if not is_stale and row["RowKey"] != _row(mailbox, code) and not code.startswith(_OF_ALL):
+                is_mended = row["RowKey"] == _row(mailbox, code) or code.startswith(_OF_ALL)
+                if not is_stale and not (is_mended and row["at"] <= sent):
                     continue
                 if not is_stale:
                     log.info("mended mailbox=%s code=%s", row.get("mailbox", ""), code)

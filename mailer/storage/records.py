@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.data.tables import TableClient, UpdateMode
 
-from mailer.delivery.record import Conflict, KeyOwner, MailRecord, Status
+from mailer.delivery.record import Action, Conflict, Done, KeyOwner, MailRecord, Status
 from mailer.request.model import Priority
 from mailer.storage import tables
 
@@ -39,7 +39,11 @@ _PLAIN = (
     "drafting",
     "since",
     "due_at",
+    "caller",
     "gate",
+    "template_version",
+    "content_hash",
+    "request_id",
     "resent",
     "look",
     "error_code",
@@ -141,7 +145,16 @@ def _entity(record: MailRecord) -> dict[str, Any]:
     entity |= {f"{status}_at": instant for status, instant in record.times.items()}
     entity["priority"] = str(record.priority) if record.priority else None
     entity["tags"] = None if record.tags is None else json.dumps(dict(record.tags))
+    entity["done"] = None if record.done is None else json.dumps([*map(_done, record.done)])
     return {name: value for name, value in entity.items() if value is not None}
+
+
+def _done(one: Done) -> dict[str, str | None]:
+    return {"action": str(one.action), "by": one.by, "at": one.at.isoformat()}
+
+
+def _read_done(one: Mapping[str, str]) -> Done:
+    return Done(action=Action(one["action"]), by=one["by"], at=datetime.fromisoformat(one["at"]))
 
 
 def read_record(entity: tables.Entity) -> MailRecord:
@@ -152,6 +165,7 @@ def read_record(entity: tables.Entity) -> MailRecord:
         version=entity.metadata["etag"],
         status=Status(entity["status"]),
         tags=json.loads(entity["tags"]) if "tags" in entity else None,
+        done=tuple(map(_read_done, json.loads(entity["done"]))) if "done" in entity else None,
         priority=Priority(entity["priority"]) if "priority" in entity else None,
         times=dict(sorted(times.items(), key=lambda step: step[1])),
         **{name: entity[name] for name in _PLAIN if name in entity},
