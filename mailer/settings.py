@@ -211,7 +211,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def read_settings_as_used(environ: Mapping[str, str]) -> Settings:
-    """The settings in these app settings, each wrong one told when it is used. Raises ConfigError for a typing error."""
+    """The settings in these app settings, each wrong one told when it is used. Unknown names raise ConfigError."""
     values, wrong = _values(environ)
     if gate := " ".join(_gate_problems(environ)):
         wrong["gate"] = gate

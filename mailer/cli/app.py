@@ -11,16 +11,11 @@ import typer
 
 import mailer
 from mailer.cli import (
-    callers,
     cancel,
     completion,
     doctor,
-    failures,
     health,
-    listing,
-    release,
     replay,
-    retry,
     rotate,
     send,
     send_test,
@@ -49,14 +44,9 @@ MAILS = "Mails"
 MAILER = "mailer itself"
 app.command("send", rich_help_panel=MAILS, epilog=send.EXAMPLES)(send.send)
 app.command("show", rich_help_panel=MAILS, epilog=show.EXAMPLES)(show.show)
-app.command("list", rich_help_panel=MAILS, epilog=listing.EXAMPLES)(listing.list_mails)
-app.command("failures", rich_help_panel=MAILS, epilog=failures.EXAMPLES)(failures.failures)
-app.command("replay", rich_help_panel=MAILS, epilog=replay.EXAMPLES)(replay.replay)
-app.command("retry", rich_help_panel=MAILS, epilog=retry.EXAMPLES)(retry.retry)
+app.command("replay", rich_help_panel=MAILS)(replay.replay)
 app.command("cancel", rich_help_panel=MAILS, epilog=cancel.EXAMPLES)(cancel.cancel)
-app.command("release", rich_help_panel=MAILS, epilog=release.EXAMPLES)(release.release)
 app.command("health", rich_help_panel=MAILER, epilog=health.EXAMPLES)(health.health)
-app.add_typer(callers.app, name="callers", rich_help_panel=MAILER)
 app.add_typer(templates.app, name="templates", rich_help_panel=MAILER)
 app.command("doctor", rich_help_panel=MAILER)(doctor.doctor)
 app.command("setup", rich_help_panel=MAILER)(setup.setup)
@@ -90,18 +80,22 @@ def read_local_settings(
             os.environ.setdefault(name, str(value))  # the environment wins, as it does for Core Tools
 
 
+FAILURES = (ConfigError, MailerError, ValueError)
+
+
+def in_words(failure: Exception) -> str:
+    """What failed, a line for each thing that is wrong."""
+    return "\n".join(failure.problems) if isinstance(failure, ConfigError) else str(failure)
+
+
 def main() -> int:
     """0, or 1 with the reason; wrong use ends by SystemExit."""
-    if completion.asked():
-        return completion.answer(app)
     try:
+        if completion.VARIABLE in os.environ:
+            completion.answer(app)
         app(prog_name=NAME)
-    except ConfigError as wrong:
-        for problem in wrong.problems:
-            typer.echo(problem, err=True)
-        return 1
-    except (MailerError, ValueError) as reason:
-        typer.echo(reason, err=True)
+    except FAILURES as failure:
+        typer.echo(in_words(failure), err=True)
         return 1
     except BrokenPipeError:  # what reads the output, such as `head`, has seen enough
         sys.stderr.close()

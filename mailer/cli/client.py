@@ -108,7 +108,9 @@ def by_url(base: str, key: str) -> Call:
                 method, base + url, headers=sent, data=body, timeout=TIMEOUT, allow_redirects=False
             )
         except requests.Timeout as error:
-            raise NoAnswer(f"The app at {base} did not answer in time. What was asked may be done all the same.") from error
+            raise NoAnswer(
+                f"The app at {base} did not answer in time. What was asked may be done all the same."
+            ) from error
         except requests.RequestException as error:
             raise NoAnswer(f"The app at {base} cannot be reached ({_reason(error)}). Is the address right?") from error
         return answer.status_code, answer.content
@@ -142,7 +144,9 @@ def _checked(status: int, content: dict[str, Any]) -> dict[str, Any]:
     if isinstance(error, dict):
         details = [str(one["message"]) for one in error.get("details", [])]
         said = "\n".join(details) if len(details) > 1 else str(error["message"])
-        said += next((f" {cure}" for mark, cure in _STORAGE if mark in said and error["code"] == "storage_unavailable"), "")
+        said += next(
+            (f" {cure}" for mark, cure in _STORAGE if mark in said and error["code"] == "storage_unavailable"), ""
+        )
         raise Refused(status, error["code"], said)
     raise Refused(status, f"http_{status}", _WITHOUT_MAILER.get(status, _ANY.format(status=status)))
 
@@ -150,13 +154,21 @@ def _checked(status: int, content: dict[str, Any]) -> dict[str, Any]:
 # What a person does whom storage does not let in; a deployed app says the same of its own identity.
 _STORAGE = (
     ("ClientAuthenticationError", "Nobody is signed in here who may use it: `az login`, or see to the app's identity."),
-    ("status 403", "It takes the roles Storage Table, Queue and Blob Data Contributor on the account, or its firewall is shut."),
-    ("ServiceRequestError", "Are the storage account's name and network right? `python -m mailer doctor` looks closer."),
+    (
+        "status 403",
+        "It takes the roles Storage Table, Queue and Blob Data Contributor on the account, or its firewall is shut.",
+    ),
+    (
+        "ServiceRequestError",
+        "Are the storage account's name and network right? `python -m mailer doctor` looks closer.",
+    ),
 )
 # Answers of the host, or of what stands before it: they carry no error of mailer's.
-_ANY = "The answer has the status {status} and is none of mailer's. Is this the address of its app, and is that running?"
+_ANY = (
+    "The answer has the status {status} and is none of mailer's. Is this the address of its app, and is that running?"
+)
 _WITHOUT_MAILER = {
-    302: "The app wants somebody to sign in (302), which commands cannot: let its authentication pass calls with a key.",
+    302: "The app wants somebody to sign in (302). Let its authentication pass calls that bring a key.",
     401: "The app does not take this key. Take a function or host key from the portal, and give it as MAILER_KEY.",
     403: "The app does not let this machine in (403). Look at its access restrictions in the portal.",
     404: "There is no such call at this address. Is it that of mailer's app, and has that the same version?",

@@ -1,12 +1,11 @@
 """A shell that knows the short name `mailer` and completes commands and flags: `python -m mailer completion bash`."""
 
-import os
 import shlex
 import sys
 from typing import Annotated, Literal
 
 import typer
-from typer.completion import completion_init, get_completion_script
+from typer.completion import completion_init, get_completion_script  # type: ignore[attr-defined] # its __all__ is empty
 
 EXAMPLES = """\b
 Examples:
@@ -37,13 +36,7 @@ def completion(
     typer.echo(script.replace(theirs, ours.format(call=call)))
 
 
-def asked() -> bool:
-    """Whether a shell asks what could come next."""
-    return VARIABLE in os.environ
-
-
-def answer(app: typer.Typer) -> int:
+def answer(app: typer.Typer) -> None:
     """Tell the shell what could come next."""
     completion_init()
     app(prog_name=NAME, complete_var=VARIABLE)
-    return 0

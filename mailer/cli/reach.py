@@ -1,6 +1,5 @@
-"""Where the commands find mailer: a deployed app by --url and a key, or what the settings name, with one's own rights."""
+"""Where the commands find mailer: a deployed app by --url and a key, or what the settings name, by one's own rights."""
 
-import os
 import sys
 from ipaddress import ip_address
 from typing import Annotated
@@ -8,14 +7,13 @@ from urllib.parse import urlsplit
 
 import typer
 
+from mailer.cli import options
 from mailer.cli.client import PREFIX, Client, by_rights, by_url
-
-URL, KEY = "MAILER_URL", "MAILER_KEY"
 
 Url = Annotated[
     str | None,
     typer.Option(
-        envvar=URL,
+        envvar=options.URL,
         metavar="URL",
         help="a deployed app, such as https://NAME.azurewebsites.net; "
         "without it the storage account of the settings, with your own rights",
@@ -24,7 +22,7 @@ Url = Annotated[
 Key = Annotated[
     str | None,
     typer.Option(
-        envvar=KEY,
+        envvar=options.KEY,
         metavar="KEY",
         show_default=False,
         help="its function key: best in the environment, for others can read a command line; else it is asked for",
@@ -34,8 +32,7 @@ Key = Annotated[
 
 def client(url: str | None, key: str | None) -> Client:
     """The API where it is to be called; a wrong address is wrong use."""
-    for own in (URL, KEY):
-        os.environ.pop(own, None)  # they are the commands' own, and no app settings
+    options.forget_own()
     if url is None:
         return Client(by_rights())
     return Client(by_url(_base(url), key if key is not None else _asked(url)))

@@ -27,7 +27,9 @@ def send(
     cc: Annotated[Many, typer.Option(metavar="ADDRESS")] = None,
     bcc: Annotated[Many, typer.Option(metavar="ADDRESS")] = None,
     reply_to: Annotated[Many, typer.Option(metavar="ADDRESS")] = None,
-    sender: Annotated[str | None, typer.Option("--from", metavar="ADDRESS", help="the first sender, if left out")] = None,
+    sender: Annotated[
+        str | None, typer.Option("--from", metavar="ADDRESS", help="the first sender, if left out")
+    ] = None,
     subject: Annotated[str | None, typer.Option()] = None,
     text: Annotated[str | None, typer.Option(help="the body as plain text; @FILE or - reads it")] = None,
     html: Annotated[str | None, typer.Option(help="the body as HTML; @FILE or - reads it")] = None,

@@ -37,7 +37,5 @@ def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-Since = Annotated[
-    str | None, typer.Option(callback=instant, metavar="TIME", help=f"accepted since: {FORMS}")
-]
+Since = Annotated[str | None, typer.Option(callback=instant, metavar="TIME", help=f"accepted since: {FORMS}")]
 Until = Annotated[str | None, typer.Option(callback=instant, metavar="TIME", help="accepted before, in the same forms")]

@@ -18,6 +18,8 @@ from mailer.doors.emails import ROUTE_PREFIX, emails
 from mailer.doors.operations import operations
 from mailer.doors.templates import templates
 
+Function = Callable[[func.HttpRequest], Any]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
@@ -36,7 +38,11 @@ class Direct:
         app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
         for door in (emails, operations, templates):
             app.register_functions(door)
-        triggers = [(one.get_trigger().get_dict_repr(), one.get_user_function()) for one in app.get_functions()]
+        triggers = [
+            (trigger.get_dict_repr(), one.get_user_function())
+            for one in app.get_functions()
+            if (trigger := one.get_trigger())
+        ]
         # In this order a name wins over a parameter: `{` sorts after every letter.
         triggers.sort(key=lambda each: str(each[0]["route"]))
         self._routes = [
@@ -47,16 +53,23 @@ class Direct:
     def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """The reply of the door at this URL; 404 where there is none."""
         parts = urlsplit(url)
+        found = self.find(method, parts.path)
+        if not found:
+            return Reply(status=404, headers={}, body=b"")
+        function, values = found
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        request = func.HttpRequest(method, url, headers=headers, params=query, route_params=values, body=body)
+        if inspect.iscoroutinefunction(function):
+            return _reply(asyncio.run(function(request)))
+        return _reply(function(request))
+
+    def find(self, method: str, path: str) -> tuple[Function, dict[str, str]] | None:
+        """The function for this method and path, with the values in the path."""
         for methods, pattern, function in self._routes:
-            match = pattern.fullmatch(parts.path)
+            match = pattern.fullmatch(path)
             if match and method in methods:
-                values = {name: unquote(text) for name, text in match.groupdict().items() if text is not None}
-                query = dict(parse_qsl(parts.query, keep_blank_values=True))
-                request = func.HttpRequest(
-                    method, url, headers=headers, params=query, route_params=values, body=body
-                )
-                return _reply(_run(function, request))
-        return Reply(status=404, headers={}, body=b"")
+                return function, {name: unquote(text) for name, text in match.groupdict().items() if text is not None}
+        return None
 
 
 def _pattern(route: str) -> re.Pattern[str]:
@@ -64,12 +77,6 @@ def _pattern(route: str) -> re.Pattern[str]:
     text = re.escape(f"/{ROUTE_PREFIX}/{route}")
     text = re.sub(r"/\\{(\w+)\\\?\\}", r"(?:/(?P<\1>[^/]+))?", text)
     return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", text))
-
-
-def _run(function: Callable[[func.HttpRequest], Any], request: func.HttpRequest) -> func.HttpResponse:
-    said = function(request)
-    reply: func.HttpResponse = asyncio.run(said) if inspect.isawaitable(said) else said
-    return reply
 
 
 def _reply(response: func.HttpResponse) -> Reply:
