@@ -7,6 +7,7 @@ MailerError
 ├── WrongStatus        the mail is past the point where this could be done
 └── Refusal            ends an attempt; its code and text go into the record
     ├── TryLater       not sent; the same mail may succeed after a wait
+    │   ├── Unreadable      ... once the row that the text names is mended or deleted
     │   ├── Throttled       ... as all others of the same mailbox have to
     │   └── Misconfigured   ... once somebody has mended what the text names
     ├── Suppressed     not sent, because the staging gate lets it reach nobody
@@ -112,6 +113,14 @@ class TryLater(Refusal):
     def __init__(self, message: str, *, code: str, after: timedelta | None = None) -> None:
         self.after = after
         super().__init__(message, code=code)
+
+
+class Unreadable(TryLater):
+    """A row of the table holds what mailer does not write; all that does not need it goes on."""
+
+    def __init__(self, partition: str, row: str, reason: str) -> None:
+        where = f"row `{row}` in the partition `{partition}`"
+        super().__init__(f"The table's {where} cannot be read ({reason}). Mend or delete it.", code="row_unreadable")
 
 
 class Throttled(TryLater):
