@@ -7,9 +7,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from mailer import setting_texts as texts
+from mailer.callers.policy import Callers
+from mailer.callers.setting import read_callers
 from mailer.errors import ConfigError
 
 STORAGE = "MailerStorage"
@@ -158,6 +161,12 @@ class Settings:
         texts.pools,
         None,
     )
+    callers: Callers | None = _setting(
+        "MAILER_CALLERS",
+        'who may do what, as JSON, such as {"shop": {"key": "sha256:…", "may": ["send"], "from": ["*"], …}}',
+        read_callers,
+        None,
+    )
     max_age: timedelta = _setting("MAILER_MAX_AGE", "how long to go on trying, such as 48h", texts.read_duration, "48h")
     idempotency_window: timedelta = _setting(
         "MAILER_IDEMPOTENCY_WINDOW",
@@ -195,16 +204,21 @@ class SettingsAsUsed(Settings):
     """
 
     __slots__ = ("problems",)
-    problems: Mapping[str, str]
+    problems: Mapping[str, list[str]]
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - called for the settings that have no value
-        raise ConfigError([self.problems[name]])
+        raise ConfigError(self.problems[name])
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """The settings in these app settings. Raises ConfigError with everything that is wrong or missing."""
     values, wrong = _values(environ)
-    problems = [*wrong.values(), *_gate_problems(environ), *_time_problems(values), *_unknown_names(environ)]
+    problems = [
+        *chain.from_iterable(wrong.values()),
+        *_gate_problems(environ),
+        *_time_problems(values),
+        *_unknown_names(environ),
+    ]
     if problems:
         raise ConfigError(problems)
     return Settings(**values)
@@ -213,9 +227,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 def read_settings_as_used(environ: Mapping[str, str]) -> Settings:
     """The settings in these app settings, each wrong one told when it is used. Unknown names raise ConfigError."""
     values, wrong = _values(environ)
-    if gate := " ".join(_gate_problems(environ)):
+    if gate := [*_gate_problems(environ)]:
         wrong["gate"] = gate
-    if times := " ".join(_time_problems(values)):
+    if times := [*_time_problems(values)]:
         wrong["idempotency_window"] = times
     if unknown := [*_unknown_names(environ)]:
         raise ConfigError(unknown)
@@ -226,10 +240,10 @@ def read_settings_as_used(environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _values(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+def _values(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """The values by their field's name, and what is wrong with the others."""
     values: dict[str, Any] = {}
-    wrong: dict[str, str] = {}
+    wrong: dict[str, list[str]] = {}
     for known in fields(Settings):
         try:
             if known.name == "storage":
@@ -241,9 +255,9 @@ def _values(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]
             elif known.name == "key_vault_url" and values.get("auth") == "federated":
                 values[known.name] = ""
             else:
-                wrong[known.name] = f"{known.metadata['name']} is missing. It holds {known.metadata['meaning']}."
+                wrong[known.name] = [f"{known.metadata['name']} is missing. It holds {known.metadata['meaning']}."]
         except ValueError as error:
-            wrong[known.name] = _problem(known, error)
+            wrong[known.name] = [_problem(known, str(hint)) for hint in error.args or [""]]
     return values, wrong
 
 
@@ -332,6 +346,6 @@ def _storage(environ: Mapping[str, str]) -> Storage:
     return Storage(**{f"{service}_url": texts.url(url) for service, url in urls.items()}, client_id=client_id)
 
 
-def _problem(known: Field[Any], error: ValueError) -> str:
-    reason = f" ({error})" if str(error) else ""
+def _problem(known: Field[Any], hint: str) -> str:
+    reason = f" ({hint})" if hint else ""
     return f"{known.metadata['name']} is wrong{reason}. It holds {known.metadata['meaning']}."
