@@ -109,7 +109,7 @@ def test_an_unknown_mail_is_one_sentence(mailer):
     said = mailer("show", SOME_ID)
 
     assert (said.code, said.out) == (1, "")
-    assert said.err.startswith("There is no mail with this id.")
+    assert said.err.startswith("There is no mail with this id")
 
 
 # What a mail is made of
