@@ -238,6 +238,8 @@ class _Case:
         happy = status in {Status.SENT, Status.CANCELED}
         known = ("", "") if happy else (event.code, event.text) if code is None else (code, text)
         ended = self.mail.moved(status, now=self.now, code=known[0], message=known[1])
+        if event.request_id:
+            ended = replace(ended, request_id=event.request_id)
         return Next(do=Do.END, record=replace(ended, look=0) if ended.look else ended)
 
     @property

@@ -38,13 +38,17 @@ class What(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """What happened, with the reason; `after` is how long the other side asked us to wait, `to` where a mail moves."""
+    """What happened, with the reason; `after` is how long the other side asked us to wait, `to` where a mail moves.
+
+    `request_id` is Graph's, of a mail that it took.
+    """
 
     what: What
     code: str = ""
     text: str = ""
     after: timedelta | None = None
     to: datetime | None = None
+    request_id: str = ""
 
     @classmethod
     def of(cls, refusal: Refusal) -> "Event":

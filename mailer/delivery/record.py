@@ -10,7 +10,7 @@ What moves a record from one status to the next is decided in decide.py, and now
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -20,6 +20,26 @@ from mailer.request.mail_id import instant_of
 from mailer.request.model import MailRequest, Priority
 
 LONGEST_MESSAGE = 2000  # characters of an error that a record keeps
+MOST_DONE = 20  # of the things that people have done to a mail; the oldest are forgotten
+
+
+class Action(StrEnum):
+    """What a person can do to an accepted mail."""
+
+    REPLAY = "replay"
+    CANCEL = "cancel"
+    PATCH = "patch"
+    RETRY = "retry"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """What was done to a mail, by which caller if that is known, and when."""
+
+    action: Action
+    by: str | None
+    at: datetime
 
 
 class Status(StrEnum):
@@ -76,6 +96,8 @@ class MailRecord:
     template: str | None = None
     recipients: int | None = None
     tags: Mapping[str, str] | None = None
+    #: The caller's name, where callers have one.
+    caller: str | None = None
     #: From which mailbox, how urgently, and in which of its slots, which the ticket proves.
     sender: str | None = None
     priority: Priority | None = None
@@ -96,12 +118,19 @@ class MailRecord:
     look: int | None = None
     #: What the gate did to it.
     gate: str | None = None
+    #: What the last attempt sent: the template's version, and a hash of subject and body that this mail's proof keys.
+    template_version: str | None = None
+    content_hash: str | None = None
+    #: Graph's name of the request that it accepted, for Microsoft's support.
+    request_id: str | None = None
+    #: What people have done to it, the oldest first.
+    done: Sequence[Done] | None = None
     error_code: str = ""
     error_message: str = ""
     times: Mapping[Status, datetime] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, request: MailRequest, *, mail: str, now: datetime) -> Self:
+    def of(cls, request: MailRequest, *, mail: str, now: datetime, caller: str | None = None) -> Self:
         """The record of a mail that was just accepted."""
         due_at = request.scheduled_at if request.scheduled_at and request.scheduled_at > now else None
         status = Status.SCHEDULED if due_at else Status.QUEUED
@@ -114,6 +143,7 @@ class MailRecord:
             template=template,
             recipients=request.recipients,
             tags=request.tags,
+            caller=caller,
             due_at=due_at,
             since=due_at,
             times={status: now},
@@ -134,6 +164,10 @@ class MailRecord:
         times = {**self.times, status: now}
         return replace(self, status=status, times=times, error_code=code, error_message=message[:LONGEST_MESSAGE])
 
+    def acted(self, action: Action, by: str | None, *, now: datetime) -> Self:
+        """The record with what somebody has done to the mail."""
+        return replace(self, done=(*(self.done or ()), Done(action=action, by=by, at=now))[-MOST_DONE:])
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
@@ -152,6 +186,11 @@ class KeyOwner:
 
     id: str
     digest: str
+
+
+def key_of(caller: str | None, key: str) -> str:
+    """An idempotency key as its caller's: two callers who choose the same one never meet. No key has a line break."""
+    return key if caller is None else f"{caller}\n{key}"
 
 
 class Conflict(Exception):

@@ -2,10 +2,11 @@
 
 import contextlib
 import hashlib
+import hmac
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -219,6 +220,13 @@ class Content:
     body: str
     content_type: Literal["html", "text"]
     images: tuple[File, ...] = ()
+    #: That of the template which says it.
+    version: str | None = field(default=None, compare=False)
+
+    def digest(self, key: str) -> str:
+        """A hash of subject and body. Keyed, because a mail with a short code in it could be guessed by a plain one."""
+        said = f"{self.subject}\n{self.body}".encode(errors="surrogatepass")
+        return hmac.digest(key.encode(), said, "sha256").hex()
 
 
 _AROUND = 600  # bytes of the names of Graph's properties, for a mail and for a file

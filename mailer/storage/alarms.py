@@ -7,7 +7,7 @@ import functools
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,8 +16,8 @@ from typing import Any
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.data.tables import TableClient
 
-from mailer.errors import TryLater
-from mailer.storage.tables import ask
+from mailer.errors import TryLater, Unreadable
+from mailer.storage.tables import Entity, ask, cell, read, read_all
 
 log = logging.getLogger("mailer.alarms")
 
@@ -104,24 +104,20 @@ class TableAlarms:
             sent = self._sent.pop(mailbox, now)
             self._looked[mailbox] = now
         with suppress(TryLater):
-            for row in self._rows():
-                code, is_stale = row["code"], row["at"] < now - STANDS
-                is_mended = row["RowKey"] == _row(mailbox, code) or code.startswith(_OF_ALL)
-                if not is_stale and not (is_mended and row["at"] <= sent):
+            for key, alarm, at in self._kept():
+                is_stale = at < now - STANDS
+                is_mended = key == _row(mailbox, alarm.code) or alarm.code.startswith(_OF_ALL)
+                if not is_stale and not (is_mended and at <= sent):
                     continue
                 if not is_stale:
-                    log.info("mended mailbox=%s code=%s", row.get("mailbox", ""), code)
+                    log.info("mended mailbox=%s code=%s", alarm.mailbox, alarm.code)
                 with suppress(ResourceNotFoundError):
-                    ask(self._table, functools.partial(self._table.delete_entity, _PARTITION, row["RowKey"]))
+                    ask(self._table, functools.partial(self._table.delete_entity, _PARTITION, key))
 
     def standing(self) -> list[Alarm]:
         """The causes that some instance has met lately, the oldest first; raises TryLater."""
         past = self._clock() - STANDS
-        alarms = [
-            Alarm(mailbox=row.get("mailbox", ""), code=row["code"], text=row["text"], since=row.get("since", row["at"]))
-            for row in self._rows()
-            if row["at"] > past
-        ]
+        alarms = [alarm for _, alarm, at in self._kept() if at > past]
         return sorted(alarms, key=lambda alarm: (alarm.since, alarm.mailbox, alarm.code))
 
     def _write(self, alarm: dict[str, Any]) -> None:
@@ -131,13 +127,27 @@ class TableAlarms:
             ask(self._table, lambda: self._table.create_entity(row))
         except ResourceExistsError:
             kept = ask(self._table, lambda: self._table.get_entity(_PARTITION, row["RowKey"]))
-            if kept["at"] > alarm["at"] - STANDS:
-                row["since"] = kept.get("since", kept["at"])
+            with suppress(Unreadable):  # it is written anew
+                _, known, at = read(kept, _alarm)
+                if at > alarm["at"] - STANDS:
+                    row["since"] = known.since
             ask(self._table, lambda: self._table.upsert_entity(row))
 
-    def _rows(self) -> Iterable[Mapping[str, Any]]:
+    def _kept(self) -> Iterator[tuple[str, Alarm, datetime]]:
+        """The causes by their row's key, and when each was last told."""
         text = f"PartitionKey eq '{_PARTITION}'"
-        return ask(self._table, lambda: list(self._table.query_entities(text)))
+        yield from read_all(ask(self._table, lambda: list(self._table.query_entities(text))), _alarm)
+
+
+def _alarm(row: Entity) -> tuple[str, Alarm, datetime]:
+    at = cell(row, "at", datetime)
+    alarm = Alarm(
+        mailbox=cell(row, "mailbox", str) if "mailbox" in row else "",
+        code=cell(row, "code", str),
+        text=cell(row, "text", str),
+        since=cell(row, "since", datetime) if "since" in row else at,
+    )
+    return row["RowKey"], alarm, at
 
 
 def _is_past(before: datetime | None, interval: timedelta, now: datetime) -> bool:
