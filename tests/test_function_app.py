@@ -331,7 +331,7 @@ def test_a_mail_for_another_day_waits_in_the_table_and_comes_in_its_minute(worke
     assert queues.main.get_queue_properties().approximate_message_count == 1
 
 
-@pytest.mark.parametrize("timer", ["release", "sweep"])
+@pytest.mark.parametrize("timer", ["release", "sweep", "carry_on"])
 def test_the_timers_run_on_an_empty_account(worker, timer):
     worker.call(timer, None)
 
@@ -642,6 +642,9 @@ def test_the_host_sees_each_route_a_timer_and_a_queue(worker, environ):
         "cancel_email": ("emails/{id}/cancel", ["POST"]),
         "replay_email": ("emails/{id}/replay", ["POST"]),
         "retry_email": ("emails/{id}/retry", ["POST"]),
+        "get_failures": ("failures", ["GET"]),
+        "replay_failures": ("failures/{code}/replay", ["POST"]),
+        "retry_failures": ("failures/{code}/retry", ["POST"]),
         "get_templates": ("templates", ["GET"]),
         "get_template": ("templates/{id}", ["GET"]),
         "preview_template": ("templates/{id}/preview", ["POST"]),
