@@ -1,6 +1,7 @@
 """Triggers in, replies out: the only room that knows azure.functions. Each file is a blueprint; all of them are thin.
 
 emails      mails by HTTP: accept one, show it, move it, cancel it, send it again
+batch       several mails by one call
 queues      mails from the queue
 templates   the templates, shown and previewed
 operations  what an operator asks
