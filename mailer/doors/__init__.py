@@ -6,6 +6,7 @@ queues      mails from the queue
 templates   the templates, shown and previewed
 operations  what an operator asks
 timers      what happens by the clock
+http        all of these that are called by HTTP
 door        the one way in by HTTP: asks who calls, and tells what went wrong
 replies     how an answer and an error look
 """

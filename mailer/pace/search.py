@@ -198,8 +198,7 @@ class Search:
         return self._has_company() and not near
 
     def _has_company(self) -> bool:
-        until = self._lane.crowded_until
-        return until is not None and until > self._now
+        return bool(self._lane.crowded_until and self._lane.crowded_until > self._now)
 
     def _front(self) -> int:
         if not self._lane.far:
