@@ -4,8 +4,8 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -219,6 +219,8 @@ class Content:
     body: str
     content_type: Literal["html", "text"]
     images: tuple[File, ...] = ()
+    #: The content ids that the HTML shows; a template knows them.
+    shown: Collection[str] | None = field(default=None, compare=False)
 
 
 _AROUND = 600  # bytes of the names of Graph's properties, for a mail and for a file

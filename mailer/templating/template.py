@@ -17,11 +17,10 @@ from mailer.request.model import Content, Priority, TemplateUse
 from mailer.setting_texts import OnUncertain
 from mailer.templating.faults import failed, failed_file, says, wrong_variable
 from mailer.templating.images import image, is_image
-from mailer.templating.inline_images import content_ids
 from mailer.templating.languages import TAG, Languages, chain, format_locale
+from mailer.templating.outlines import finished
 from mailer.templating.page import Page, TooMuch, rendering
 from mailer.templating.sandbox import environment
-from mailer.templating.styles import inline_css
 from mailer.templating.variables import noting_faults, trusting
 
 if TYPE_CHECKING:
@@ -142,15 +141,14 @@ class Template:
         body = body_text(body)
         if not is_html:
             return Content(subject=one_line(subject), body=self._checked(body), content_type="text")
-        body = self._checked(inline_css(body))
-        images = {name: content for name, content in {**self.shared, **self.files}.items() if is_image(name)}
-        images |= page.charts
-        shown = content_ids(body)
+        body, shown = finished(body)
+        self._checked(body)
+        images = self._images | page.charts
         for dead in (name for name in shown if name not in images and name not in known):
             name = f"cid:{dead}" if says(self._sources, f"cid:{dead}") else "A `cid:` that variables name"
             raise failed(f"{name} is neither in the folder of the template `{self.name}` nor among the attachments.")
         files = tuple(image(name, images[name]) for name in shown if name in images)
-        return Content(subject=one_line(subject), body=body, content_type="html", images=files)
+        return Content(subject=one_line(subject), body=body, content_type="html", images=files, shown=shown)
 
     def _checked(self, body: str) -> str:
         if len(body.encode()) > MAX_BODY:
@@ -173,6 +171,10 @@ class Template:
     def _sources(self) -> dict[str, bytes]:
         own = {f"{self.name}/{file}": content for file, content in self.files.items()}
         return own | {f"_shared/{file}": content for file, content in self.shared.items()}
+
+    @functools.cached_property
+    def _images(self) -> dict[str, bytes]:
+        return {name: content for name, content in {**self.shared, **self.files}.items() if is_image(name)}
 
     @functools.cached_property
     def _for_html(self) -> jinja2.Environment:
