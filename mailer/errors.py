@@ -4,9 +4,11 @@ MailerError
 ├── InvalidRequest     refuse it; names every problem
 ├── KeyReused          refuse it: the idempotency key belongs to another mail
 ├── UnknownMail        no such record
+├── UnknownCaller      the token proves nobody
 ├── WrongStatus        the mail is past the point where this could be done
 └── Refusal            ends an attempt; its code and text go into the record
     ├── TryLater       not sent; the same mail may succeed after a wait
+    │   ├── Unreadable      ... once the row that the text names is mended or deleted
     │   ├── Throttled       ... as all others of the same mailbox have to
     │   └── Misconfigured   ... once somebody has mended what the text names
     ├── Suppressed     not sent, because the staging gate lets it reach nobody
@@ -89,7 +91,16 @@ class UnknownMail(MailerError):
     code = "not_found"
 
     def __init__(self) -> None:
-        super().__init__("There is no mail with this id. Ids come from the answer to POST /emails; records expire.")
+        super().__init__(
+            "There is no mail with this id, or it is another caller's. Ids come from the answer to POST /emails; "
+            "records expire."
+        )
+
+
+class UnknownCaller(MailerError):
+    """The token that came with a call does not prove who calls."""
+
+    code = "invalid_token"
 
 
 class WrongStatus(MailerError):
@@ -112,6 +123,14 @@ class TryLater(Refusal):
     def __init__(self, message: str, *, code: str, after: timedelta | None = None) -> None:
         self.after = after
         super().__init__(message, code=code)
+
+
+class Unreadable(TryLater):
+    """A row of the table holds what mailer does not write; all that does not need it goes on."""
+
+    def __init__(self, partition: str, row: str, reason: str) -> None:
+        where = f"row `{row}` in the partition `{partition}`"
+        super().__init__(f"The table's {where} cannot be read ({reason}). Mend or delete it.", code="row_unreadable")
 
 
 class Throttled(TryLater):

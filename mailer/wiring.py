@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mailer.errors import ConfigError, InvalidRequest, TryLater
 from mailer.setting_texts import OnUncertain
-from mailer.settings import PACKAGED_TEMPLATES, Settings, read_settings
+from mailer.settings import PACKAGED_TEMPLATES, Settings, read_settings, read_settings_as_used
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -24,16 +24,21 @@ if TYPE_CHECKING:
     from azure.data.tables import TableClient
     from azure.storage.blob import ContainerClient
 
+    from mailer.callers.policy import Caller, Callers
     from mailer.delivery.amend import Amendment
     from mailer.delivery.compose import Composer
     from mailer.delivery.decide import Policy
     from mailer.delivery.deliver import Delivery
     from mailer.delivery.gate import Gate
+    from mailer.delivery.search import Search
     from mailer.delivery.stores import Stores
     from mailer.delivery.sweep import Swept
     from mailer.delivery.turns import Turns
     from mailer.graph.connection import GraphConnection
-    from mailer.health import Health
+    from mailer.graph.mailbox import Mailbox
+    from mailer.health.parts import Health
+    from mailer.identity.access_tokens import AccessTokens
+    from mailer.identity.caller import Identification
     from mailer.identity.tokens import GraphTokens
     from mailer.pace.later import Later
     from mailer.pace.pace import Pace
@@ -45,6 +50,7 @@ if TYPE_CHECKING:
     from mailer.storage.alarms import Alarm, TableAlarms
     from mailer.storage.later_rows import LaterRows
     from mailer.storage.queues import MailQueue
+    from mailer.storage.recipients import Recipients
     from mailer.storage.records import TableLedger
     from mailer.storage.request_blobs import RequestBlobs
     from mailer.templating.templates import Templates
@@ -54,6 +60,9 @@ for _talkative in ("azure", "msal", "urllib3"):
     logging.getLogger(_talkative).setLevel(logging.WARNING)
 
 T = TypeVar("T")
+
+by_hand = threading.Event()
+"""Set in the process of a person, who works with rights of their own and needs only the settings that are used."""
 
 _making = threading.RLock()
 
@@ -78,7 +87,7 @@ def clock() -> datetime:
 @_once
 def settings() -> Settings:
     """The app's settings; raises ConfigError, and reads them again the next time."""
-    return read_settings(os.environ)
+    return (read_settings_as_used if by_hand.is_set() else read_settings)(os.environ)
 
 
 @_once
@@ -112,6 +121,53 @@ def rules() -> "Rules":
     from mailer.delivery.rules import rules_of
 
     return rules_of(settings(), gate(), composer().problems)
+
+
+def rules_for(caller: "Caller") -> "Rules":
+    """What a request of this caller must meet; raises ConfigError."""
+    from mailer.delivery.rules import forbidden
+
+    if caller.name is None:
+        return rules()
+    return replace(rules(), forbidden=lambda request: forbidden(request, caller, priority))
+
+
+@_once
+def callers() -> "Callers | None":
+    """Who may do what; None where nobody is asked. Raises ConfigError."""
+    from mailer.delivery.rules import callers_of
+
+    return None if settings().callers is None else callers_of(settings())
+
+
+def caller(*, key: str | None, token: str | None, principal: str | None) -> "Caller":
+    """Who calls. Raises InvalidRequest, UnknownCaller, TryLater, ConfigError."""
+    from mailer.callers.policy import ANYBODY
+
+    if by_hand.is_set() or callers() is None:
+        return ANYBODY
+    return _identification().caller(key=key, token=token, principal=principal)
+
+
+@_once
+def _identification() -> "Identification":
+    from mailer.callers.policy import Callers
+    from mailer.identity.caller import Identification
+
+    def app_of(token: str) -> str:
+        return _access_tokens().app_of(token)
+
+    # https://learn.microsoft.com/azure/app-service/reference-app-settings: only then is the header the platform's own
+    principals = os.environ.get("WEBSITE_AUTH_ENABLED", "").casefold() == "true"
+    return Identification(callers=callers() or Callers(), app_of=app_of, principals=principals)
+
+
+@_once
+def _access_tokens() -> "AccessTokens":
+    from mailer.graph.public_json import read_public_json
+    from mailer.identity.access_tokens import AccessTokens
+
+    return AccessTokens(settings(), read_json=read_public_json, clock=clock)
 
 
 @_once
@@ -151,7 +207,26 @@ def ledger() -> "TableLedger":
     """The records."""
     from mailer.storage.records import TableLedger
 
-    return TableLedger(_table(), key_window=settings().idempotency_window)
+    return TableLedger(_table(), key_window=settings().idempotency_window, recipients=_recipients())
+
+
+@_once
+def _recipients() -> "Recipients | None":
+    if not settings().recipient_search:
+        return None
+    from mailer.storage.clients import table_client
+    from mailer.storage.recipients import Recipients, table_of_key
+
+    return Recipients(table_client(settings().storage, table_of_key(settings().table)))
+
+
+@_once
+def search() -> "Search":
+    """The lists of mails."""
+    from mailer.delivery.search import Search
+    from mailer.storage.record_pages import RecordPages
+
+    return Search(table=RecordPages(_table(), _recipients()), clock=clock)
 
 
 @_once
@@ -245,6 +320,13 @@ def graph() -> "GraphConnection":
 
 
 @_once
+def _mailbox() -> "Mailbox":
+    from mailer.graph.mailbox import Mailbox
+
+    return Mailbox(graph(), graph_tokens)
+
+
+@_once
 def throttle() -> "Throttle":
     """The places and pauses of mailboxes."""
     from mailer.pace.throttle import Throttle
@@ -316,7 +398,6 @@ def delivery() -> "Delivery":
     """The delivery step with its real parts."""
     from mailer.delivery.deliver import Delivery
     from mailer.delivery.rules import preparation_of
-    from mailer.graph.mailbox import Mailbox
 
     def read_rules() -> "Rules":
         return replace(rules(), content_problems=lambda _: ())  # composing the mail tells them
@@ -324,8 +405,8 @@ def delivery() -> "Delivery":
     return Delivery(
         stores=stores(),
         turns=turns(),
-        preparation=preparation_of(read_rules, composer().compose, gate, clock),
-        graph=Mailbox(graph(), graph_tokens),
+        preparation=preparation_of(read_rules, composer().compose, gate, clock, callers=callers, priority=priority),
+        graph=_mailbox(),
         throttle=throttle(),
         alarms=alarms(),
         policy=policy,
@@ -377,10 +458,23 @@ def pool() -> "Executor":
 @_once
 def health() -> "Health":
     """What works and what does not."""
-    from mailer.health import Health
+    from mailer.health.mailboxes import Mailboxes
+    from mailer.health.parts import Health
+    from mailer.identity.claims import claims_of
+    from mailer.request.address import Address
+
+    def mailboxes() -> list[str]:
+        pools = (rules().senders, *rules().pools.values())
+        return sorted({each.address.lower() for pool in pools for each in pool})
 
     def check_settings() -> None:
         rules()  # which need them all
+
+    def check_queue() -> list[str]:
+        _queue().length()
+        if lying := _poison().length():
+            return [f"Messages that lie in `{settings().queue}-poison`, until they are taken off: {lying}."]
+        return []
 
     def check_sending() -> None:
         waiting: dict[str, list[Alarm]] = {}
@@ -389,19 +483,30 @@ def health() -> "Health":
         if waiting:
             raise ConfigError(_alarmed(text, of_it) for text, of_it in waiting.items())
 
-    def check_pace() -> list[str]:
-        mailboxes = {each.address.lower() for pool in (rules().senders, *rules().pools.values()) for each in pool}
-        return pace().warnings(sorted(mailboxes))
+    def check_callers() -> list[str]:
+        known = callers()
+        return known.warnings({each.address.lower() for each in rules().senders} | {*rules().pools}) if known else []
 
+    graphs = Mailboxes(
+        mailboxes,
+        token=lambda: graph_tokens().token(),
+        roles=lambda token: claims_of(token).get("roles", ()),
+        ask=lambda mailbox, token: _mailbox().send_nothing(Address(address=mailbox), token),
+        clock=clock,
+    )
     return Health(
         {
             "settings": check_settings,
             "table": lambda: ledger().ping(),
-            "queue": lambda: _queue().ping(),
+            "queue": check_queue,
+            "blobs": lambda: _request_blobs().ping(),
             "graph_token": lambda: graph_tokens().check(),
+            "permission": graphs.permission,
+            "clock": graphs.clock,
             "templates": lambda: templates().warnings(),
             "sending": check_sending,
-            "pace": check_pace,
+            "pace": lambda: pace().warnings(mailboxes()),
+            "callers": check_callers,
         }
     )
 

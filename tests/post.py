@@ -66,6 +66,7 @@ class ScriptedGraph:
     def send(self, mail, _token):
         self.sent.append(mail.id)
         self.subjects.append(mail.content.subject)
+        return f"request-{len(self.sent)}"
 
     def send_large(self, mail, _token, *, leaving):
         leaving()
@@ -142,7 +143,7 @@ class Post:
             if name in parts:
                 setattr(graph, name, parts.pop(name))
         if send:
-            graph.send = lambda mail, token: (self.graph.send(mail, token), send())
+            graph.send = lambda mail, token: (self.graph.send(mail, token), send())[0]
         if "max_age" in parts:
             self.max_age = parts.pop("max_age")
         kept = {name: parts.pop(name) for name in ("ledger", "requests", "outbox") if name in parts}
@@ -175,6 +176,7 @@ class Post:
         def send_large(mail, _token, *, leaving):
             graph(leaving)
             self.graph.large.append(mail.id)
+            return f"request-{len(self.graph.large)}"
 
         return self.deliver(message, compose=compose, send_large=send_large, **parts)
 

@@ -1,5 +1,6 @@
 """What only a person can mend is told once for each cause, and seen by the health page of every instance."""
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
@@ -7,7 +8,7 @@ from uuid import uuid4
 import pytest
 from azure.data.tables import TableClient, UpdateMode
 
-from mailer.storage.alarms import KEEP, LOOK, REPEAT, STANDS, Alarm, TableAlarms
+from mailer.storage.alarms import KEEP, LOOK, REPEAT, STANDS, Alarm, TableAlarms, after
 from tests.fakes import START, Clock
 
 SHOP, ALERTS = "shop@contoso.com", "alerts@contoso.com"
@@ -20,8 +21,10 @@ class Instances:
     """Three workers of one app: two that send and the one that shows its health."""
 
     def __init__(self, table):
-        self.table, self.clock = table, Clock()
-        self.sending, self.other, self.showing = (TableAlarms(table, clock=self.clock) for _ in range(3))
+        self.table, self.clock, self.due = table, Clock(), []
+        self.sending, self.other, self.showing = (
+            TableAlarms(table, clock=self.clock, after=lambda *call: self.due.append(call)) for _ in range(3)
+        )
 
     def sound(self, alarm, *, by=None):
         (by or self.sending).sound(alarm.mailbox, alarm.code, alarm.text)
@@ -117,13 +120,45 @@ def test_an_alarm_that_arose_between_two_sent_mails_of_another_instance_ends_wit
     assert app.showing.standing() == []
 
 
+def test_an_alarm_that_arose_and_was_mended_within_seconds_ends_though_no_further_mail_is_sent(app):
+    app.other.over(SHOP)
+    app.advance(timedelta(seconds=1))
+    app.sound(DENIED)
+    app.other.over(SHOP)
+    app.other.over(SHOP)
+
+    ((delay, look),) = app.due
+    app.advance(delay)
+    look()
+    assert (delay, app.showing.standing()) == (LOOK - timedelta(seconds=1), [])
+
+
+def test_an_alarm_that_arose_after_the_last_sent_mail_stands(app):
+    app.other.over(SHOP)
+    app.advance(timedelta(seconds=1))
+    app.other.over(SHOP)
+    app.advance(timedelta(seconds=1))
+    app.sound(DENIED)
+
+    ((_, look),) = app.due
+    look()
+    assert [alarm.code for alarm in app.showing.standing()] == [DENIED.code]
+
+
+def test_a_look_comes_by_itself():
+    called = threading.Event()
+    after(timedelta(milliseconds=1), called.set)
+
+    assert called.wait(10)
+
+
 def test_many_sent_mails_are_few_looks_at_the_table(app, storage):
     app.sound(DENIED)
     answers = []
     with TableClient.from_connection_string(
         storage.connection_string, app.table.table_name, raw_response_hook=answers.append
     ) as table:
-        alarms = TableAlarms(table, clock=app.clock)
+        alarms = TableAlarms(table, clock=app.clock, after=lambda *_: None)
         for _ in range(100):
             alarms.over(SHOP)
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.delivery.record import Status
+from mailer.delivery.record import MOST_DONE, Action, Done, Status
 from mailer.errors import ConfigError, UnknownMail, WrongStatus
-from tests.builders import SOME_ID
+from tests.builders import SOME_ID, a_record
 from tests.fakes import START, MemoryLedger
 from tests.post import BUSY, NO_ANSWER, REFUSED, Crash, Post, raising
 
@@ -276,3 +276,44 @@ def test_a_mail_that_is_moved_by_seconds_is_sent(rate):
 
     assert desk.run() is Status.SENT
     assert desk.record.times[Status.SENT] >= TOMORROW + timedelta(seconds=20)
+
+
+# What was done, by whom and when
+
+
+def test_the_record_keeps_what_was_done_to_the_mail_by_whom_and_when(desk):
+    desk.accept(scheduled_at=TOMORROW.isoformat())
+    desk.amendment().reschedule(desk.record.id, TOMORROW + timedelta(days=1), by="shop")
+    desk.clock.advance(hours=1)
+    desk.amendment().cancel(desk.record.id)
+
+    assert desk.record.done == (
+        Done(action=Action.PATCH, by="shop", at=START),
+        Done(action=Action.CANCEL, by=None, at=START + timedelta(hours=1)),
+    )
+
+
+def test_what_was_refused_was_not_done(desk):
+    desk.deliver(desk.by_http())
+
+    with pytest.raises(WrongStatus):
+        desk.amendment().replay(desk.record.id, by="ops")
+    assert desk.record.done is None
+
+
+def test_an_attempt_after_a_replay_leaves_what_was_done(desk):
+    desk.deliver(desk.by_http(), send=raising(REFUSED))
+    desk.amendment().replay(desk.record.id, by="ops")
+
+    desk.run()
+
+    assert [(one.action, one.by) for one in desk.record.done] == [(Action.REPLAY, "ops")]
+
+
+def test_of_what_was_done_the_last_twenty_are_kept():
+    record = a_record()
+    for day in range(MOST_DONE + 5):
+        record = record.acted(Action.PATCH, "shop", now=START + timedelta(days=day))
+
+    assert [one.at.day for one in record.done[:1]] == [(START + timedelta(days=5)).day]
+    assert len(record.done) == MOST_DONE

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import azure.functions as func
 import pytest
@@ -221,16 +221,21 @@ def test_a_mail_by_http_is_accepted_sent_and_shown(worker, queues, cloud):
         "status",
         "from",
         "priority",
+        "caller",
         "expected_at",
         "attempts",
         "resent",
         "gate",
         "error",
         "template",
+        "template_version",
+        "content_hash",
+        "request_id",
         "recipients",
         "tags",
         "scheduled_at",
         "times",
+        "done",
     }
     assert (record["status"], record["attempts"], record["error"]) == ("sent", 1, None)
     assert (record["recipients"], record["tags"]) == (1, {"flow": "checkout"})
@@ -238,6 +243,23 @@ def test_a_mail_by_http_is_accepted_sent_and_shown(worker, queues, cloud):
     assert all(datetime.fromisoformat(instant).tzinfo for instant in record["times"].values())
     (mail,) = cloud.control.mails()
     assert (mail.mailbox, mail.subject, mail.client_request_id) == ("shop@contoso.com", "Hello", receipt["id"])
+    assert (record["template_version"], record["caller"], record["done"]) == (None, None, [])
+    assert UUID(record["request_id"])
+    assert len(record["content_hash"]) == 64
+
+
+def test_the_record_names_the_version_of_the_template(worker, queues, monkeypatch, tmp_path):
+    folder = tmp_path / "templates" / "code"
+    folder.mkdir(parents=True)
+    (folder / "subject.txt").write_text("s")
+    monkeypatch.setenv("MAILER_TEMPLATES", str(tmp_path / "templates"))
+    versions = []
+    for body in ("b", "b", "another"):
+        (folder / "body.txt").write_text(body)
+        mail = content(worker.post(members(subject=None, text=None, template={"id": "code"}, priority="urgent")))["id"]
+        versions.append(content(worker.get(mail))["template_version"])
+
+    assert versions[0] == versions[1] != versions[2]
 
 
 def test_a_mail_by_queue_is_sent(worker, cloud):
@@ -284,7 +306,8 @@ def test_what_the_host_has_given_up_is_a_failed_mail_that_can_be_replayed(worker
     worker.call("replay_email", func.HttpRequest("POST", URL, route_params={"id": mail}, body=b""))
     worker.deliver(_waited_for(queues.main))
 
-    assert content(worker.get(mail))["status"] == "sent"
+    record = content(worker.get(mail))
+    assert (record["status"], [one["action"] for one in record["done"]]) == ("sent", ["replay"])
     assert len(cloud.control.mails()) == 1
 
 
@@ -299,7 +322,7 @@ def test_a_mail_for_another_day_waits_in_the_table_and_comes_in_its_minute(worke
     due = datetime.now(UTC) + timedelta(minutes=3)
     assert content(worker.post(members(scheduled_at=due.isoformat())))["status"] == "scheduled"
     worker.call("release", None)
-    wiring._queue().ping()
+    wiring._queue().length()
     assert queues.main.get_queue_properties().approximate_message_count == 0
 
     later = wiring.later()
@@ -613,10 +636,12 @@ def test_the_host_sees_each_route_a_timer_and_a_queue(worker, environ):
     }
     assert routes == {
         "post_email": ("emails", ["POST"]),
+        "get_emails": ("emails", ["GET"]),
         "get_email": ("emails/{id}", ["GET"]),
         "patch_email": ("emails/{id}", ["PATCH"]),
         "cancel_email": ("emails/{id}/cancel", ["POST"]),
         "replay_email": ("emails/{id}/replay", ["POST"]),
+        "retry_email": ("emails/{id}/retry", ["POST"]),
         "get_templates": ("templates", ["GET"]),
         "get_template": ("templates/{id}", ["GET"]),
         "preview_template": ("templates/{id}/preview", ["POST"]),
@@ -662,7 +687,22 @@ def test_health_names_what_works(worker):
 
     assert health.status_code == 200
     assert content(health)["status"] == "ok"
-    assert set(content(health)["parts"]) >= {"settings", "table", "queue", "graph_token"}
+    assert {name: part["status"] for name, part in content(health)["parts"].items()} == dict.fromkeys(
+        (
+            "settings",
+            "table",
+            "queue",
+            "blobs",
+            "graph_token",
+            "permission",
+            "clock",
+            "templates",
+            "sending",
+            "pace",
+            "callers",
+        ),
+        "ok",
+    )
 
 
 def test_health_names_what_does_not_work(worker, cloud):
@@ -673,6 +713,23 @@ def test_health_names_what_does_not_work(worker, cloud):
     parts = content(health)["parts"]
     assert parts["table"] == {"status": "ok"}
     assert "Key Vault Secrets User" in parts["graph_token"]["problems"][0]
+
+
+def test_health_asks_graph_whether_each_mailbox_may_send_before_any_mail_has_been_refused(worker, cloud):
+    cloud.control.set(roles=(), exchange_roles=())
+
+    (problem,) = content(worker.health())["parts"]["permission"]["problems"]
+    assert problem.startswith("No consent to Mail.Send, for ")
+    assert "python -m mailer setup --scope" in problem
+
+
+def test_health_warns_of_what_lies_on_the_poison_queue(worker, queues):
+    worker.health()  # makes the queue
+    queues.poison.send_message("{}")
+    worker = Worker()
+
+    (problem,) = content(worker.health())["parts"]["queue"]["problems"]
+    assert problem.endswith("until they are taken off: 1.")
 
 
 def test_health_tells_whose_mails_wait_since_when_until_any_worker_has_sent_the_next_one(worker, queues, cloud):

@@ -10,7 +10,7 @@ from azure.data.tables import TableClient
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.message import SOON, read_message
 from mailer.delivery.record import Status
-from mailer.pace.later import AHEAD, RELEASED_WITHIN, Later
+from mailer.pace.later import AHEAD, RELEASED_WITHIN, TOGETHER, Later
 from mailer.request.mail_id import mail_id
 from mailer.storage.later_rows import LaterRows
 from tests.builders import SOME_ID
@@ -157,7 +157,7 @@ def test_a_crash_after_the_message_leaves_a_row_that_is_released_again(outbox):
 def test_a_run_that_takes_too_long_leaves_the_rest_to_the_next(storage):
     with closing(TableClient.from_connection_string(storage.connection_string, f"t{uuid4().hex}")) as table:
         outbox = Outbox(LaterRows(table))
-        for number in range(501):
+        for number in range(TOGETHER + 1):
             outbox.put(after=HOUR, mail=an_id(number))
         outbox.clock.now = START + HOUR
 
@@ -165,7 +165,7 @@ def test_a_run_that_takes_too_long_leaves_the_rest_to_the_next(storage):
             outbox.clock.now += RELEASED_WITHIN + timedelta(seconds=1)
             return map(send, page)
 
-        assert outbox.later.release(slow) == 500
+        assert outbox.later.release(slow) == TOGETHER
         assert outbox.later.release(slow) == 1
 
 

@@ -82,7 +82,7 @@ def test_a_message_that_waits_unseen_counts(queue):
 
 
 def test_a_ping_makes_the_queue(queue):
-    queue.mails.ping()
+    queue.mails.length()
 
     assert list(queue.client.peek_messages()) == []
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from azure.data.tables import TableClient, UpdateMode
 
-from mailer.delivery.record import Conflict, KeyOwner, Status
+from mailer.delivery.record import Action, Conflict, KeyOwner, Status
 from mailer.errors import TryLater
 from mailer.local import programs
 from mailer.request.model import Priority
@@ -64,6 +64,13 @@ def test_a_turn_reads_as_it_was_written(ledger):
     read = ledger.read(written.id)
     assert read == written
     assert read.priority is Priority.URGENT
+
+
+def test_what_was_sent_and_what_was_done_read_as_they_were_written(ledger):
+    told = {"caller": "shop", "template_version": "v", "content_hash": "c", "request_id": "r"}
+    written = ledger.write(a_record(**told).acted(Action.REPLAY, None, now=START).acted(Action.CANCEL, "a", now=START))
+
+    assert ledger.read(written.id) == written
 
 
 def test_there_is_no_record_of_an_unknown_mail(ledger):

@@ -39,13 +39,20 @@ def test_the_health_page_finds_everything_in_order(stack):
     reply = requests.get(f"{stack.url}/health", timeout=30)
 
     assert reply.status_code == 200
-    assert reply.json() == {
-        "status": "ok",
-        "parts": {
-            part: {"status": "ok"}
-            for part in ("settings", "table", "queue", "graph_token", "templates", "sending", "pace")
-        },
-    }
+    parts = [
+        "settings",
+        "table",
+        "queue",
+        "blobs",
+        "graph_token",
+        "permission",
+        "clock",
+        "templates",
+        "sending",
+        "pace",
+        "callers",
+    ]
+    assert reply.json() == {"status": "ok", "parts": {part: {"status": "ok"} for part in parts}}
 
 
 def test_bcc_headers_importance_and_reply_to_reach_the_inbox(stack):

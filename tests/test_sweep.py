@@ -21,7 +21,7 @@ from mailer.storage import tables
 from mailer.storage.clean_up import CleanUpTable, Waits
 from mailer.storage.later_rows import LaterRows
 from mailer.storage.queues import MailQueue
-from mailer.storage.records import TableLedger, _entity
+from mailer.storage.records import TableLedger, _entity, row_of
 from mailer.storage.request_blobs import RequestBlobs
 from tests import post as memory
 from tests.builders import a_record, claimed
@@ -326,6 +326,28 @@ def _insert(store, many):
                 for _ in range(many)]  # fmt: skip
     for start in range(0, many, 100):
         store.table.submit_transaction([("create", entity) for entity in entities[start : start + 100]])
+
+
+@pytest.mark.usefixtures("_orphans_at_once")
+def test_an_unreadable_record_keeps_its_content_and_holds_up_no_other(store, caplog):
+    old = START - RETENTION - timedelta(days=2)
+    gone, spoilt = (
+        store.put_record(entropy, at=old, status=Status.SENT, times={Status.SENT: old})
+        for entropy in (b"0123456789", b"9876543210")
+    )
+    stalled = store.put_record(b"stalled-stal", times={Status.QUEUED: START - 2 * HOURS})
+    for mail in (gone, spoilt):
+        store.requests.put(mail.id, b"{}")
+    store.mails.send("{}", after=timedelta())
+    partition, row = row_of(spoilt.id)
+    store.table.update_entity({"PartitionKey": partition, "RowKey": row, "attempts": "many"})
+    store.table.upsert_entity({"PartitionKey": "marks", "RowKey": "stalled", "at": "no day"})
+
+    swept = store.sweep()
+
+    assert (swept.stalled, swept.records) == ((stalled.id,), 1)
+    assert (store.requests.get(gone.id), store.requests.get(spoilt.id)) == (None, b"{}")
+    assert row in caplog.text
 
 
 def test_a_crash_in_a_clean_up_loses_nothing(store):

@@ -43,7 +43,7 @@ class Post(memory.Post):
         self.ledger = TableLedger(table, key_window=timedelta(hours=24))
         self.slots, self.pauses, self.counts = TableSlots(table), TablePauses(table), TableCounts(table)
         self.start_instance()
-        self.mails.ping()
+        self.mails.length()
         self.ledger.ping()
         if not self.rate:
             self.turns.pace.pauses.left("")  # which is read once in five seconds

@@ -13,7 +13,7 @@ from datetime import datetime
 from mailer.delivery.decide import Do, Next, Policy, decide
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.event import Event, What
-from mailer.delivery.record import Conflict, MailRecord
+from mailer.delivery.record import Action, Conflict, MailRecord
 from mailer.delivery.stores import Stores
 from mailer.delivery.turns import Turns
 from mailer.errors import TryLater, UnknownMail, WrongStatus
@@ -23,14 +23,17 @@ log = logging.getLogger("mailer.amend")
 
 @dataclass(frozen=True, kw_only=True)
 class Amendment:
-    """Changes to accepted mails, with the parts they use. Each raises UnknownMail, WrongStatus, TryLater."""
+    """Changes to accepted mails, with the parts they use. Each raises UnknownMail, WrongStatus, TryLater.
+
+    `by` is the caller who asks for it, as the record keeps that.
+    """
 
     stores: Stores
     turns: Turns
     policy: Policy
     clock: Callable[[], datetime]
 
-    def replay(self, mail: str) -> MailRecord:
+    def replay(self, mail: str, *, by: str | None = None) -> MailRecord:
         """Send a failed or uncertain mail again, under the same id."""
         record, step = self._decided(
             mail, Event(what=What.REPLAYED), "only a failed or an uncertain one can be sent again"
@@ -41,29 +44,38 @@ class Amendment:
         envelope = Envelope(id=mail, proof=record.proof, stored=True)
         if step.due:
             self.stores.outbox.put(envelope, None, due=step.due)
-        replayed = self._done(record, step)
+        replayed = self._done(record, step, Action.REPLAY, by)
         if step.due and self.clock() >= step.due:
             # The write took long, so that the message may have come before it, and found nothing to do.
             self.stores.outbox.put(envelope, None, due=step.due)
         log.info("mail_replayed id=%s", mail)
         return replayed
 
-    def reschedule(self, mail: str, due_at: datetime) -> MailRecord:
+    def reschedule(self, mail: str, due_at: datetime, *, by: str | None = None) -> MailRecord:
         """Move a mail that waits to another instant."""
-        record, step = self._decided(mail, Event(what=What.MOVED, to=due_at), "only one that waits can be moved")
+        rule = "only one that waits can be moved"
+        return self._moved(mail, Event(what=What.MOVED, to=due_at), Action.PATCH, by, rule)
+
+    def retry(self, mail: str, *, by: str | None = None) -> MailRecord:
+        """Let a mail go now, or within two minutes, that waits until somebody has mended what its error names."""
+        rule = "only one that waits for something to be mended can be tried at once; a failed one can be replayed"
+        return self._moved(mail, Event(what=What.RETRIED), Action.RETRY, by, rule)
+
+    def _moved(self, mail: str, event: Event, action: Action, by: str | None, rule: str) -> MailRecord:
+        record, step = self._decided(mail, event, rule)
         step = self._in_turn(step)
         # A mail that does not wait in the table has its message on the queue, which finds the new hour in the record.
         if record.due_at and step.due:
             self.stores.outbox.move(Envelope(id=mail, proof=record.proof), old=record.due_at, due=step.due)
-        moved = self._done(record, step)
+        moved = self._done(record, step, action, by)
         log.info("mail_moved id=%s", mail)
         self._give_up(record, kept=moved.due_at)
         return moved
 
-    def cancel(self, mail: str) -> MailRecord:
+    def cancel(self, mail: str, *, by: str | None = None) -> MailRecord:
         """See that a mail is not sent which nobody has begun to send."""
         record, step = self._decided(mail, Event(what=What.CANCELED), "only one that waits can be canceled")
-        canceled = self._done(record, step)
+        canceled = self._done(record, step, Action.CANCEL, by)
         log.info("mail_canceled id=%s", mail)
         if step.do is Do.END:
             self._give_up(record)
@@ -87,11 +99,11 @@ class Amendment:
         record = self.turns.move(step.record, earliest=step.due)
         return replace(step, record=record, due=max(step.due, record.due_at or step.due))
 
-    def _done(self, record: MailRecord, step: Next) -> MailRecord:
+    def _done(self, record: MailRecord, step: Next, action: Action, by: str | None) -> MailRecord:
         if step.record is None:
             return record
         try:
-            return self.stores.ledger.write(step.record)
+            return self.stores.ledger.write(step.record.acted(action, by, now=self.clock()))
         except Conflict:
             raise WrongStatus("The mail has moved on just now; look at its status.") from None
 

@@ -32,9 +32,14 @@ class Compose(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preparation:
-    """What makes of a message's members what goes to Graph. `read` raises as `compose` does, `screen` Suppressed."""
+    """What makes of a message's members what goes to Graph. `read` raises as `compose` does, `screen` Suppressed.
+
+    `permit` raises InvalidRequest for a mail that its caller may not send; who puts mails onto the queue is `producer`.
+    """
 
     read: Callable[[dict[str, Any]], MailRequest]
+    permit: Callable[[MailRequest, str | None], None] = lambda _request, _caller: None
+    producer: Callable[[], str | None] = lambda: None
     compose: Compose
     screen: Callable[[RenderedMail], Passed]
 
@@ -43,8 +48,8 @@ class Graph(Protocol):
     """Microsoft Graph. Each call raises the Refusal that says how it ended."""
 
     def authorize(self) -> str: ...
-    def send(self, mail: RenderedMail, token: str, /) -> object: ...
-    def send_large(self, mail: RenderedMail, token: str, /, *, leaving: Callable[[], None]) -> object: ...
+    def send(self, mail: RenderedMail, token: str, /) -> str | None: ...
+    def send_large(self, mail: RenderedMail, token: str, /, *, leaving: Callable[[], None]) -> str | None: ...
     def clear_drafts(self, mail: RenderedMail, token: str, /) -> object: ...
     def is_sent(self, mail: str, sender: Address, token: str, /) -> bool: ...
 
@@ -74,7 +79,15 @@ class Attempt:
         try:
             passed = self.preparation.screen(self.preparation.compose(mail.asked, mail=mail.id))
             token = self.graph.authorize()
-            claim = replace(claimed, claim=uuid.uuid4().hex, drafting=passed.mail.large, gate=passed.note)
+            content = passed.mail.content
+            claim = replace(
+                claimed,
+                claim=uuid.uuid4().hex,
+                drafting=passed.mail.large,
+                gate=passed.note,
+                template_version=content.version,
+                content_hash=content.digest(claimed.proof or claimed.id),
+            )
             mail = mail.at(self.ledger.write(claim))
             # Only now, so that no place stands empty while storage writes.
             with self.throttle.place(mail.mailbox):
@@ -120,9 +133,9 @@ class Attempt:
         try:
             with telemetry.calling("upload" if rendered.large else "sendMail"):
                 if rendered.large:
-                    self.graph.send_large(rendered, token, leaving=leaving)
+                    request_id = self.graph.send_large(rendered, token, leaving=leaving)
                 else:
-                    self.graph.send(rendered, token)
+                    request_id = self.graph.send(rendered, token)
         except AlreadyClaimed:
             raise
         except Refusal as refusal:
@@ -135,4 +148,4 @@ class Attempt:
             text = f"mailer itself failed while it sent this mail ({type(error).__name__}); its log has the reason."
             what = What.TURNED_AWAY if mail.record.drafting else What.IN_DOUBT
             return Event(what=what, code="unexpected_error", text=text), mail
-        return Event(what=What.SENT), mail
+        return Event(what=What.SENT, request_id=request_id or ""), mail

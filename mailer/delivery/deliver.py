@@ -4,12 +4,14 @@ The record is written before the message that brings the mail back: a crash betw
 back instead. What is kept for a person is stored before its record says so.
 """
 
+import itertools
 import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from mailer import telemetry
 from mailer.delivery.attempt import Attempt, Graph, Preparation, Throttle
@@ -28,17 +30,12 @@ from mailer.request.model import MailRequest
 
 log = logging.getLogger("mailer.deliver")
 
+T = TypeVar("T")
+
 BACK_AFTER = timedelta(seconds=90)  # for a message that a wrong setting or an absent table keeps from being opened
 CARRIED_AFTER = timedelta(seconds=30)  # for a message that carries an outcome
-PAUSES = (
-    0.2,
-    1.0,
-    3.0,
-    10.0,
-    20.0,
-    30.0,
-    30.0,
-)  # seconds between tries to record one; under host.json's functionTimeout
+# Seconds between tries to record an outcome; under host.json's functionTimeout.
+PAUSES = (0.2, 1.0, 3.0, 10.0, 20.0, 30.0, 30.0)
 # What a message says by itself, so that nothing is forgotten if it comes again.
 MESSAGES = {What.ARRIVED, What.HOST_GAVE_UP, What.CONTENT_LOST}
 GAVE_UP = Event(
@@ -64,7 +61,7 @@ class Delivery:
 
     @property
     def _opening(self) -> Opening:
-        return Opening(stores=self.stores, read_request=self.preparation.read, clock=self.clock)
+        return Opening(stores=self.stores, preparation=self.preparation, clock=self.clock)
 
     @property
     def _attempt(self) -> Attempt:
@@ -90,12 +87,25 @@ class Delivery:
 
     def _taken(self, message: QueuedMessage, event: Event) -> Status:
         try:
-            mail, said = self._opening.open(message)
-            return self._apply(event if said is ARRIVED else said, mail)
-        except RecordMismatch as mismatch:
-            return self._mismatch(message, mismatch)
+            try:
+                mail, said = self._opening.open(message)
+                return self._apply(event if said is ARRIVED else said, mail)
+            except RecordMismatch as mismatch:
+                return self._mismatch(message, mismatch)
         except (ConfigError, TryLater) as reason:
-            return self._put_back(message, reason)
+            back = self._opening.as_is(message)
+            if back is None:
+                raise
+            log.warning("message_put_back id=%s: %s", back[0].id, reason)
+        except Exception:
+            # The host gives up what fails again and again, and only mailer's own message tells it then whose it was.
+            back = self._opening.as_is(message)
+            if back is None or back[0].id != message.mail_id:
+                raise
+            log.exception("message_failed id=%s", back[0].id)
+        envelope, content = back
+        self.stores.outbox.put(envelope, content, due=self.clock() + BACK_AFTER)
+        return Status.QUEUED
 
     def _apply(self, event: Event, mail: Mail) -> Status:
         """Decide, and carry it out; who finds that the record has changed meanwhile decides anew."""
@@ -115,8 +125,10 @@ class Delivery:
         except AlreadyClaimed:
             return self._opening.prove(mail).record.status
         except Conflict:
-            kept = self._opening.prove(mail)
-            event, mail = _still(event, mail.record, kept.record), kept
+            changed = self._kept(lambda: self._opening.prove(mail), event, mail)
+            if changed is None:
+                return mail.record.status
+            event, mail = _still(event, mail.record, changed.record), changed
         return self._apply(event, mail)
 
     def _in_turn(self, mail: Mail, claimed: MailRecord) -> tuple[Event, Mail]:
@@ -141,7 +153,7 @@ class Delivery:
                 record = self.turns.try_take(record, mail.request, earliest=step.due)
                 step = replace(step, due=record.due_at or step.due)
             record = self._told(record, event, mail)
-            written = self._written(record, event, mail)
+            written = self._kept(lambda: self._write(record, mail), event, mail)
             if written is None:
                 return mail.record.status
             mail = replace(mail.at(written), stored=mail.stored or record.status.replayable)
@@ -150,27 +162,24 @@ class Delivery:
             return mail.record.status
         return self._drop(mail)
 
-    def _written(self, record: MailRecord, event: Event, mail: Mail) -> MailRecord | None:
-        """The record as it was written, or None where a message carries the outcome on. Raises Conflict, TryLater.
+    def _kept(self, ask: Callable[[], T], event: Event, mail: Mail) -> T | None:
+        """What storage answers, or None where a message carries the outcome on. Raises as `ask` does.
 
         What came of a claim is known here and nowhere else, so a storage that is away for minutes must not lose it.
         """
         if event.what in MESSAGES or not (mail.record.claim and mail.record.status is Status.SENDING):
-            return self._write(record, mail)
-        for number, pause in enumerate(PAUSES):
+            return ask()
+        for number in itertools.count():
             try:
-                return self._write(record, mail)
+                return ask()
             except TryLater as away:
                 log.warning("outcome_not_recorded id=%s what=%s: %s", mail.id, event.what, away)
                 if number and self._carries(event, mail):
-                    return None
-                self.pause(pause)
-        try:
-            return self._write(record, mail)
-        except TryLater:
-            if self._carries(event, mail):
-                return None
-            raise
+                    break
+                if number == len(PAUSES):
+                    raise
+            self.pause(PAUSES[number])
+        return None
 
     def _write(self, record: MailRecord, mail: Mail) -> MailRecord:
         if record.status.replayable and not mail.stored:
@@ -221,16 +230,6 @@ class Delivery:
             log.warning("message_dropped: %s", mismatch)
             return Status.FAILED
         return self._apply(Event(what=What.REFUSED, code=mismatch.code, text=str(mismatch)), own)
-
-    def _put_back(self, message: QueuedMessage, reason: ConfigError | TryLater) -> Status:
-        """The same message once more, so that the host does not count its runs. Raises the reason if it cannot be."""
-        back = self._opening.as_is(message)
-        if back is None:
-            raise reason
-        envelope, content = back
-        log.warning("message_put_back id=%s: %s", envelope.id, reason)
-        self.stores.outbox.put(envelope, content, due=self.clock() + BACK_AFTER)
-        return Status.QUEUED
 
 
 def _still(event: Event, before: MailRecord, kept: MailRecord) -> Event:

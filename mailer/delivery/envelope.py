@@ -35,23 +35,25 @@ class Outcome(Value):
     code: Annotated[str, Field(max_length=64)] = ""
     text: Annotated[str, Field(max_length=300)] = ""
     after: Annotated[float, Field(ge=0, le=86_400)] | None = None  # seconds
+    request_id: Annotated[str, Field(max_length=64)] = ""
 
     @classmethod
     def of(cls, event: Event, claim: str) -> Self:
         """The outcome in the form that travels."""
         after = event.after.total_seconds() if event.after is not None else None
-        return cls(claim=claim, what=event.what, code=event.code[:64], text=event.text[:300], after=after)
+        code, text, request_id = event.code[:64], event.text[:300], event.request_id[:64]
+        return cls(claim=claim, what=event.what, code=code, text=text, after=after, request_id=request_id)
 
     @property
     def event(self) -> Event:
         after = None if self.after is None else timedelta(seconds=self.after)
-        return Event(what=self.what, code=self.code, text=self.text, after=after)
+        return Event(what=self.what, code=self.code, text=self.text, after=after, request_id=self.request_id)
 
 
 class Envelope(Value):
     """Whose message this is. `stored`: the request is in a blob. `new`: a producer's mail without a record yet.
 
-    `sender`, `priority`, `slot` and `ticket` are the record's, and `due` if it had to wait for its turn.
+    `caller`, `sender`, `priority`, `slot` and `ticket` are the record's, and `due` if it had to wait for its turn.
     `trace` is the traceparent of the span that wrote it.
     """
 
@@ -61,6 +63,7 @@ class Envelope(Value):
     attempts: Annotated[int, Field(ge=0, le=100_000)] = 0
     resent: Annotated[int, Field(ge=0, le=100_000)] = 0
     since: Seconds | None = None
+    caller: Annotated[str, Field(max_length=32)] | None = None
     sender: Annotated[str, Field(max_length=320)] | None = None
     priority: Annotated[Priority, Field(strict=False)] | None = None
     slot: Milliseconds | None = None
@@ -83,6 +86,7 @@ class Envelope(Value):
             attempts=record.attempts,
             resent=record.resent or 0,
             since=int(record.since.timestamp()) if record.since else None,
+            caller=record.caller,
             sender=record.sender,
             priority=record.priority,
             slot=_milliseconds(record.slot),
@@ -102,6 +106,7 @@ class Envelope(Value):
             attempts=self.attempts,
             resent=self.resent or None,
             since=since,
+            caller=self.caller,
             sender=self.sender,
             priority=self.priority,
             slot=_instant(self.slot),

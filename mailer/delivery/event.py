@@ -29,6 +29,7 @@ class What(StrEnum):
     REPLAYED = "replayed"
     MOVED = "moved"
     CANCELED = "canceled"
+    RETRIED = "retried"
     #: The host has given its message up, after hundreds of failed runs.
     HOST_GAVE_UP = "host_gave_up"
     #: The clean-up has proved that it has no message, and its content lies in a blob or is gone.
@@ -38,13 +39,17 @@ class What(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """What happened, with the reason; `after` is how long the other side asked us to wait, `to` where a mail moves."""
+    """What happened, with the reason; `after` is how long the other side asked us to wait, `to` where a mail moves.
+
+    `request_id` is Graph's, of a mail that it took.
+    """
 
     what: What
     code: str = ""
     text: str = ""
     after: timedelta | None = None
     to: datetime | None = None
+    request_id: str = ""
 
     @classmethod
     def of(cls, refusal: Refusal) -> "Event":

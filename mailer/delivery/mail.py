@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from mailer.delivery.message import ENVELOPE, write_request
 from mailer.delivery.record import MailRecord
-from mailer.request.mail_id import mail_id
+from mailer.request.mail_id import instant_of, mail_id
 from mailer.request.model import MailRequest
 
 
@@ -35,11 +35,27 @@ class QueuedMessage:
     inserted_at: datetime | None
 
     @property
+    def proof(self) -> str:
+        """What only those know who have seen this very message."""
+        return hashlib.sha256(f"{self.id} {self._inserted_at.timestamp():.0f} ".encode() + self.body).hexdigest()[:32]
+
+    @property
     def mail_id(self) -> str:
         """The id of a mail straight from a producer: made of the message, so that a redelivery has the same."""
-        inserted_at = self.inserted_at or datetime.fromtimestamp(0, UTC)
-        seed = f"{self.id} {inserted_at.timestamp():.0f} ".encode() + self.body
-        return mail_id(inserted_at, hashlib.sha256(seed).digest())
+        return _made_of(self.proof, self._inserted_at)
+
+    @property
+    def _inserted_at(self) -> datetime:
+        return self.inserted_at or datetime.fromtimestamp(0, UTC)
+
+
+def is_made_of(mail: str, proof: str | None) -> bool:
+    """Whether the mail's id was made of the message that has this proof, so that nobody else can have a say in it."""
+    return proof is not None and _made_of(proof, instant_of(mail)) == mail
+
+
+def _made_of(proof: str, at: datetime) -> str:
+    return mail_id(at, hashlib.sha256(proof.encode()).digest())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,8 +66,6 @@ class Mail:
     content: bytes = field(repr=False)
     request: MailRequest | None = None
     stored: bool = False
-    #: Its id is made of the very message, so that a record of this id is its own, whatever settings say by now.
-    own: bool = False
     proven: bool = False
 
     @classmethod

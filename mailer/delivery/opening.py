@@ -1,25 +1,22 @@
 """A queued message to the mail it is about. Reads, and writes nothing but the owner of an idempotency key."""
 
 import json
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from mailer import telemetry
+from mailer.delivery.attempt import Preparation
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.event import Event, What
-from mailer.delivery.mail import Mail, QueuedMessage, RecordMismatch
+from mailer.delivery.mail import Mail, QueuedMessage, RecordMismatch, is_made_of
 from mailer.delivery.message import fits, read_message
-from mailer.delivery.record import KeyOwner, MailRecord, Status
+from mailer.delivery.record import KeyOwner, MailRecord, Status, key_of
 from mailer.delivery.stores import Stores
 from mailer.errors import InvalidRequest, KeyReused
 from mailer.request.json_object import read_object
 from mailer.request.model import MailRequest, digest_of
-
-ReadRequest = Callable[[dict[str, Any]], MailRequest]
-"""The request in these members; raises InvalidRequest with all that is wrong, ConfigError."""
 
 ARRIVED = Event(what=What.ARRIVED)
 _GONE = "The blob with the mail's request is gone."
@@ -30,7 +27,7 @@ class Opening:
     """The step, with the parts it uses."""
 
     stores: Stores
-    read_request: ReadRequest
+    preparation: Preparation
     clock: Callable[[], datetime]
 
     def open(self, message: QueuedMessage) -> tuple[Mail, Event]:
@@ -38,14 +35,15 @@ class Opening:
         try:
             members, envelope = read_message(message.body)
         except InvalidRequest as refused:
-            return self._new(message.mail_id, message.body, own=True), _refused(refused)
+            return self._new(message.mail_id, message.body, message.proof), _refused(refused)
         content = _written(members)
         if envelope is None:
             telemetry.count_accepted("queue")
-            return self._producers(message.mail_id, content, own=True)
+            return self._producers(message.mail_id, content, message.proof)
         telemetry.note_mail(envelope.id, traceparent=envelope.trace)
-        if envelope.new and self.stores.ledger.read(envelope.id) is None:
-            return self._producers(envelope.id, content, own=False)
+        is_new = envelope.new and is_made_of(envelope.id, envelope.proof)
+        if is_new and self.stores.ledger.read(envelope.id) is None:
+            return self._producers(envelope.id, content, envelope.proof)
         return self._known(envelope, content)
 
     def own(self, message: QueuedMessage) -> Mail | None:
@@ -53,7 +51,7 @@ class Opening:
         members, envelope = read_message(message.body)
         if envelope and envelope.stored:
             return None
-        return self._new(message.mail_id, _written(members), own=True)
+        return self._new(message.mail_id, _written(members), message.proof)
 
     def as_is(self, message: QueuedMessage) -> tuple[Envelope, bytes | None] | None:
         """The same message for a later run, which still names the same mail; None if it can have no envelope."""
@@ -62,35 +60,42 @@ class Opening:
         except InvalidRequest:
             return None
         content = _written(members)
-        envelope = envelope or Envelope(id=message.mail_id, new=True)
+        envelope = envelope or Envelope(id=message.mail_id, new=True, proof=message.proof)
         if envelope.stored:
             return envelope, None
         return (envelope, content) if fits(content) else None
 
     def prove(self, mail: Mail) -> Mail:
-        """The mail with its record as the ledger has it, if the message is that mail's. Raises RecordMismatch."""
-        kept, proof = self.stores.ledger.read(mail.id), mail.record.proof
-        if kept is None or not (mail.own or proof == kept.proof or (not mail.stored and kept.digest == _digest(mail))):
-            raise RecordMismatch(mail.id)
-        return mail.at(kept)
+        """The mail with its record as the ledger has it, if the message is that mail's. Raises RecordMismatch.
 
-    def _producers(self, mail: str, content: bytes, *, own: bool) -> tuple[Mail, Event]:
+        The digest comes last: with other settings the same message may be another request, or none.
+        """
+        kept, proof = self.stores.ledger.read(mail.id), mail.record.proof
+        if kept is None:
+            raise RecordMismatch(mail.id)
+        if proof == kept.proof or is_made_of(mail.id, proof) or (not mail.stored and kept.digest == _digest(mail)):
+            return mail.at(kept)
+        raise RecordMismatch(mail.id)
+
+    def _producers(self, mail: str, content: bytes, proof: str | None) -> tuple[Mail, Event]:
         """A mail straight from a producer, which has no record yet, or has one if this message comes again."""
         now = self.clock()
         try:
-            request = self.read_request(read_object(content))
-            owner = self._owner(request, mail, now)
+            request = self.preparation.read(read_object(content))
+            producer = self.preparation.producer()
+            self.preparation.permit(request, producer)
+            owner = self._owner(request, mail, producer, now)
         except (InvalidRequest, KeyReused) as refused:
-            return self._new(mail, content, own=own), _refused(refused)
-        own = own and owner == mail
-        return Mail.of(request, MailRecord.of(request, mail=owner, now=now), own=own, proven=True), ARRIVED
+            return self._new(mail, content, proof), _refused(refused)
+        record = replace(MailRecord.of(request, mail=owner, now=now, caller=producer), proof=proof)
+        return Mail.of(request, record, proven=True), ARRIVED
 
-    def _owner(self, request: MailRequest, mail: str, now: datetime) -> str:
+    def _owner(self, request: MailRequest, mail: str, producer: str | None, now: datetime) -> str:
         """The id of the mail: its own, or that of the one its key belongs to."""
         if request.idempotency_key is None:
             return mail
         claimant = KeyOwner(id=mail, digest=request.digest())
-        owner = self.stores.ledger.own_key(request.idempotency_key, claimant, now=now)
+        owner = self.stores.ledger.own_key(key_of(producer, request.idempotency_key), claimant, now=now)
         if owner.digest != claimant.digest:
             raise KeyReused
         return owner.id
@@ -104,21 +109,28 @@ class Opening:
                 return self.prove(mail), Event(what=What.CONTENT_LOST, code="content_missing", text=_GONE)
             mail = replace(mail, content=kept)
         try:
-            mail = replace(mail, request=self.read_request(read_object(mail.content)))
+            request = self.preparation.read(read_object(mail.content))
+            mail = replace(mail, request=request)
+            if not envelope.version or envelope.outcome:  # else the version is proof enough, when the record is written
+                mail = self.prove(mail)
+            if mail.record.status.waiting:
+                self.preparation.permit(request, mail.record.caller)
         except InvalidRequest as refused:
-            mail = self.prove(mail)
+            mail = mail if mail.proven else self.prove(mail)
             # A setting has changed. Of a mail that is with Graph, or was, this says nothing.
             return mail, ARRIVED if mail.record.status is Status.SENDING else _refused(refused)
-        if envelope.version and not envelope.outcome:
-            return mail, ARRIVED  # the version is proof enough, when the record is written
-        mail, outcome = self.prove(mail), envelope.outcome
-        return mail, outcome.event if outcome and outcome.claim == mail.record.claim else ARRIVED
+        outcome = envelope.outcome
+        if outcome is None:
+            return mail, ARRIVED
+        # A send stays known, whoever has the claim by now.
+        known = outcome.what is What.SENT and envelope.proof == mail.record.proof
+        return mail, outcome.event if known or outcome.claim == mail.record.claim else ARRIVED
 
-    def _new(self, mail: str, content: bytes, *, own: bool) -> Mail:
+    def _new(self, mail: str, content: bytes, proof: str | None) -> Mail:
         """A mail of which nothing is known but its content."""
-        new = Mail(record=MailRecord(id=mail), content=content, own=own, proven=True)
+        new = Mail(record=MailRecord(id=mail, proof=proof), content=content)
         record = new.record.moved(Status.QUEUED, now=self.clock())
-        return new.at(replace(record, digest=_digest(new), proof=uuid.uuid4().hex))
+        return new.at(replace(record, digest=_digest(new), caller=self.preparation.producer()))
 
 
 def _refused(refused: InvalidRequest | KeyReused) -> Event:

@@ -10,7 +10,7 @@ What moves a record from one status to the next is decided in decide.py, and now
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -20,6 +20,26 @@ from mailer.request.mail_id import instant_of
 from mailer.request.model import MailRequest, Priority
 
 LONGEST_MESSAGE = 2000  # characters of an error that a record keeps
+MOST_DONE = 20  # of the things that people have done to a mail; the oldest are forgotten
+
+
+class Action(StrEnum):
+    """What a person can do to an accepted mail."""
+
+    REPLAY = "replay"
+    CANCEL = "cancel"
+    PATCH = "patch"
+    RETRY = "retry"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """What was done to a mail, by which caller if that is known, and when."""
+
+    action: Action
+    by: str | None
+    at: datetime
 
 
 class Status(StrEnum):
@@ -75,7 +95,11 @@ class MailRecord:
     proof: str | None = None
     template: str | None = None
     recipients: int | None = None
+    #: Their addresses, until it is first written: a ledger keeps keyed hashes of them, or nothing.
+    reaches: Sequence[str] | None = field(default=None, repr=False, compare=False)
     tags: Mapping[str, str] | None = None
+    #: The caller's name, where callers have one.
+    caller: str | None = None
     #: From which mailbox, how urgently, and in which of its slots, which the ticket proves.
     sender: str | None = None
     priority: Priority | None = None
@@ -94,14 +118,23 @@ class MailRecord:
     #: How often it was sent again in doubt; which look into Sent Items comes next, 0 for none.
     resent: int | None = None
     look: int | None = None
+    #: Whether it waits for something that only a person can mend, which `error_code` names.
+    mending: bool | None = None
     #: What the gate did to it.
     gate: str | None = None
+    #: What the last attempt sent: the template's version, and a hash of subject and body that this mail's proof keys.
+    template_version: str | None = None
+    content_hash: str | None = None
+    #: Graph's name of the request that it accepted, for Microsoft's support.
+    request_id: str | None = None
+    #: What people have done to it, the oldest first.
+    done: Sequence[Done] | None = None
     error_code: str = ""
     error_message: str = ""
     times: Mapping[Status, datetime] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, request: MailRequest, *, mail: str, now: datetime) -> Self:
+    def of(cls, request: MailRequest, *, mail: str, now: datetime, caller: str | None = None) -> Self:
         """The record of a mail that was just accepted."""
         due_at = request.scheduled_at if request.scheduled_at and request.scheduled_at > now else None
         status = Status.SCHEDULED if due_at else Status.QUEUED
@@ -113,7 +146,9 @@ class MailRecord:
             proof=uuid.uuid4().hex,
             template=template,
             recipients=request.recipients,
+            reaches=[each.address for each in (*request.to, *request.cc, *request.bcc)],
             tags=request.tags,
+            caller=caller,
             due_at=due_at,
             since=due_at,
             times={status: now},
@@ -129,10 +164,19 @@ class MailRecord:
         """From when its age counts."""
         return self.since or self.accepted_at
 
+    @property
+    def waits_for_mending(self) -> bool:
+        """Whether it goes on by itself once somebody has mended what `error_code` names."""
+        return self.status is Status.QUEUED and bool(self.mending and self.error_code)
+
     def moved(self, status: Status, *, now: datetime, code: str = "", message: str = "") -> Self:
         """The record in its next status; `code` and `message` say what went wrong, if anything did."""
         times = {**self.times, status: now}
         return replace(self, status=status, times=times, error_code=code, error_message=message[:LONGEST_MESSAGE])
+
+    def acted(self, action: Action, by: str | None, *, now: datetime) -> Self:
+        """The record with what somebody has done to the mail."""
+        return replace(self, done=(*(self.done or ()), Done(action=action, by=by, at=now))[-MOST_DONE:])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,6 +196,11 @@ class KeyOwner:
 
     id: str
     digest: str
+
+
+def key_of(caller: str | None, key: str) -> str:
+    """An idempotency key as its caller's: two callers who choose the same one never meet. No key has a line break."""
+    return key if caller is None else f"{caller}\n{key}"
 
 
 class Conflict(Exception):

@@ -21,6 +21,7 @@ from mailer.delivery.envelope import Envelope
 from mailer.delivery.event import Event, What
 from mailer.delivery.record import Conflict, MailRecord, Status
 from mailer.delivery.stores import Stores
+from mailer.errors import Unreadable
 from mailer.request.mail_id import is_mail_id
 
 log = logging.getLogger("mailer.sweep")
@@ -117,7 +118,7 @@ class Sweep:
         left, revived = [], 0
         today, oldest = began.date(), (began - OLDEST).date()
         mark = self.table.mark("stalled")
-        older = date.fromisoformat(mark) if mark else today - timedelta(days=DAYS_A_RUN)
+        older = _day(mark) or today - timedelta(days=DAYS_A_RUN)
         days = [day - timedelta(days=back) for day in (today, older) for back in range(DAYS_A_RUN)]
         for day in days:
             for page in self.table.stalled(day, before=before):
@@ -191,7 +192,11 @@ class Sweep:
         gone, mark = 0, self.table.mark("requests")
         for mails, after in self.request_pages(mark, before=began - ORPHANED_AFTER):
             for mail in filter(is_mail_id, mails):
-                record = self.stores.ledger.read(mail)
+                try:
+                    record = self.stores.ledger.read(mail)
+                except Unreadable as unreadable:
+                    log.error("row_unreadable %s", unreadable)  # noqa: TRY400 - no bug; its content is kept
+                    continue
                 if record is None or (record.status.final and not record.status.replayable):
                     self.stores.requests.delete(mail)
                     gone += 1
@@ -209,6 +214,13 @@ def _told(stalled: Sequence[str]) -> str:
         f"Mails that should have moved more than an hour ago: {shown}. Their messages may still lie on the queue: see "
         "that the app runs and keeps up. If the queue was cleared, send them anew."
     )
+
+
+def _day(mark: str) -> date | None:
+    try:
+        return date.fromisoformat(mark)
+    except ValueError:
+        return None
 
 
 def _content_lost(record: MailRecord) -> Event:

@@ -58,6 +58,14 @@ class GraphConnection:
         wanted = wire.message_id(mail, sender)
         return wire.read_sent_items(reply.status_code, reply.headers, reply.content, wanted)
 
+    def send_nothing(self, sender: Address, token: str, *, renew: Callable[[str], str]) -> tuple[int, str, str]:
+        """Ask to send a mail to nobody: Graph's status (0 without an answer), its error code and its `Date`."""
+        try:
+            reply = self._calls("health", token, renew)("POST", wire.send_mail_path(sender), wire.TO_NOBODY)
+        except (TryLater, Uncertain) as failure:
+            return 0, failure.code, ""
+        return reply.status_code, wire.error_code(reply.content), reply.headers.get("Date", "")
+
     def _calls(self, mail: str, token: str, renew: Callable[[str], str]) -> upload.Ask:
         """Authorised calls for one mail, each repeated once with a new token when Graph refuses the one in use."""
 

@@ -42,5 +42,9 @@ class Mailbox:
         """Whether the mail lies in Sent Items."""
         return self.connection.is_sent(mail, sender, token, renew=self._renew)
 
+    def send_nothing(self, sender: Address, token: str) -> tuple[int, str, str]:
+        """Ask to send a mail to nobody: Graph's status (0 without an answer), its error code and its `Date`."""
+        return self.connection.send_nothing(sender, token, renew=self._renew)
+
     def _renew(self, refused: str) -> str:
         return self.tokens().token(refused)

@@ -22,6 +22,10 @@ from mailer.request.model import RenderedMail
 API = "/v1.0"
 LONGEST_WAIT = timedelta(days=1)  # whatever a reply asks for
 LONGEST_RETRY_AFTER = 1_000  # characters of the header
+TO_NOBODY: dict[str, Any] = {  # Graph looks at the rights before it refuses this one
+    "message": {"subject": "mailer", "body": {"contentType": "text", "content": ""}, "toRecipients": []},
+    "saveToSentItems": False,
+}
 USER_AGENT = "mailer/1"  # fixed, because an organisation may allow REST clients by their User-Agent
 
 
@@ -160,7 +164,7 @@ def read_sent_items(status: int, headers: Mapping[str, str], body: bytes, wanted
         raise TryLater(message, code=name, after=retry_after(headers))
     try:
         return any(copy["internetMessageId"] == wanted for copy in json.loads(body)["value"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         message = "Graph's answer about Sent Items cannot be read."
         raise TryLater(message, code="unreadable_answer") from error
 

@@ -21,10 +21,13 @@ from typing import Protocol
 
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.message import SOON, write_message
+from mailer.errors import TryLater
 
 log = logging.getLogger("mailer.later")
 
 AHEAD = timedelta(minutes=1)  # below SOON by the minute that a row's key is coarse
+TOGETHER = 32  # rows
+IN_VAIN = 2  # so many times none of them, and the queue is away
 RELEASED_WITHIN = timedelta(seconds=100)  # of one run; the next one goes on
 
 
@@ -37,7 +40,7 @@ class Waiting:
 
     mail: str
     due: datetime
-    envelope: str
+    envelope: Envelope
     content: bytes | None = field(default=None, repr=False)
     version: str | None = None
 
@@ -58,7 +61,7 @@ class Rows(Protocol):
     def delete(self, rows: Sequence[Waiting], /) -> None: ...
 
 
-Spread = Callable[[Callable[[Waiting], None], Iterable[Waiting]], Iterable[None]]
+Spread = Callable[[Callable[[Waiting], bool], Iterable[Waiting]], Iterable[bool]]
 """As `map`, several at a time."""
 
 
@@ -76,8 +79,7 @@ class Later:
         if left <= SOON:
             self.queue.send(write_message(content or b"{}", envelope), after=max(left, timedelta()))
         else:
-            beside = envelope.model_dump_json(exclude_defaults=True)
-            self.rows.put(Waiting(mail=envelope.id, due=due, envelope=beside, content=content))
+            self.rows.put(Waiting(mail=envelope.id, due=due, envelope=envelope, content=content))
 
     def move(self, envelope: Envelope, *, old: datetime, due: datetime) -> None:
         """Put the message that waits for the old hour, with its content, anew for this one, if it still waits."""
@@ -90,12 +92,18 @@ class Later:
             self.rows.take_back(mail, due)
 
     def release(self, spread: Spread) -> int:
-        """Put onto the queue what is due within the next minutes, and all that is overdue; returns how many."""
-        began, released = self.clock(), 0
-        for page in self.rows.pages(began + AHEAD):
-            list(spread(self._send, page))
-            self.rows.delete(page)
-            released += len(page)
+        """Put onto the queue what is due within the next minutes, and all that is overdue; returns how many.
+
+        What the queue does not take stays where it is and holds up nothing else. Raises TryLater once all of it fails.
+        """
+        began, released, in_vain = self.clock(), 0, 0
+        for some in self._due(began + AHEAD):
+            sent = [waiting for waiting, is_sent in zip(some, spread(self._send, some), strict=True) if is_sent]
+            self.rows.delete(sent)
+            released += len(sent)
+            in_vain += not sent
+            if in_vain == IN_VAIN:
+                raise TryLater("The queue takes no message.", code="storage_unavailable")
             if self.clock() - began > RELEASED_WITHIN:
                 log.warning("release_goes_on released=%d", released)
                 break
@@ -103,10 +111,18 @@ class Later:
             log.info("released mails=%d", released)
         return released
 
-    def _send(self, waiting: Waiting) -> None:
-        envelope = Envelope.model_validate_json(waiting.envelope)
+    def _due(self, until: datetime) -> Iterator[Sequence[Waiting]]:
+        for page in self.rows.pages(until):
+            yield from (page[start : start + TOGETHER] for start in range(0, len(page), TOGETHER))
+
+    def _send(self, waiting: Waiting) -> bool:
         left = max(waiting.due - self.clock(), timedelta())
-        self.queue.send(write_message(waiting.content or b"{}", envelope), after=left)
+        try:
+            self.queue.send(write_message(waiting.content or b"{}", waiting.envelope), after=left)
+        except (TryLater, UnicodeDecodeError) as refused:
+            log.error("not_released id=%s due=%s: %s", waiting.mail, waiting.due, refused)  # noqa: TRY400 - no bug
+            return False
+        return True
 
 
 def _minute(instant: datetime) -> datetime:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import hmac
 import json
 import re
 from collections.abc import Collection, Mapping
@@ -47,7 +48,8 @@ class Priority(StrEnum):
         return list(Priority).index(self)
 
 
-def _instant(value: object) -> datetime:
+def read_instant(value: object) -> datetime:
+    """The instant in this text, in UTC. Raises ValueError."""
     if isinstance(value, str) and len(value) <= LONGEST_INSTANT:
         with contextlib.suppress(ValueError, OverflowError):
             # RFC 3339 takes t and z for T and Z.
@@ -108,7 +110,7 @@ Addresses = Annotated[
 Repliers = Annotated[
     tuple[AnAddress, ...], Field(strict=False), BeforeValidator(at_most(MAX_REPLY_TO)), BeforeValidator(_as_list)
 ]
-Instant = Annotated[datetime, BeforeValidator(_instant)]
+Instant = Annotated[datetime, BeforeValidator(read_instant)]
 Body = Annotated[str, Field(min_length=1, max_length=ONE_CALL), BeforeValidator(_body)]
 Categories = Annotated[
     tuple[Annotated[Line, Field(min_length=1, max_length=255)], ...],
@@ -221,6 +223,13 @@ class Content:
     images: tuple[File, ...] = ()
     #: The content ids that the HTML shows; a template knows them.
     shown: Collection[str] | None = field(default=None, compare=False)
+    #: That of the template which says it.
+    version: str | None = field(default=None, compare=False)
+
+    def digest(self, key: str) -> str:
+        """A hash of subject and body. Keyed, because a mail with a short code in it could be guessed by a plain one."""
+        said = f"{self.subject}\n{self.body}".encode(errors="surrogatepass")
+        return hmac.digest(key.encode(), said, "sha256").hex()
 
 
 _AROUND = 600  # bytes of the names of Graph's properties, for a mail and for a file

@@ -4,8 +4,6 @@ https://learn.microsoft.com/python/api/azure-identity/azure.identity.azureclicre
 https://learn.microsoft.com/entra/identity/conditional-access/managed-policies (why the device code comes last)
 """
 
-import base64
-import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from azure.identity import (
     InteractiveBrowserCredential,
 )
 
+from mailer.identity.claims import claims_of
 from mailer.identity.network import NETWORK
 from mailer.setup.place import Place
 from mailer.setup.refusals import no_sign_in
@@ -89,16 +88,6 @@ def signed_in(place: Place) -> Person | None:
         return sign_in(place, (), ways=("az",), tell=lambda _: None)
     except Stopped:
         return None
-
-
-def claims_of(token: str) -> dict[str, Any]:
-    """What a token says, unchecked: to show and to diagnose, never to decide who may do what."""
-    try:
-        payload = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, ValueError):
-        return {}
-    return claims if isinstance(claims, dict) else {}
 
 
 def _by_az(place: Place) -> Person:

@@ -7,7 +7,7 @@ import functools
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,8 +16,8 @@ from typing import Any
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.data.tables import TableClient
 
-from mailer.errors import TryLater
-from mailer.storage.tables import ask
+from mailer.errors import TryLater, Unreadable
+from mailer.storage.tables import Entity, ask, cell, read, read_all
 
 log = logging.getLogger("mailer.alarms")
 
@@ -29,6 +29,17 @@ LOOK = timedelta(seconds=5)  # how often a mailbox that sends looks for what oth
 
 # A token, and a connection that is trusted, are the same for all mailboxes: any mail that is sent proves them right.
 _OF_ALL = ("AADSTS", "secret_", "identity_", "token_", "graph_untrusted")
+
+
+After = Callable[[timedelta, Callable[[], None]], None]
+"""Calls something after a while, on another thread."""
+
+
+def after(while_: timedelta, call: Callable[[], None]) -> None:
+    """The same by a timer that keeps no worker from ending."""
+    timer = threading.Timer(while_.total_seconds(), call)
+    timer.daemon = True
+    timer.start()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,13 +55,15 @@ class Alarm:
 class TableAlarms:
     """Alarms of all instances, in the table of the records. A failure to write one stops no mail."""
 
-    def __init__(self, table: TableClient, *, clock: Callable[[], datetime]) -> None:
+    def __init__(self, table: TableClient, *, clock: Callable[[], datetime], after: After = after) -> None:
         self._table = table
         self._clock = clock
+        self._after = after
         self._lock = threading.Lock()
         self._logged: dict[tuple[str, str], datetime] = {}
         self._written: dict[tuple[str, str], datetime] = {}
         self._looked: dict[str, datetime] = {}
+        self._sent: dict[str, datetime] = {}  # by mailboxes that are to look soon: when it sent last
 
     def sound(self, mailbox: str, code: str, text: str) -> None:
         """Tell it once for the mailbox and the code, and again while it lasts."""
@@ -72,30 +85,39 @@ class TableAlarms:
         now = self._clock()
         with self._lock:
             mended = [cause for cause in self._logged if cause[0] == mailbox or cause[1].startswith(_OF_ALL)]
-            if not mended and not _is_past(self._looked.get(mailbox), LOOK, now):
+            since = now - self._looked.get(mailbox, now - LOOK)
+            if not mended and since < LOOK:
+                if mailbox not in self._sent:  # else the look to come is for this mail too
+                    self._after(LOOK - since, functools.partial(self._look, mailbox))
+                self._sent[mailbox] = now
                 return
-            self._looked[mailbox] = now
+            self._sent[mailbox] = now
             for cause in mended:
                 del self._logged[cause]
                 self._written.pop(cause, None)
+        self._look(mailbox)
+
+    def _look(self, mailbox: str) -> None:
+        """Delete what any instance had told of the mailbox when it sent last, and of what no mail is sent without."""
+        now = self._clock()
+        with self._lock:
+            sent = self._sent.pop(mailbox, now)
+            self._looked[mailbox] = now
         with suppress(TryLater):
-            for row in self._rows():
-                code, is_stale = row["code"], row["at"] < now - STANDS
-                if not is_stale and row["RowKey"] != _row(mailbox, code) and not code.startswith(_OF_ALL):
+            for key, alarm, at in self._kept():
+                is_stale = at < now - STANDS
+                is_mended = key == _row(mailbox, alarm.code) or alarm.code.startswith(_OF_ALL)
+                if not is_stale and not (is_mended and at <= sent):
                     continue
                 if not is_stale:
-                    log.info("mended mailbox=%s code=%s", row.get("mailbox", ""), code)
+                    log.info("mended mailbox=%s code=%s", alarm.mailbox, alarm.code)
                 with suppress(ResourceNotFoundError):
-                    ask(self._table, functools.partial(self._table.delete_entity, _PARTITION, row["RowKey"]))
+                    ask(self._table, functools.partial(self._table.delete_entity, _PARTITION, key))
 
     def standing(self) -> list[Alarm]:
         """The causes that some instance has met lately, the oldest first; raises TryLater."""
         past = self._clock() - STANDS
-        alarms = [
-            Alarm(mailbox=row.get("mailbox", ""), code=row["code"], text=row["text"], since=row.get("since", row["at"]))
-            for row in self._rows()
-            if row["at"] > past
-        ]
+        alarms = [alarm for _, alarm, at in self._kept() if at > past]
         return sorted(alarms, key=lambda alarm: (alarm.since, alarm.mailbox, alarm.code))
 
     def _write(self, alarm: dict[str, Any]) -> None:
@@ -105,13 +127,27 @@ class TableAlarms:
             ask(self._table, lambda: self._table.create_entity(row))
         except ResourceExistsError:
             kept = ask(self._table, lambda: self._table.get_entity(_PARTITION, row["RowKey"]))
-            if kept["at"] > alarm["at"] - STANDS:
-                row["since"] = kept.get("since", kept["at"])
+            with suppress(Unreadable):  # it is written anew
+                _, known, at = read(kept, _alarm)
+                if at > alarm["at"] - STANDS:
+                    row["since"] = known.since
             ask(self._table, lambda: self._table.upsert_entity(row))
 
-    def _rows(self) -> Iterable[Mapping[str, Any]]:
+    def _kept(self) -> Iterator[tuple[str, Alarm, datetime]]:
+        """The causes by their row's key, and when each was last told."""
         text = f"PartitionKey eq '{_PARTITION}'"
-        return ask(self._table, lambda: list(self._table.query_entities(text)))
+        yield from read_all(ask(self._table, lambda: list(self._table.query_entities(text))), _alarm)
+
+
+def _alarm(row: Entity) -> tuple[str, Alarm, datetime]:
+    at = cell(row, "at", datetime)
+    alarm = Alarm(
+        mailbox=cell(row, "mailbox", str) if "mailbox" in row else "",
+        code=cell(row, "code", str),
+        text=cell(row, "text", str),
+        since=cell(row, "since", datetime) if "since" in row else at,
+    )
+    return row["RowKey"], alarm, at
 
 
 def _is_past(before: datetime | None, interval: timedelta, now: datetime) -> bool:

@@ -35,14 +35,15 @@ class CleanUpTable:
             " or (status eq 'uncertain' and look gt 0 and due_at lt @before ))"
         )
         for page in tables.pages(self._table, query, {"before": before}):
-            yield [record for record in map(read_record, page) if not record.due_at or record.due_at < before]
+            found = tables.read_all(page, read_record)
+            yield [record for record in found if not record.due_at or record.due_at < before]
 
     def expired(self, *, before: datetime) -> Iterator[Sequence[MailRecord]]:
         """Mails that came to their end before this instant; one that waits, perhaps for a year, has not."""
         ended = " or ".join(f"(status eq '{one}' and {one}_at lt @before )" for one in Status if one.final)
         query = f"PartitionKey le '{before:%Y-%m-%d}' and PartitionKey lt '{DAYS_END}' and ({ended})"
         for page in tables.pages(self._table, query, {"before": before}):
-            yield [record for record in map(read_record, page) if not record.look]
+            yield [record for record in tables.read_all(page, read_record) if not record.look]
 
     def forget(self, records: Sequence[MailRecord]) -> list[str]:
         """Delete these records, but for those that have changed since they were read; returns whose are gone."""
@@ -67,7 +68,7 @@ class CleanUpTable:
             row = tables.ask(self._table, lambda: self._table.get_entity(_MARKS, name))
         except ResourceNotFoundError:
             return ""
-        return str(row["at"])
+        return str(row.get("at", ""))
 
     def set_mark(self, name: str, at: str) -> None:
         """Go on from here the next time."""

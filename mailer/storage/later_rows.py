@@ -8,6 +8,7 @@ from typing import Any
 from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 from azure.data.tables import TableClient, UpdateMode
 
+from mailer.delivery.envelope import Envelope
 from mailer.pace.later import Waiting
 from mailer.storage import tables
 
@@ -26,7 +27,7 @@ class LaterRows:
             "PartitionKey": _minute(waiting.due),
             "RowKey": waiting.mail,
             "due": waiting.due,
-            "envelope": waiting.envelope,
+            "envelope": waiting.envelope.model_dump_json(exclude_defaults=True),
         }
         if waiting.content is not None:
             row["content"] = waiting.content
@@ -36,26 +37,30 @@ class LaterRows:
         """Delete this message, unless one for another second of the minute has taken its row."""
         with contextlib.suppress(ResourceNotFoundError, ResourceModifiedError):
             row = tables.ask(self._table, lambda: self._table.get_entity(_minute(due), mail))
-            if row["due"] == due:
+            if row.get("due") == due:
                 condition = tables.unchanged(row.metadata["etag"])
                 tables.ask(self._table, lambda: self._table.delete_entity(_minute(due), mail, **condition))
 
     def get(self, mail: str, due: datetime) -> Waiting | None:
         """What of this mail waits for this minute."""
-        try:
-            return _waiting(tables.ask(self._table, lambda: self._table.get_entity(_minute(due), mail)))
-        except ResourceNotFoundError:
-            return None
+        row = self._row(mail, due)
+        return None if row is None else tables.read(row, _waiting)
 
     def has(self, mail: str, due: datetime) -> bool:
-        """Whether this mail waits for this minute."""
-        return self.get(mail, due) is not None
+        """Whether this mail waits for this minute, in a row that can be read or not."""
+        return self._row(mail, due) is not None
+
+    def _row(self, mail: str, due: datetime) -> tables.Entity | None:
+        try:
+            return tables.ask(self._table, lambda: self._table.get_entity(_minute(due), mail))
+        except ResourceNotFoundError:
+            return None
 
     def pages(self, until: datetime) -> Iterator[Sequence[Waiting]]:
         """What is due by the end of this minute, the oldest first."""
         query = f"PartitionKey ge '{_PREFIX}' and PartitionKey le '{_minute(until)}'"
         for page in tables.pages(self._table, query, {}):
-            yield [_waiting(row) for row in page]
+            yield list(tables.read_all(page, _waiting))
 
     def delete(self, rows: Sequence[Waiting]) -> None:
         """Delete these rows, but for those that were written anew since they were read."""
@@ -66,9 +71,9 @@ class LaterRows:
 def _waiting(row: tables.Entity) -> Waiting:
     return Waiting(
         mail=row["RowKey"],
-        due=row["due"],
-        envelope=row["envelope"],
-        content=row.get("content"),
+        due=tables.cell(row, "due", datetime),
+        envelope=Envelope.model_validate_json(tables.cell(row, "envelope", str)),
+        content=tables.cell(row, "content", bytes) if "content" in row else None,
         version=row.metadata["etag"],
     )
 

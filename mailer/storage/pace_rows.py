@@ -29,7 +29,7 @@ class TablePauses:
     def standing(self, now: datetime) -> Mapping[str, datetime]:
         """The pauses that are not over, by the mailbox's key."""
         found = tables.pages(self._table, f"PartitionKey eq '{_PAUSES}' and until gt @now", {"now": now})
-        return {row["RowKey"]: row["until"] for page in found for row in page}
+        return {key: until for page in found for key, until in tables.read_all(page, _pause)}
 
     def key(self, mailbox: str) -> str:
         """The mailbox's key."""
@@ -58,8 +58,8 @@ class TableCounts:
         query = f"PartitionKey eq '{_COUNTS}{mailbox_key(mailbox)}' and RowKey ge '{since:08}'"
         counts: Counter[int] = Counter()
         for page in tables.pages(self._table, query, {}):
-            for row in page:
-                counts[int(row["RowKey"].partition("|")[0])] += row["count"]
+            for hour, count in tables.read_all(page, _count):
+                counts[hour] += count
         return counts
 
     def forget(self, *, before: datetime) -> Iterator[int]:
@@ -68,3 +68,11 @@ class TableCounts:
         query = f"PartitionKey ge '{_COUNTS}' and PartitionKey lt '{_COUNTS}~' and RowKey lt '{hour:08}'"
         for page in tables.pages(self._table, query, {}, select=["PartitionKey", "RowKey"]):
             yield len(tables.delete_as_read(self._table, map(tables.Row.of, page)))
+
+
+def _pause(row: tables.Entity) -> tuple[str, datetime]:
+    return row["RowKey"], tables.cell(row, "until", datetime)
+
+
+def _count(row: tables.Entity) -> tuple[int, int]:
+    return int(row["RowKey"].partition("|")[0]), tables.cell(row, "count", int)

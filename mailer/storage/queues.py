@@ -28,15 +28,15 @@ class MailQueue:
         self._ask(lambda: self._queue.send_message(text, visibility_timeout=delay, time_to_live=FOREVER))
 
     def is_empty(self) -> bool:
-        """Whether nothing lies on the queue, visible or not: its count is never lower than what is there.
+        """Whether nothing lies on the queue."""
+        return self.length() == 0
+
+    def length(self) -> int:
+        """How many messages lie on the queue, visible or not: never fewer than there are.
 
         https://learn.microsoft.com/rest/api/storageservices/get-queue-metadata
         """
-        return self._ask(self._queue.get_queue_properties).approximate_message_count == 0
-
-    def ping(self) -> None:
-        """Prove that the queue answers."""
-        self._ask(self._queue.get_queue_properties)
+        return self._ask(self._queue.get_queue_properties).approximate_message_count or 0
 
     def _ask(self, call: Callable[[], T]) -> T:
         """One call, again if only the queue itself was missing; translates what the SDK raises."""

@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -17,48 +17,57 @@ from typing import Any, TypeVar
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.data.tables import TableClient, UpdateMode
 
-from mailer.delivery.record import Conflict, KeyOwner, MailRecord, Status
+from mailer.delivery.record import Action, Conflict, Done, KeyOwner, MailRecord, Status
 from mailer.request.model import Priority
 from mailer.storage import tables
+from mailer.storage.recipients import Recipients
 
 T = TypeVar("T")
 
 KEYS = "keys"  # the partition of idempotency keys
-DAYS_END = ":"  # sorts after every day
-_PLAIN = (
-    "digest",
-    "proof",
-    "template",
-    "recipients",
-    "sender",
-    "slot",
-    "ticket",
-    "attempts",
-    "claim",
-    "leased_until",
-    "drafting",
-    "since",
-    "due_at",
-    "gate",
-    "resent",
-    "look",
-    "error_code",
-    "error_message",
-)
+DAYS_BEGIN, DAYS_END = "0", ":"  # sort before and after every day
+_PLAIN: dict[str, type] = {
+    "digest": str,
+    "proof": str,
+    "template": str,
+    "recipients": int,
+    "sender": str,
+    "slot": datetime,
+    "ticket": str,
+    "attempts": int,
+    "claim": str,
+    "leased_until": datetime,
+    "drafting": bool,
+    "since": datetime,
+    "due_at": datetime,
+    "caller": str,
+    "gate": str,
+    "template_version": str,
+    "content_hash": str,
+    "request_id": str,
+    "resent": int,
+    "look": int,
+    "mending": bool,
+    "error_code": str,
+    "error_message": str,
+}
 
 
 class TableLedger:
     """The Ledger in one table, which is made when it is first missed."""
 
-    def __init__(self, table: TableClient, *, key_window: timedelta) -> None:
+    def __init__(self, table: TableClient, *, key_window: timedelta, recipients: Recipients | None = None) -> None:
         self._table = table
         self._key_window = key_window
+        self._recipients = recipients
 
     def write(self, record: MailRecord) -> MailRecord:
         """Insert or change the record, in one transaction; raises Conflict, TryLater."""
         entity = _entity(record) | {"write": uuid.uuid4().hex}
         try:
             if record.version is None:
+                if self._recipients and record.reaches:
+                    entity |= self._recipients.columns(record.reaches)
                 answer = self._ask(lambda: self._table.create_entity(entity))
             else:
                 condition = tables.unchanged(record.version)
@@ -80,9 +89,10 @@ class TableLedger:
         """The record, or None; raises TryLater."""
         partition, row = row_of(mail_id)
         try:
-            return read_record(self._ask(lambda: self._table.get_entity(partition, row)))
+            entity = self._ask(lambda: self._table.get_entity(partition, row))
         except ResourceNotFoundError:
             return None
+        return tables.read(entity, read_record)
 
     def withdraw(self, record: MailRecord) -> None:
         """Take back a record, if it is as it was at its version; raises Conflict, TryLater."""
@@ -103,8 +113,9 @@ class TableLedger:
         except ResourceExistsError:
             try:
                 kept = self._ask(lambda: self._table.get_entity(KEYS, row))
-                if kept["expires_at"] > now:
-                    return KeyOwner(id=kept["mail"], digest=kept["digest"])
+                known, expires_at = tables.read(kept, _read_key)
+                if expires_at > now:
+                    return known
                 condition = tables.unchanged(kept.metadata["etag"])
                 self._ask(lambda: self._table.update_entity(entity, mode=UpdateMode.REPLACE, **condition))
             except (ResourceModifiedError, ResourceNotFoundError):  # somebody else took it over or cleaned it up
@@ -124,7 +135,7 @@ class TableLedger:
         text = f"PartitionKey ge '{since:%Y-%m-%d}' and PartitionKey lt '{DAYS_END}' and ({wanted})"
         text += " and error_code eq @code" if code else ""
         for page in tables.pages(self._table, text, {"code": code} if code else {}):
-            yield from (record for record in map(read_record, page) if record.accepted_at >= since)
+            yield from (record for record in tables.read_all(page, read_record) if record.accepted_at >= since)
 
 
 def row_of(mail_id: str) -> tuple[str, str]:
@@ -141,18 +152,43 @@ def _entity(record: MailRecord) -> dict[str, Any]:
     entity |= {f"{status}_at": instant for status, instant in record.times.items()}
     entity["priority"] = str(record.priority) if record.priority else None
     entity["tags"] = None if record.tags is None else json.dumps(dict(record.tags))
+    entity |= {tag_column(name): value for name, value in (record.tags or {}).items()}
+    entity["done"] = None if record.done is None else json.dumps([*map(_done, record.done)])
     return {name: value for name, value in entity.items() if value is not None}
+
+
+def tag_column(name: str) -> str:
+    """The property that holds a tag's value beside the tags, for lists: a property's name takes letters and digits."""
+    return f"tag_{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
+def _done(one: Done) -> dict[str, str | None]:
+    return {"action": str(one.action), "by": one.by, "at": one.at.isoformat()}
+
+
+def _read_done(one: Mapping[str, str]) -> Done:
+    return Done(action=Action(one["action"]), by=one["by"], at=datetime.fromisoformat(one["at"]))
 
 
 def read_record(entity: tables.Entity) -> MailRecord:
     """The record in a row."""
-    times = {status: entity[f"{status}_at"] for status in Status if f"{status}_at" in entity}
+    times = {status: tables.cell(entity, f"{status}_at", datetime) for status in Status if f"{status}_at" in entity}
+    mail = tables.cell(entity, "id", str)
+    if row_of(mail) != (entity["PartitionKey"], entity["RowKey"]):
+        message = "id is another mail's"
+        raise TypeError(message)
     return MailRecord(
-        id=entity["id"],
+        id=mail,
         version=entity.metadata["etag"],
         status=Status(entity["status"]),
         tags=json.loads(entity["tags"]) if "tags" in entity else None,
+        done=tuple(map(_read_done, json.loads(entity["done"]))) if "done" in entity else None,
         priority=Priority(entity["priority"]) if "priority" in entity else None,
         times=dict(sorted(times.items(), key=lambda step: step[1])),
-        **{name: entity[name] for name in _PLAIN if name in entity},
+        **{name: tables.cell(entity, name, kind) for name, kind in _PLAIN.items() if name in entity},
     )
+
+
+def _read_key(entity: tables.Entity) -> tuple[KeyOwner, datetime]:
+    owner = KeyOwner(id=tables.cell(entity, "mail", str), digest=tables.cell(entity, "digest", str))
+    return owner, tables.cell(entity, "expires_at", datetime)

@@ -41,6 +41,10 @@ class RequestBlobs:
         with contextlib.suppress(ResourceNotFoundError):
             self._ask(lambda: self._container.delete_blob(self._name(mail)))
 
+    def ping(self) -> None:
+        """Prove that blobs can be read."""
+        self.get("none")
+
     def pages(self, mark: str, *, before: datetime) -> Iterator[tuple[list[str], str]]:
         """The mails whose request was last written before this instant, page by page from this mark on.
 

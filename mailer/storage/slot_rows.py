@@ -10,6 +10,7 @@ from azure.data.tables import TableClient, TableTransactionError, UpdateMode
 
 from mailer.errors import TryLater
 from mailer.pace.search import Holder
+from mailer.request.model import Priority
 from mailer.storage import tables
 
 Row = dict[str, Any]
@@ -64,9 +65,9 @@ class TableSlots:
         """Who has which place."""
         query = f"PartitionKey eq '{_partition(mailbox, minute)}'"
         return {
-            int(row["RowKey"]): Holder(row["level"], row["for"], row.metadata["etag"])
+            place: holder
             for page in tables.pages(self._table, query, {})
-            for row in page
+            for place, holder in tables.read_all(page, _holder)
         }
 
     def ticket(self, mailbox: str, minute: int, place: int) -> str | None:
@@ -75,7 +76,7 @@ class TableSlots:
             row = tables.ask(self._table, lambda: self._table.get_entity(_partition(mailbox, minute), _key(place)))
         except ResourceNotFoundError:
             return None
-        return str(row["for"])
+        return row.get("for")
 
     def front(self, mailbox: str, level: int) -> int:
         """The minute in which the crowd takes slots, about; 0 if nobody has told."""
@@ -83,7 +84,8 @@ class TableSlots:
             row = tables.ask(self._table, lambda: self._table.get_entity(_FRONTS, f"{mailbox_key(mailbox)}{level}"))
         except ResourceNotFoundError:
             return 0
-        return int(row["minute"])
+        minute = row.get("minute")
+        return minute if isinstance(minute, int) else 0
 
     def move_front(self, mailbox: str, level: int, minute: int) -> None:
         """Tell it."""
@@ -95,7 +97,7 @@ class TableSlots:
         partition, key = _partition(mailbox, minute), _key(place)
         try:
             row = tables.ask(self._table, lambda: self._table.get_entity(partition, key))
-            if row["for"] == ticket:
+            if row.get("for") == ticket:
                 unchanged = tables.unchanged(row.metadata["etag"])
                 tables.ask(self._table, lambda: self._table.delete_entity(partition, key, **unchanged))
         except (ResourceModifiedError, ResourceNotFoundError):
@@ -106,6 +108,16 @@ class TableSlots:
         query = f"PartitionKey ge '{_PREFIX}' and PartitionKey lt '{_PREFIX}{before.astimezone(UTC):%Y%m%d%H%M}'"
         for page in tables.pages(self._table, query, {}, select=["PartitionKey", "RowKey"]):
             yield len(tables.delete_as_read(self._table, map(tables.Row.of, page)))
+
+
+def _holder(row: tables.Entity) -> tuple[int, Holder]:
+    """The place, and who has it: nobody takes one away from a holder that cannot be read."""
+    place, version = int(row["RowKey"]), row.metadata["etag"]
+    try:
+        level = list(Priority)[tables.cell(row, "level", int)].level
+        return place, Holder(level, tables.cell(row, "for", str), version)
+    except (IndexError, KeyError, TypeError):
+        return place, Holder(Priority.URGENT.level, "", version)
 
 
 def _partition(mailbox: str, minute: int) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,7 +16,9 @@ from azure.core.exceptions import (
 )
 from azure.data.tables import TableClient, TableErrorCode, TableTransactionError
 
-from mailer.errors import TryLater
+from mailer.errors import TryLater, Unreadable
+
+log = logging.getLogger("mailer.tables")
 
 T = TypeVar("T")
 Entity = Any  # the SDK's entities are untyped mappings
@@ -63,15 +66,59 @@ def unchanged(version: str | None) -> dict[str, Any]:
 
 
 def pages(
-    table: TableClient, text: str, parameters: Mapping[str, Any], *, select: list[str] | None = None
+    table: TableClient,
+    text: str,
+    parameters: Mapping[str, Any],
+    *,
+    select: list[str] | None = None,
+    most: int | None = None,
 ) -> Iterator[list[Entity]]:
     """What a query finds, page by page; a page may be empty while there are more. Raises TryLater."""
-    found = table.query_entities(text, parameters=dict(parameters), select=select, results_per_page=PAGE).by_page()
+    found = table.query_entities(
+        text, parameters=dict(parameters), select=select, results_per_page=most or PAGE
+    ).by_page()
     while True:
         page = ask(table, lambda: next(found, None))
         if page is None:
             return
         yield list(page)
+
+
+def page(
+    table: TableClient, text: str, parameters: Mapping[str, Any], *, most: int, token: Mapping[str, str] | None = None
+) -> tuple[list[Entity], dict[str, str] | None]:
+    """What one request finds from a token on, and the token from which the query goes on. Raises TryLater."""
+    found = table.query_entities(text, parameters=dict(parameters), results_per_page=most)
+    pages: Any = found.by_page(continuation_token=dict(token) if token else None)  # type: ignore[arg-type]  # is a mapping
+    rows = ask(table, lambda: list(next(pages, ())))
+    return rows, pages.continuation_token or None
+
+
+def cell(row: Entity, name: str, kind: type[T]) -> T:
+    """What the row holds under this name. Raises KeyError, TypeError."""
+    value = row[name]
+    if not isinstance(value, kind):
+        message = f"{name} is no {kind.__name__}"
+        raise TypeError(message)
+    return value
+
+
+def read(row: Entity, reader: Callable[[Entity], T]) -> T:
+    """What the reader makes of the row; raises Unreadable, which names it and nothing of what it holds."""
+    try:
+        return reader(row)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = type(error).__name__ if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise Unreadable(row["PartitionKey"], row["RowKey"], reason) from error
+
+
+def read_all(rows: Iterable[Entity], reader: Callable[[Entity], T]) -> Iterator[T]:
+    """What the reader makes of each row; one that cannot be read is told in the log, and holds up no other."""
+    for row in rows:
+        try:
+            yield read(row, reader)
+        except Unreadable as unreadable:
+            log.error("row_unreadable %s", unreadable)  # noqa: TRY400 - where in the code says nothing here
 
 
 def delete_as_read(table: TableClient, rows: Iterable[Row]) -> list[Row]:

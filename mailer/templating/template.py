@@ -5,6 +5,7 @@ beside it, as `body.fr.html`. `sample.json`, `schema.json`, `template.json` and 
 """
 
 import functools
+import hashlib
 import json
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -48,6 +49,15 @@ class Template:
     def environment(self, *, html: bool = True) -> jinja2.Environment:
         """What its files are compiled in."""
         return self._for_html if html else self._for_text
+
+    @functools.cached_property
+    def version(self) -> str:
+        """A hash of all that a mail can be made of: its own files and the shared ones."""
+        found = hashlib.sha256()
+        for files in (self.files, self.shared):
+            for name in sorted(files):
+                found.update(f"{name} {len(files[name])}\n".encode() + files[name])
+        return found.hexdigest()[:16]
 
     def locales(self) -> list[str]:
         """The languages that it has, the default one first."""
@@ -140,7 +150,8 @@ class Template:
         subject, body, page, is_html = written
         body = body_text(body)
         if not is_html:
-            return Content(subject=one_line(subject), body=self._checked(body), content_type="text")
+            body = self._checked(body)
+            return Content(subject=one_line(subject), body=body, content_type="text", version=self.version)
         body, shown = finished(body)
         self._checked(body)
         images = self._images | page.charts
@@ -148,7 +159,14 @@ class Template:
             name = f"cid:{dead}" if says(self._sources, f"cid:{dead}") else "A `cid:` that variables name"
             raise failed(f"{name} is neither in the folder of the template `{self.name}` nor among the attachments.")
         files = tuple(image(name, images[name]) for name in shown if name in images)
-        return Content(subject=one_line(subject), body=body, content_type="html", images=files, shown=shown)
+        return Content(
+            subject=one_line(subject),
+            body=body,
+            content_type="html",
+            images=files,
+            shown=shown,
+            version=self.version,
+        )
 
     def _checked(self, body: str) -> str:
         if len(body.encode()) > MAX_BODY:

@@ -8,19 +8,14 @@ from typing import Any
 import requests
 
 from mailer.errors import TryLater
-from mailer.graph.wire import error_code
+from mailer.graph.wire import TO_NOBODY, error_code
+from mailer.health.permission import CACHED, Answer, fault_of
+from mailer.identity.claims import claims_of
 from mailer.request.model import ONE_CALL
 from mailer.setup.api import NETWORK
 from mailer.setup.doctor.chain import Examined
 from mailer.setup.doctor.findings import Result
-from mailer.setup.person import claims_of
 
-TO_NOBODY: dict[str, Any] = {
-    "message": {"subject": "mailer doctor", "body": {"contentType": "text", "content": ""}, "toRecipients": []},
-    "saveToSentItems": False,
-}
-MAY, MAY_NOT, UNAUTHORIZED, MISSING = 400, 403, 401, 404
-_CACHED = "Exchange may take 30 minutes to 2 hours to see a change."
 _ROTATE = "`python -m mailer rotate` makes a new one and writes it to the vault."
 _TRUST = "`python -m mailer setup --auth federated --identity PRINCIPAL_ID`; AZURE_CLIENT_ID chooses the identity."
 _CURES = {
@@ -57,44 +52,11 @@ def check_token(examined: Examined) -> Result:
 def check_permission(examined: Examined) -> Result:
     """For each sender whether the app may send from it."""
     answers = {sender: _send_nothing(examined, sender) for sender in examined.senders}
-    examined.may_send = [sender for sender, (status, _) in answers.items() if status in {MAY, 202}]
-    refused = {sender: answer for sender, answer in answers.items() if sender not in examined.may_send}
-    if not refused:
+    examined.may_send = [sender for sender, answer in answers.items() if answer.may_send]
+    fault = fault_of(answers, examined.claims.get("roles", ()))
+    if fault is None:
         return Result("ok", f"May send from {', '.join(examined.may_send)}.")
-    sender, (status, code) = next(iter(refused.items()))
-    others = ", ".join(refused)
-    said = f"Graph answered {status} {code}".rstrip()
-    if status == MISSING:
-        cure = "Give the primary address of a licensed or shared mailbox of the tenant in MAILER_SENDERS (Get-Mailbox)."
-        return Result("failed", f"There is no mailbox {others}.", why=f"{said}.", cure=cure)
-    if status in {UNAUTHORIZED, MAY_NOT} and code != "InvalidAuthenticationToken":
-        return _not_permitted(examined, others, said)
-    if code == "InvalidAuthenticationToken":
-        cure = "MAILER_TENANT_ID, MAILER_AUTHORITY_HOST and MAILER_GRAPH_URL must all belong to the same cloud."
-        return Result("failed", "Graph does not take the token.", why=f"{said}.", cure=cure)
-    why = f"{said or 'Graph gave no answer'} for {sender}."
-    return Result("failed", f"Whether {others} may send is not clear.", why=why, cure="Try again in a few minutes.")
-
-
-def _not_permitted(examined: Examined, mailboxes: str, said: str) -> Result:
-    roles = examined.claims.get("roles", [])
-    narrow = f"`python -m mailer setup --scope mailboxes {' '.join(examined.senders)}`"
-    if "Mail.Send" in roles:
-        why = f"{said}, although Mail.Send is granted: an application access policy or a scope leaves the mailbox out."
-        cure = f"Put it into the policy's group (Get-ApplicationAccessPolicy), or {narrow}. {_CACHED}"
-        return Result("failed", f"The mailbox is not in scope: {mailboxes}.", why=why, cure=cure)
-    if examined.may_send:
-        why = f"{said}; the app may send from {', '.join(examined.may_send)}, by a role of Exchange."
-        return Result("failed", f"The mailbox is not in scope: {mailboxes}.", why=why, cure=f"{narrow}. {_CACHED}")
-    cure = (
-        f"`python -m mailer setup --scope tenant` as a Privileged Role Administrator, or {narrow} as an Exchange "
-        f"Administrator. {_CACHED}"
-    )
-    if roles:
-        why = f"{said}; the token has {', '.join(sorted(roles))} only."
-        return Result("failed", f"The permission Mail.Send is missing for {mailboxes}.", why=why, cure=cure)
-    why = f"{said}; the token has no app role: admin consent was never given, and no role of Exchange covers this."
-    return Result("failed", f"No consent to Mail.Send, for {mailboxes}.", why=why, cure=cure)
+    return Result("failed", fault.what, why=fault.why, cure=fault.cure)
 
 
 def check_negative(examined: Examined) -> Result:
@@ -103,15 +65,14 @@ def check_negative(examined: Examined) -> Result:
     if mailbox is None:
         what = "Not asked for." + (" Mail.Send is granted for every mailbox of the tenant." if wide else "")
         return Result("skipped", what, cure="`doctor --not ADDRESS` proves that a mailbox is out of reach.")
-    status, code = _send_nothing(examined, mailbox)
-    said = f"Graph answered {status} {code}".rstrip() + "."
-    if status == MAY_NOT or (status == UNAUTHORIZED and code == "NoPermissionsInAccessToken"):
-        return Result("ok", f"{mailbox} is out of reach.", why=said)
-    if status in {MAY, 202}:
+    answer = _send_nothing(examined, mailbox)
+    if answer.is_closed:
+        return Result("ok", f"{mailbox} is out of reach.", why=f"{answer}.")
+    if answer.may_send:
         grant = "Mail.Send is granted for the whole tenant" if wide else "a role of Exchange covers it"
-        cure = f"`python -m mailer setup --scope mailboxes {' '.join(examined.senders)}`. {_CACHED} Then ask again."
-        return Result("failed", f"The app can send as {mailbox}.", why=f"{said} So {grant}.", cure=cure)
-    why = f"{said} Only a 403 proves that a mailbox is closed."
+        cure = f"`python -m mailer setup --scope mailboxes {' '.join(examined.senders)}`. {CACHED} Then ask again."
+        return Result("failed", f"The app can send as {mailbox}.", why=f"{answer}. So {grant}.", cure=cure)
+    why = f"{answer}. Only a 403 proves that a mailbox is closed."
     cure = "Name a mailbox that exists, by its primary address."
     return Result("warning", f"Nothing is proved about {mailbox}.", why=why, cure=cure)
 
@@ -124,7 +85,7 @@ def check_large(examined: Examined) -> Result:
     if not refused:
         return Result("ok", "Large mails can be sent (Mail.ReadWrite).")
     why = f"Mails above 3 MB are made as drafts, which needs Mail.ReadWrite; not given for {', '.join(refused)}."
-    cure = f"`python -m mailer setup --also large` with the scope as before, or MAILER_MAX_MAIL_SIZE=3MB. {_CACHED}"
+    cure = f"`python -m mailer setup --also large` with the scope as before, or MAILER_MAX_MAIL_SIZE=3MB. {CACHED}"
     return Result("warning", "Large mails cannot be sent.", why=why, cure=cure)
 
 
@@ -137,7 +98,7 @@ def check_read(examined: Examined) -> Result:
     if not refused:
         return Result("ok", "Sent Items can be read (Mail.Read).")
     why = f"MAILER_ON_UNCERTAIN=verify looks there, which needs Mail.Read; not given for {', '.join(refused)}."
-    cure = f"`python -m mailer setup --also read` with the scope as before, or MAILER_ON_UNCERTAIN=hold. {_CACHED}"
+    cure = f"`python -m mailer setup --also read` with the scope as before, or MAILER_ON_UNCERTAIN=hold. {CACHED}"
     return Result("warning", "Doubts cannot be verified: Sent Items are closed.", why=why, cure=cure)
 
 
@@ -145,9 +106,9 @@ def _probed(examined: Examined) -> list[str]:
     return examined.may_send or examined.senders
 
 
-def _send_nothing(examined: Examined, mailbox: str) -> tuple[int, str]:
+def _send_nothing(examined: Examined, mailbox: str) -> Answer:
     status, code, _ = _ask(examined, "POST", f"/v1.0/users/{mailbox}/sendMail", TO_NOBODY)
-    return status, code
+    return Answer(status, code)
 
 
 def _can_draft(examined: Examined, mailbox: str) -> bool:

@@ -1,14 +1,14 @@
 """Settings, templates, clock."""
 
 import tempfile
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from pathlib import Path
 
 import requests
 from azure.core.exceptions import AzureError, HttpResponseError
 
 from mailer.errors import ConfigError
+from mailer.health.clock import CURE, HARMFUL, NOTABLE, WHY, skew, told
 from mailer.settings import PACKAGED_TEMPLATES, read_settings
 from mailer.setup.api import NETWORK
 from mailer.setup.doctor.chain import Examined
@@ -19,7 +19,6 @@ from mailer.templating.templates import PACKAGED
 
 ROOT = Path(__file__).parents[3]
 SHOWN = 3  # faults of templates
-NOTABLE, HARMFUL = timedelta(seconds=30), timedelta(minutes=5)  # Entra and storage allow 5 to 15 minutes
 
 
 def check_settings(examined: Examined) -> Result:
@@ -87,30 +86,21 @@ def check_clock(examined: Examined) -> Result:
         "Entra": f"{place.authority}/{tenant}/v2.0/.well-known/openid-configuration",
         "Graph": f"{place.graph}/v1.0/",
     }
-    skews = {name: skew for name, url in urls.items() if (skew := _skew(url, examined)) is not None}
+    skews = {name: ahead for name, url in urls.items() if (ahead := _skew(url, examined)) is not None}
     if not skews:
         cure = "Is the network up? See `token`."
         return Result("warning", "No clock to compare with.", why="Neither Entra nor Graph gave a date.", cure=cure)
-    name, skew = max(skews.items(), key=lambda pair: abs(pair[1]))
-    seconds = round(abs(skew).total_seconds())
-    if abs(skew) < NOTABLE:
-        return Result("ok", f"Within {seconds} s of {' and '.join(skews)}.")
-    what = f"This machine's clock is {seconds} s {'behind' if skew > timedelta() else 'ahead of'} that of {name}."
-    why = "Tokens and signatures carry times: those that seem to be of the future or too old are refused."
-    cure = "Set the clock by NTP (timedatectl set-ntp true); in a virtual machine see to its host's time."
-    return Result("failed" if abs(skew) >= HARMFUL else "warning", what, why=why, cure=cure)
+    name, ahead = max(skews.items(), key=lambda pair: abs(pair[1]))
+    if abs(ahead) < NOTABLE:
+        return Result("ok", f"Within {round(abs(ahead).total_seconds())} s of {' and '.join(skews)}.")
+    return Result("failed" if abs(ahead) >= HARMFUL else "warning", told(ahead, name), why=WHY, cure=CURE)
 
 
 def _skew(url: str, examined: Examined) -> timedelta | None:
-    """How far the other clock is ahead, by the middle of the request."""
+    """How far the other clock is ahead; None without an answer that says."""
     before = examined.clock()
     try:
-        date = requests.get(url, timeout=NETWORK, allow_redirects=False).headers.get("Date")
+        date = requests.get(url, timeout=NETWORK, allow_redirects=False).headers.get("Date", "")
     except (requests.RequestException, OSError):
         return None
-    after = examined.clock()
-    try:
-        there: datetime = parsedate_to_datetime(date or "")
-    except ValueError:
-        return None
-    return there - (before + (after - before) / 2)
+    return skew(date, before=before, after=examined.clock())
