@@ -456,6 +456,14 @@ def pool() -> "Executor":
 
 
 @_once
+def batch_pool() -> "Executor":
+    """Threads for the mails of batches."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(8, thread_name_prefix="batch")
+
+
+@_once
 def health() -> "Health":
     """What works and what does not."""
     from mailer.health.mailboxes import Mailboxes
