@@ -108,13 +108,13 @@ def templates() -> "Templates":
 
         keep = GoodVersions(RequestBlobs(_container(), folder=FOLDER))
         return Templates(BlobContainer(container_at(settings().storage, place)), keep=keep)
-    from mailer.templating.sources import Folder
+    from mailer.templating.sources import LOOK_EVERY, Folder
 
     folder = Path(__file__).parents[1] / place
     if not folder.is_dir():
         message = f"MAILER_TEMPLATES is wrong: there is no folder {place}. It holds a folder or a container's URL."
         raise ConfigError([message])
-    return Templates(Folder(folder))
+    return Templates(Folder(folder, look_every=LOOK_EVERY))
 
 
 @_once
