@@ -418,12 +418,12 @@ def test_the_header_may_say_what_the_member_says(in_body):
 
 
 def test_header_and_member_may_not_differ():
-    assert problems(members(idempotency_key="a"), key="b") == {("validation_error", "idempotency_key")}
+    assert problems(members(idempotency_key="a"), key="b") == {("idempotency_keys_differ", "idempotency_key")}
 
 
 def test_a_key_in_doubt_does_not_hide_other_problems():
     assert problems(members(idempotency_key="a", subject=None), key="b") == {
-        ("validation_error", "idempotency_key"),
+        ("idempotency_keys_differ", "idempotency_key"),
         ("validation_error", "subject"),
     }
 

@@ -20,3 +20,11 @@ def get_health(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # n
         for name, finding in findings.items()
     }
     return as_json(200 if works else 503, {"status": "ok" if works else "failing", "parts": parts})
+
+
+@door(operations, "openapi.json", methods=["GET"], may=None)
+def get_openapi(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # noqa: ARG001 - it is the same for all
+    """Describe these calls, in OpenAPI 3.1."""
+    from mailer.doors.openapi import description
+
+    return as_json(200, description())
