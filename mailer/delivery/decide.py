@@ -90,8 +90,10 @@ class _Case:
                 return self._arrived()
             case What.SENT | What.FOUND:
                 return self._end(Status.SENT)
-            case What.REPLAYED | What.MOVED | What.CANCELED | What.RETRIED | What.PACED:
+            case What.REPLAYED | What.MOVED | What.CANCELED | What.RETRIED | What.RELEASED | What.PACED:
                 return self._asked()
+            case What.SURPLUS:
+                return self._end(Status.HELD) if self.mail.status.waiting else Next(do=Do.DROP)
             case What.HOST_GAVE_UP | What.MESSAGE_LOST | What.CONTENT_LOST:
                 return self._stranded()
         return self._attempted()
@@ -159,28 +161,28 @@ class _Case:
             said.append(f"It is not sent again after {self.policy.max_age}.")
         elif chosen is OnUncertain.RESEND:
             said.append("It was sent again once before, and is not again.")
-        return self._held(code, " ".join(said))
+        return self._doubt_stays(code, " ".join(said))
 
     def _looked(self) -> Next:
         event, mail = self.event, self.mail
         code, text, look = mail.error_code, mail.error_message, mail.look or 1
         if event.what is What.CANNOT_LOOK:
-            return self._held(code, f"{text} {event.text}")
+            return self._doubt_stays(code, f"{text} {event.text}")
         if event.what is not What.NOT_FOUND:
             if self._is_old:
-                return self._held(code, f"{text} It could not be verified: {event.text}")
+                return self._doubt_stays(code, f"{text} It could not be verified: {event.text}")
             wait = MENDING_WAIT if event.what is What.NEEDS_MENDING else LOOKS[0]
             return self._look_at(look, event.after or wait, code, text)
         if look < len(LOOKS):
             return self._look_at(look + 1, LOOKS[look], code, text)
         if mail.resent or self._is_old:
-            return self._held(code, f"{text} It is not in Sent Items, and is not sent again.")
+            return self._doubt_stays(code, f"{text} It is not in Sent Items, and is not sent again.")
         return self._once_more(code, f"{text} It is not in Sent Items and is sent again.", after=timedelta())
 
     def _asked(self) -> Next:
         event, mail, now = self.event, self.mail, self.now
         match event.what:
-            case What.CANCELED if mail.status.waiting:
+            case What.CANCELED if mail.status.waiting or mail.status is Status.HELD:
                 return self._end(Status.CANCELED)
             case What.CANCELED if mail.status is Status.CANCELED:
                 return Next(do=Do.DROP)
@@ -194,6 +196,10 @@ class _Case:
                 again = replace(mail.moved(Status.QUEUED, now=now), attempts=0, look=0, since=now, due_at=now)
                 resent = (mail.resent or 0) + (mail.status is Status.UNCERTAIN)
                 return Next(do=Do.WAIT, due=now + HEAD_START, record=replace(again, resent=resent, mending=False))
+            case What.RELEASED if mail.status is Status.HELD:
+                due = max(now, mail.due_at or now)
+                freed = mail.moved(Status.SCHEDULED if due > now else Status.QUEUED, now=now)
+                return Next(do=Do.WAIT, due=max(now + HEAD_START, due), record=replace(freed, since=due, due_at=due))
             case What.RETRIED if mail.waits_for_mending:
                 return Next(do=Do.WAIT, due=now + HEAD_START, record=replace(mail, due_at=now))
         return Next(do=Do.REFUSE)
@@ -213,8 +219,8 @@ class _Case:
         if mail.status.waiting or (mail.drafting and not looks):
             return self._end(Status.FAILED)
         if looks:
-            return self._held(mail.error_code, f"{mail.error_message} {self.event.text}")
-        return self._held(self.event.code, self.event.text)
+            return self._doubt_stays(mail.error_code, f"{mail.error_message} {self.event.text}")
+        return self._doubt_stays(self.event.code, self.event.text)
 
     def _queued(self, code: str, text: str, *, after: timedelta, attempts: int, mending: bool = False) -> Next:
         due = self.now + after
@@ -230,7 +236,7 @@ class _Case:
         known = self.mail.moved(Status.UNCERTAIN, now=self.now, code=code, message=text)
         return Next(do=Do.WAIT, record=replace(known, look=look, due_at=due), due=due)
 
-    def _held(self, code: str, text: str) -> Next:
+    def _doubt_stays(self, code: str, text: str) -> Next:
         held = self._end(Status.UNCERTAIN, code, text)
         return replace(held, record=held.record and replace(held.record, look=0))
 
