@@ -14,3 +14,5 @@ wiring plugs the real parts together; settings, errors and health serve all room
 Not deployed, for people's machines only: setup, from nothing to an app that may send, with a doctor for each link of
 the chain; cli, the commands; local, everything on one machine.
 """
+
+__version__ = "0.1.0"

@@ -4,6 +4,7 @@ MailerError
 ├── InvalidRequest     refuse it; names every problem
 ├── KeyReused          refuse it: the idempotency key belongs to another mail
 ├── UnknownMail        no such record
+├── UnknownCaller      the token proves nobody
 ├── WrongStatus        the mail is past the point where this could be done
 └── Refusal            ends an attempt; its code and text go into the record
     ├── TryLater       not sent; the same mail may succeed after a wait
@@ -90,7 +91,16 @@ class UnknownMail(MailerError):
     code = "not_found"
 
     def __init__(self) -> None:
-        super().__init__("There is no mail with this id. Ids come from the answer to POST /emails; records expire.")
+        super().__init__(
+            "There is no mail with this id, or it is another caller's. Ids come from the answer to POST /emails; "
+            "records expire."
+        )
+
+
+class UnknownCaller(MailerError):
+    """The token that came with a call does not prove who calls."""
+
+    code = "invalid_token"
 
 
 class WrongStatus(MailerError):

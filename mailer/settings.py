@@ -7,9 +7,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from mailer import setting_texts as texts
+from mailer.callers.policy import Callers
+from mailer.callers.setting import read_callers
 from mailer.errors import ConfigError
 
 STORAGE = "MailerStorage"
@@ -158,6 +161,12 @@ class Settings:
         texts.pools,
         None,
     )
+    callers: Callers | None = _setting(
+        "MAILER_CALLERS",
+        'who may do what, as JSON, such as {"shop": {"key": "sha256:…", "may": ["send"], "from": ["*"], …}}',
+        read_callers,
+        None,
+    )
     max_age: timedelta = _setting("MAILER_MAX_AGE", "how long to go on trying, such as 48h", texts.read_duration, "48h")
     idempotency_window: timedelta = _setting(
         "MAILER_IDEMPOTENCY_WINDOW",
@@ -188,10 +197,53 @@ class Settings:
         return f"{resource}/.default"
 
 
+class SettingsAsUsed(Settings):
+    """Settings of which only those have to be right that are used: reading a wrong one raises ConfigError.
+
+    For a person's commands; the app takes no mail with any setting wrong.
+    """
+
+    __slots__ = ("problems",)
+    problems: Mapping[str, list[str]]
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - called for the settings that have no value
+        raise ConfigError(self.problems[name])
+
+
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """The settings in these app settings. Raises ConfigError with everything that is wrong or missing."""
-    problems: list[str] = []
+    values, wrong = _values(environ)
+    problems = [
+        *chain.from_iterable(wrong.values()),
+        *_gate_problems(environ),
+        *_time_problems(values),
+        *_unknown_names(environ),
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return Settings(**values)
+
+
+def read_settings_as_used(environ: Mapping[str, str]) -> Settings:
+    """The settings in these app settings, each wrong one told when it is used. Unknown names raise ConfigError."""
+    values, wrong = _values(environ)
+    if gate := [*_gate_problems(environ)]:
+        wrong["gate"] = gate
+    if times := [*_time_problems(values)]:
+        wrong["idempotency_window"] = times
+    if unknown := [*_unknown_names(environ)]:
+        raise ConfigError(unknown)
+    settings = object.__new__(SettingsAsUsed)
+    object.__setattr__(settings, "problems", wrong)
+    for name in values.keys() - wrong.keys():
+        object.__setattr__(settings, name, values[name])
+    return settings
+
+
+def _values(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """The values by their field's name, and what is wrong with the others."""
     values: dict[str, Any] = {}
+    wrong: dict[str, list[str]] = {}
     for known in fields(Settings):
         try:
             if known.name == "storage":
@@ -203,15 +255,10 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             elif known.name == "key_vault_url" and values.get("auth") == "federated":
                 values[known.name] = ""
             else:
-                problems.append(f"{known.metadata['name']} is missing. It holds {known.metadata['meaning']}.")
+                wrong[known.name] = [f"{known.metadata['name']} is missing. It holds {known.metadata['meaning']}."]
         except ValueError as error:
-            problems.append(_problem(known, error))
-    problems += _gate_problems(environ)
-    problems += _time_problems(values)
-    problems += _unknown_names(environ)
-    if problems:
-        raise ConfigError(problems)
-    return Settings(**values)
+            wrong[known.name] = [_problem(known, str(hint)) for hint in error.args or [""]]
+    return values, wrong
 
 
 def _gate_problems(environ: Mapping[str, str]) -> Iterator[str]:
@@ -299,6 +346,6 @@ def _storage(environ: Mapping[str, str]) -> Storage:
     return Storage(**{f"{service}_url": texts.url(url) for service, url in urls.items()}, client_id=client_id)
 
 
-def _problem(known: Field[Any], error: ValueError) -> str:
-    reason = f" ({error})" if str(error) else ""
+def _problem(known: Field[Any], hint: str) -> str:
+    reason = f" ({hint})" if hint else ""
     return f"{known.metadata['name']} is wrong{reason}. It holds {known.metadata['meaning']}."

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mailer.errors import ConfigError, InvalidRequest, TryLater
 from mailer.setting_texts import OnUncertain
-from mailer.settings import PACKAGED_TEMPLATES, Settings, read_settings
+from mailer.settings import PACKAGED_TEMPLATES, Settings, read_settings, read_settings_as_used
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from azure.data.tables import TableClient
     from azure.storage.blob import ContainerClient
 
+    from mailer.callers.policy import Caller, Callers
     from mailer.delivery.amend import Amendment
     from mailer.delivery.compose import Composer
     from mailer.delivery.decide import Policy
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from mailer.graph.connection import GraphConnection
     from mailer.graph.mailbox import Mailbox
     from mailer.health.parts import Health
+    from mailer.identity.access_tokens import AccessTokens
+    from mailer.identity.caller import Identification
     from mailer.identity.tokens import GraphTokens
     from mailer.pace.later import Later
     from mailer.pace.pace import Pace
@@ -55,6 +58,9 @@ for _talkative in ("azure", "msal", "urllib3"):
     logging.getLogger(_talkative).setLevel(logging.WARNING)
 
 T = TypeVar("T")
+
+by_hand = threading.Event()
+"""Set in the process of a person, who works with rights of their own and needs only the settings that are used."""
 
 _making = threading.RLock()
 
@@ -79,7 +85,7 @@ def clock() -> datetime:
 @_once
 def settings() -> Settings:
     """The app's settings; raises ConfigError, and reads them again the next time."""
-    return read_settings(os.environ)
+    return (read_settings_as_used if by_hand.is_set() else read_settings)(os.environ)
 
 
 @_once
@@ -113,6 +119,53 @@ def rules() -> "Rules":
     from mailer.delivery.rules import rules_of
 
     return rules_of(settings(), gate(), composer().problems)
+
+
+def rules_for(caller: "Caller") -> "Rules":
+    """What a request of this caller must meet; raises ConfigError."""
+    from mailer.delivery.rules import forbidden
+
+    if caller.name is None:
+        return rules()
+    return replace(rules(), forbidden=lambda request: forbidden(request, caller, priority))
+
+
+@_once
+def callers() -> "Callers | None":
+    """Who may do what; None where nobody is asked. Raises ConfigError."""
+    from mailer.delivery.rules import callers_of
+
+    return None if settings().callers is None else callers_of(settings())
+
+
+def caller(*, key: str | None, token: str | None, principal: str | None) -> "Caller":
+    """Who calls. Raises InvalidRequest, UnknownCaller, TryLater, ConfigError."""
+    from mailer.callers.policy import ANYBODY
+
+    if by_hand.is_set() or callers() is None:
+        return ANYBODY
+    return _identification().caller(key=key, token=token, principal=principal)
+
+
+@_once
+def _identification() -> "Identification":
+    from mailer.callers.policy import Callers
+    from mailer.identity.caller import Identification
+
+    def app_of(token: str) -> str:
+        return _access_tokens().app_of(token)
+
+    # https://learn.microsoft.com/azure/app-service/reference-app-settings: only then is the header the platform's own
+    principals = os.environ.get("WEBSITE_AUTH_ENABLED", "").casefold() == "true"
+    return Identification(callers=callers() or Callers(), app_of=app_of, principals=principals)
+
+
+@_once
+def _access_tokens() -> "AccessTokens":
+    from mailer.graph.public_json import read_public_json
+    from mailer.identity.access_tokens import AccessTokens
+
+    return AccessTokens(settings(), read_json=read_public_json, clock=clock)
 
 
 @_once
@@ -331,7 +384,7 @@ def delivery() -> "Delivery":
     return Delivery(
         stores=stores(),
         turns=turns(),
-        preparation=preparation_of(read_rules, composer().compose, gate, clock),
+        preparation=preparation_of(read_rules, composer().compose, gate, clock, callers=callers, priority=priority),
         graph=_mailbox(),
         throttle=throttle(),
         alarms=alarms(),
@@ -409,6 +462,10 @@ def health() -> "Health":
         if waiting:
             raise ConfigError(_alarmed(text, of_it) for text, of_it in waiting.items())
 
+    def check_callers() -> list[str]:
+        known = callers()
+        return known.warnings({each.address.lower() for each in rules().senders} | {*rules().pools}) if known else []
+
     graphs = Mailboxes(
         mailboxes,
         token=lambda: graph_tokens().token(),
@@ -428,6 +485,7 @@ def health() -> "Health":
             "templates": lambda: templates().warnings(),
             "sending": check_sending,
             "pace": lambda: pace().warnings(mailboxes()),
+            "callers": check_callers,
         }
     )
 

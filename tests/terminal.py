@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from typer.testing import CliRunner
 
-from mailer.cli.app import app
+from mailer.cli.app import FAILURES, app, in_words
 from mailer.local import az
 from mailer.local.cloud import seed
 
@@ -40,6 +40,8 @@ def mailer(*arguments):
     done = CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="python -m mailer")
     for name in set(os.environ) - set(before):
         del os.environ[name]
+    if isinstance(done.exception, FAILURES):
+        return Said(1, done.stdout, f"{done.stderr}{in_words(done.exception)}\n")
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     return Said(done.exit_code, done.stdout, done.stderr)

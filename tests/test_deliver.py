@@ -974,7 +974,7 @@ def test_no_record_and_no_log_holds_an_address_or_a_text(post, error, caplog):
 def test_a_bad_address_is_not_repeated_in_the_record(post, caplog):
     post.deliver(post.by_queue(to="ada@@example.com"))
 
-    assert "ada" not in repr(post.ledger.records) + caplog.text
+    assert "ada@" not in repr(post.ledger.records) + caplog.text
 
 
 @pytest.mark.parametrize("change", ["body", "id", "inserted_at"])

@@ -686,7 +686,19 @@ def test_health_names_what_works(worker):
     assert health.status_code == 200
     assert content(health)["status"] == "ok"
     assert {name: part["status"] for name, part in content(health)["parts"].items()} == dict.fromkeys(
-        ("settings", "table", "queue", "blobs", "graph_token", "permission", "clock", "templates", "sending", "pace"),
+        (
+            "settings",
+            "table",
+            "queue",
+            "blobs",
+            "graph_token",
+            "permission",
+            "clock",
+            "templates",
+            "sending",
+            "pace",
+            "callers",
+        ),
         "ok",
     )
 

@@ -333,6 +333,7 @@ def test_empty_polls_wait_longer_and_longer_up_to_the_longest():
         ('{"id": true}', {"Id": "True"}),
         ('{"order": "7"}', {"Id": "m1", "order": "7"}),
         ('{"broken": ', {"Id": "m1"}),
+        ('{"id": ' * 3000, {"Id": "m1"}),
     ],
 )
 def test_members_of_a_json_message_overwrite_what_the_trigger_tells(queue, body, told):

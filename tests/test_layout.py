@@ -1,6 +1,8 @@
 """Which room may import which: data flows down, and the knowledge of a service stays in its room."""
 
 import ast
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +15,12 @@ ROOT = Path(__file__).parents[1]
 # all. A room imports only from rooms below it, so that no arrow runs back up.
 ROOMS = {
     "function_app": ({"doors"}, {"azure.functions"}),
-    "doors": ({"delivery", "errors", "request", "settings", "templating", "wiring"}, {"azure.functions"}),
     "__main__": ({"cli"}, set()),
     "cli": (
-        {"delivery", "errors", "request", "setting_texts", "settings", "setup", "templating", "wiring"},
-        {"rich", "typer"},
+        {"delivery", "doors", "errors", "request", "setting_texts", "settings", "setup", "templating", "wiring"},
+        {"requests", "rich", "typer"},
     ),
+    "doors": ({"callers", "delivery", "errors", "request", "settings", "templating", "wiring"}, {"azure.functions"}),
     "setup": (
         {
             "delivery",
@@ -36,6 +38,7 @@ ROOMS = {
     ),
     "wiring": (
         {
+            "callers",
             "delivery",
             "errors",
             "graph",
@@ -56,16 +59,23 @@ ROOMS = {
         {"azure.core", "azure.data.tables", "azure.identity", "azure.storage.blob", "azure.storage.queue"},
     ),
     "pace": ({"delivery", "errors", "request"}, set()),
-    "delivery": ({"errors", "request", "setting_texts", "settings", "telemetry", "templating"}, {"pydantic"}),
+    "delivery": (
+        {"callers", "errors", "request", "setting_texts", "settings", "telemetry", "templating"},
+        {"pydantic"},
+    ),
     "graph": ({"errors", "request"}, {"requests", "urllib3"}),
     "templating": (
         {"errors", "request", "setting_texts"},
         {"PIL", "babel", "css_inline", "jinja2", "jsonschema_rs", "markupsafe", "tinycss2"},
     ),
-    "identity": ({"errors", "setting_texts", "settings"}, {"azure.core", "azure.identity", "azure.keyvault.secrets"}),
+    "identity": (
+        {"callers", "errors", "setting_texts", "settings"},
+        {"azure.core", "azure.identity", "azure.keyvault.secrets", "jwt"},
+    ),
     "request": ({"errors"}, {"email_validator", "pydantic", "pydantic_core"}),
     "telemetry": (set(), {"opentelemetry"}),
-    "settings": ({"errors", "setting_texts"}, set()),
+    "settings": ({"callers", "errors", "setting_texts"}, set()),
+    "callers": ({"errors", "setting_texts"}, set()),
     "setting_texts": (set(), set()),
     "errors": (set(), set()),
 }
@@ -78,7 +88,7 @@ WITHOUT_IO += [
     "mailer/delivery/decide.py",
     "mailer/delivery/event.py",
 ]
-WITHOUT_IO += ["mailer/settings.py", "mailer/setting_texts.py", "mailer/errors.py"]
+WITHOUT_IO += ["mailer/callers", "mailer/settings.py", "mailer/setting_texts.py", "mailer/errors.py"]
 WITHOUT_IO += [f"mailer/templating/{name}.py" for name in ("template", "sandbox", "images", "styles", "variables")]
 
 FILES = [ROOT / "function_app.py", *ROOT.glob("mailer/*.py"), *ROOT.glob("mailer/*/**/*.py")]
@@ -147,6 +157,20 @@ def test_the_deployed_app_knows_no_command():
     for path in FILES:
         if room_of(path) not in {"__main__", "cli", "setup"}:
             assert not any(name.startswith(("mailer.cli", "mailer.setup")) for name in imports(path)), path.name
+
+
+def test_every_call_by_http_passes_the_one_door():
+    """Which asks who calls; a route that were registered elsewhere would ask nobody."""
+    doors = {path.name for path in FILES if re.search(r"\.(route|http_trigger|function_name)\(", path.read_text())}
+    code = "import function_app as f; from mailer.doors.door import ROUTES; import json; print(json.dumps(["
+    code += "[o.get_function_name() for o in f.app.get_functions() if o.get_trigger().type == 'httpTrigger'],"
+    code += "[(each.function, each.may) for each in ROUTES]]))"
+    known = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    functions, routes = json.loads(known)
+
+    assert doors == {"door.py"}
+    assert sorted(functions) == sorted(name for name, _ in routes)
+    assert {name for name, may in routes if may is None} == {"get_health"}
 
 
 def test_nothing_outside_mailer_local_knows_it():

@@ -558,6 +558,7 @@ def test_an_upload_url_is_never_told(cloud, caplog):
         (b'{"other": 1}', None),
         (b"[]", None),
         (b"", None),
+        (b'{"nextExpectedRanges":' * 9000, None),
     ],
 )
 def test_the_next_position_is_read_from_any_form(body, position):

@@ -1,8 +1,11 @@
 """The commands of `python -m mailer`, a file each, on typer and rich; the app never imports them.
 
-setup, rotate, teardown   the app registration and all around it
-doctor                    each link of the chain
-send_test                 a mail in a person's own name
-replay, templates         what an operator and an author of templates do
-options, screen           what the commands share: flags, and how they show what they do
+send, show                              mails, and what became of them
+replay, cancel                          what is done to them; changes is what these share
+health                                  what works and what does not
+setup, rotate, teardown                 the app registration and all around it
+doctor, send_test                       each link of the chain; a mail in a person's own name
+templates, completion                   what an author of templates does; what a shell is told
+client, reach                           the API that the commands call, and where it is
+options, times, screen, output, mail    what the commands share: flags, and how they show what they do
 """

@@ -11,9 +11,9 @@ from mailer.cli.screen import Screen
 from mailer.setup.doctor.access import check_large, check_negative, check_permission, check_read, check_token
 from mailer.setup.doctor.basics import check_clock, check_settings, check_templates
 from mailer.setup.doctor.chain import Examined, Link, examine
+from mailer.setup.doctor.real_mail import check_test_mail
 from mailer.setup.doctor.secret import check_secret, check_vault
 from mailer.setup.doctor.storage import check_queues, check_storage
-from mailer.setup.doctor.test_mail import check_test_mail
 
 _SET = frozenset({"settings"})
 _READ = _SET | {"vault"}

@@ -30,11 +30,18 @@ Yes = Annotated[bool, typer.Option("--yes", help="do it without asking")]
 Json = Annotated[bool, typer.Option("--json", help="a JSON object a line, for scripts")]
 
 NAME = "mailer"
+URL, KEY = "MAILER_URL", "MAILER_KEY"  # of a deployed app; the commands' own, and no app settings
 
 
 def environment() -> Mapping[str, str]:
     """The app settings as far as they are set here."""
-    return os.environ
+    return {name: text for name, text in os.environ.items() if name not in {URL, KEY}}
+
+
+def forget_own() -> None:
+    """Leave only app settings in the environment."""
+    for name in (URL, KEY):
+        os.environ.pop(name, None)
 
 
 def place(*, name: str = NAME, **flags: str | None) -> Place:

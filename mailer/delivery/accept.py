@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from mailer import telemetry
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.message import fits, write_message, write_request
-from mailer.delivery.record import Conflict, KeyOwner, MailRecord, Receipt, Status
+from mailer.delivery.record import Conflict, KeyOwner, MailRecord, Receipt, Status, key_of
 from mailer.delivery.stores import Stores
 from mailer.delivery.turns import Turns
 from mailer.errors import InvalidRequest, KeyReused, Problem, TryLater
@@ -36,21 +36,24 @@ def accept(
     turns: Turns,
     clock: Callable[[], datetime],
     within: timedelta = timedelta(),
+    caller: str | None = None,
 ) -> Accepted:
-    """Take the mail on; a caller who can deliver it `within` this time gets its message too.
+    """Take the mail of this caller on; one who can deliver it `within` this time gets its message too.
 
     Raises InvalidRequest, KeyReused, and TryLater having left nothing behind.
     """
     with telemetry.accepting("http"):
-        return _accept(request, stores, turns, clock(), within)
+        return _accept(request, stores, turns, clock(), within, caller)
 
 
-def _accept(request: MailRequest, stores: Stores, turns: Turns, now: datetime, within: timedelta) -> Accepted:
+def _accept(
+    request: MailRequest, stores: Stores, turns: Turns, now: datetime, within: timedelta, caller: str | None
+) -> Accepted:
     check_limits(request, now)
-    record = MailRecord.of(request, mail=mail_id(now, os.urandom(10)), now=now)
+    record = MailRecord.of(request, mail=mail_id(now, os.urandom(10)), now=now, caller=caller)
     if request.idempotency_key and record.digest:
         claimant = KeyOwner(id=record.id, digest=record.digest)
-        owner = stores.ledger.own_key(request.idempotency_key, claimant, now=now)
+        owner = stores.ledger.own_key(key_of(caller, request.idempotency_key), claimant, now=now)
         if owner.digest != claimant.digest:
             raise KeyReused
         record = replace(record, id=owner.id)

@@ -32,9 +32,14 @@ class Compose(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preparation:
-    """What makes of a message's members what goes to Graph. `read` raises as `compose` does, `screen` Suppressed."""
+    """What makes of a message's members what goes to Graph. `read` raises as `compose` does, `screen` Suppressed.
+
+    `permit` raises InvalidRequest for a mail that its caller may not send; who puts mails onto the queue is `producer`.
+    """
 
     read: Callable[[dict[str, Any]], MailRequest]
+    permit: Callable[[MailRequest, str | None], None] = lambda _request, _caller: None
+    producer: Callable[[], str | None] = lambda: None
     compose: Compose
     screen: Callable[[RenderedMail], Passed]
 

@@ -61,7 +61,7 @@ class Delivery:
 
     @property
     def _opening(self) -> Opening:
-        return Opening(stores=self.stores, read_request=self.preparation.read, clock=self.clock)
+        return Opening(stores=self.stores, preparation=self.preparation, clock=self.clock)
 
     @property
     def _attempt(self) -> Attempt:

@@ -53,7 +53,7 @@ class Outcome(Value):
 class Envelope(Value):
     """Whose message this is. `stored`: the request is in a blob. `new`: a producer's mail without a record yet.
 
-    `sender`, `priority`, `slot` and `ticket` are the record's, and `due` if it had to wait for its turn.
+    `caller`, `sender`, `priority`, `slot` and `ticket` are the record's, and `due` if it had to wait for its turn.
     `trace` is the traceparent of the span that wrote it.
     """
 
@@ -63,6 +63,7 @@ class Envelope(Value):
     attempts: Annotated[int, Field(ge=0, le=100_000)] = 0
     resent: Annotated[int, Field(ge=0, le=100_000)] = 0
     since: Seconds | None = None
+    caller: Annotated[str, Field(max_length=32)] | None = None
     sender: Annotated[str, Field(max_length=320)] | None = None
     priority: Annotated[Priority, Field(strict=False)] | None = None
     slot: Milliseconds | None = None
@@ -85,6 +86,7 @@ class Envelope(Value):
             attempts=record.attempts,
             resent=record.resent or 0,
             since=int(record.since.timestamp()) if record.since else None,
+            caller=record.caller,
             sender=record.sender,
             priority=record.priority,
             slot=_milliseconds(record.slot),
@@ -104,6 +106,7 @@ class Envelope(Value):
             attempts=self.attempts,
             resent=self.resent or None,
             since=since,
+            caller=self.caller,
             sender=self.sender,
             priority=self.priority,
             slot=_instant(self.slot),

@@ -7,18 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from mailer import telemetry
+from mailer.delivery.attempt import Preparation
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.event import Event, What
 from mailer.delivery.mail import Mail, QueuedMessage, RecordMismatch, is_made_of
 from mailer.delivery.message import fits, read_message
-from mailer.delivery.record import KeyOwner, MailRecord, Status
+from mailer.delivery.record import KeyOwner, MailRecord, Status, key_of
 from mailer.delivery.stores import Stores
 from mailer.errors import InvalidRequest, KeyReused
 from mailer.request.json_object import read_object
 from mailer.request.model import MailRequest, digest_of
-
-ReadRequest = Callable[[dict[str, Any]], MailRequest]
-"""The request in these members; raises InvalidRequest with all that is wrong, ConfigError."""
 
 ARRIVED = Event(what=What.ARRIVED)
 _GONE = "The blob with the mail's request is gone."
@@ -29,7 +27,7 @@ class Opening:
     """The step, with the parts it uses."""
 
     stores: Stores
-    read_request: ReadRequest
+    preparation: Preparation
     clock: Callable[[], datetime]
 
     def open(self, message: QueuedMessage) -> tuple[Mail, Event]:
@@ -83,19 +81,21 @@ class Opening:
         """A mail straight from a producer, which has no record yet, or has one if this message comes again."""
         now = self.clock()
         try:
-            request = self.read_request(read_object(content))
-            owner = self._owner(request, mail, now)
+            request = self.preparation.read(read_object(content))
+            producer = self.preparation.producer()
+            self.preparation.permit(request, producer)
+            owner = self._owner(request, mail, producer, now)
         except (InvalidRequest, KeyReused) as refused:
             return self._new(mail, content, proof), _refused(refused)
-        record = replace(MailRecord.of(request, mail=owner, now=now), proof=proof)
+        record = replace(MailRecord.of(request, mail=owner, now=now, caller=producer), proof=proof)
         return Mail.of(request, record, proven=True), ARRIVED
 
-    def _owner(self, request: MailRequest, mail: str, now: datetime) -> str:
+    def _owner(self, request: MailRequest, mail: str, producer: str | None, now: datetime) -> str:
         """The id of the mail: its own, or that of the one its key belongs to."""
         if request.idempotency_key is None:
             return mail
         claimant = KeyOwner(id=mail, digest=request.digest())
-        owner = self.stores.ledger.own_key(request.idempotency_key, claimant, now=now)
+        owner = self.stores.ledger.own_key(key_of(producer, request.idempotency_key), claimant, now=now)
         if owner.digest != claimant.digest:
             raise KeyReused
         return owner.id
@@ -109,14 +109,17 @@ class Opening:
                 return self.prove(mail), Event(what=What.CONTENT_LOST, code="content_missing", text=_GONE)
             mail = replace(mail, content=kept)
         try:
-            mail = replace(mail, request=self.read_request(read_object(mail.content)))
+            request = self.preparation.read(read_object(mail.content))
+            mail = replace(mail, request=request)
+            if not envelope.version or envelope.outcome:  # else the version is proof enough, when the record is written
+                mail = self.prove(mail)
+            if mail.record.status.waiting:
+                self.preparation.permit(request, mail.record.caller)
         except InvalidRequest as refused:
-            mail = self.prove(mail)
+            mail = mail if mail.proven else self.prove(mail)
             # A setting has changed. Of a mail that is with Graph, or was, this says nothing.
             return mail, ARRIVED if mail.record.status is Status.SENDING else _refused(refused)
-        if envelope.version and not envelope.outcome:
-            return mail, ARRIVED  # the version is proof enough, when the record is written
-        mail, outcome = self.prove(mail), envelope.outcome
+        outcome = envelope.outcome
         if outcome is None:
             return mail, ARRIVED
         # A send stays known, whoever has the claim by now.
@@ -127,7 +130,7 @@ class Opening:
         """A mail of which nothing is known but its content."""
         new = Mail(record=MailRecord(id=mail, proof=proof), content=content)
         record = new.record.moved(Status.QUEUED, now=self.clock())
-        return new.at(replace(record, digest=_digest(new)))
+        return new.at(replace(record, digest=_digest(new), caller=self.preparation.producer()))
 
 
 def _refused(refused: InvalidRequest | KeyReused) -> Event:

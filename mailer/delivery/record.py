@@ -130,7 +130,7 @@ class MailRecord:
     times: Mapping[Status, datetime] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, request: MailRequest, *, mail: str, now: datetime) -> Self:
+    def of(cls, request: MailRequest, *, mail: str, now: datetime, caller: str | None = None) -> Self:
         """The record of a mail that was just accepted."""
         due_at = request.scheduled_at if request.scheduled_at and request.scheduled_at > now else None
         status = Status.SCHEDULED if due_at else Status.QUEUED
@@ -143,6 +143,7 @@ class MailRecord:
             template=template,
             recipients=request.recipients,
             tags=request.tags,
+            caller=caller,
             due_at=due_at,
             since=due_at,
             times={status: now},
@@ -185,6 +186,11 @@ class KeyOwner:
 
     id: str
     digest: str
+
+
+def key_of(caller: str | None, key: str) -> str:
+    """An idempotency key as its caller's: two callers who choose the same one never meet. No key has a line break."""
+    return key if caller is None else f"{caller}\n{key}"
 
 
 class Conflict(Exception):

@@ -3,36 +3,69 @@
 Apart from settings.py, because checking addresses is too dear for a cold start.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
+from mailer.callers.policy import QUEUE, Asked, Caller, Callers
 from mailer.delivery.accept import check_limits
 from mailer.delivery.attempt import Compose, Preparation
 from mailer.delivery.gate import Gate, Mode
-from mailer.errors import ConfigError, Problem
+from mailer.errors import ConfigError, InvalidRequest, Problem
 from mailer.request.address import Address, parse_address
-from mailer.request.model import MailRequest
+from mailer.request.model import MailRequest, Priority
 from mailer.request.parse import Rules, read_request
 from mailer.settings import Settings
 
 
 def gate_of(settings: Settings) -> Gate:
     """Whom mails may reach."""
-
-    def normal(entry: str) -> str:
-        domain = "@" not in entry
-        return parse_address(f"x@{entry}" if domain else entry).address.removeprefix("x@" if domain else "").lower()
-
     try:
         return Gate(
             mode=Mode(settings.gate),
             redirect_to=parse_address(settings.redirect_to) if settings.redirect_to else None,
-            allowed=frozenset(map(normal, settings.allowed_recipients)),
+            allowed=frozenset(map(normal_entry, settings.allowed_recipients)),
         )
     except ValueError as error:
         message = f"MAILER_REDIRECT_TO or MAILER_ALLOWED_RECIPIENTS is wrong: an entry {error}."
         raise ConfigError([message]) from error
+
+
+def normal_entry(entry: str) -> str:
+    """An address or a domain of a setting as requests have it. Raises ValueError."""
+    domain = "@" not in entry
+    return parse_address(f"x@{entry}" if domain else entry).address.removeprefix("x@" if domain else "").lower()
+
+
+def callers_of(settings: Settings) -> Callers | None:
+    """Who may do what; None where nobody is asked."""
+    if settings.callers is None:
+        return None
+    try:
+        return Callers(tuple(caller.normalised(normal_entry) for caller in settings.callers.all))
+    except ValueError as error:
+        message = f"MAILER_CALLERS is wrong: an entry of `from` or `to` {error}."
+        raise ConfigError([message]) from error
+
+
+def forbidden(request: MailRequest, caller: Caller, priority: Callable[[MailRequest], str]) -> Iterator[Problem]:
+    """What this caller may not ask for. Of a request that is wrong in itself only the template is known."""
+    template = request.template.id if request.template else None
+    if getattr(request, "sender", None) is None:
+        return caller.problems(Asked(template=template, whole=False))
+    lists = {name: getattr(request, name) for name in ("to", "cc", "bcc", "reply_to")}
+    return caller.problems(
+        Asked(
+            sender=request.pool or request.mailbox.address.lower(),
+            template=template,
+            recipients={
+                f"{name}[{place}]": recipient.address.lower()
+                for name, recipients in lists.items()
+                for place, recipient in enumerate(recipients)
+            },
+            priority=priority(request),
+        )
+    )
 
 
 def rules_of(settings: Settings, gate: Gate, content_problems: Callable[[MailRequest], Iterable[Problem]]) -> Rules:
@@ -61,7 +94,13 @@ def pools_of(settings: Settings) -> dict[str, tuple[Address, ...]]:
 
 
 def preparation_of(
-    rules: Callable[[], Rules], compose: Compose, gate: Callable[[], Gate], clock: Callable[[], datetime]
+    rules: Callable[[], Rules],
+    compose: Compose,
+    gate: Callable[[], Gate],
+    clock: Callable[[], datetime],
+    *,
+    callers: Callable[[], Callers | None] = lambda: None,
+    priority: Callable[[MailRequest], str] = lambda _: Priority.NORMAL,
 ) -> Preparation:
     """How a queued message becomes a mail. Settings are looked at when it comes; it waits if one is wrong."""
 
@@ -73,4 +112,16 @@ def preparation_of(
             compose(request, mail="")  # what cannot be composed today is not promised for another day
         return request
 
-    return Preparation(read=read, compose=compose, screen=lambda mail: gate().screen(mail))
+    def permit(request: MailRequest, caller: str | None) -> None:
+        """A mail that was accepted before there were callers is nobody's, and stays accepted."""
+        known = callers()
+        if known and caller and (problems := list(forbidden(request, known.named(caller), priority))):
+            raise InvalidRequest(problems)
+
+    return Preparation(
+        read=read,
+        permit=permit,
+        producer=lambda: QUEUE if callers() else None,
+        compose=compose,
+        screen=lambda mail: gate().screen(mail),
+    )

@@ -5,5 +5,6 @@ queues      mails from the queue
 templates   the templates, shown and previewed
 operations  what an operator asks
 timers      what happens by the clock
+door        the one way in by HTTP: asks who calls, and tells what went wrong
 replies     how an answer and an error look
 """

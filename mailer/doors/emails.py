@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 import azure.functions as func
 
 from mailer import wiring
-from mailer.doors.replies import answer, as_json, refused
-from mailer.errors import ConfigError, MailerError, UnknownMail
+from mailer.callers.policy import Caller
+from mailer.doors.door import door
+from mailer.doors.replies import as_json
+from mailer.errors import UnknownMail
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,47 +22,18 @@ ROUTE_PREFIX = "api"  # host.json's `routePrefix`
 emails = func.Blueprint()
 
 
-@emails.route("emails", methods=["POST"])
-async def post_email(req: func.HttpRequest) -> func.HttpResponse:
+@door(emails, "emails", methods=["POST"], may="send")
+async def post_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
     """Accept one mail."""
-    try:
-        return await _post(req)
-    except (MailerError, ConfigError) as error:
-        return refused(error)
-
-
-@emails.route("emails/{id}", methods=["GET"])
-def get_email(req: func.HttpRequest) -> func.HttpResponse:
-    """Show what became of a mail."""
-    return answer(lambda: _get(_mail_id(req)))
-
-
-@emails.route("emails/{id}", methods=["PATCH"])
-def patch_email(req: func.HttpRequest) -> func.HttpResponse:
-    """Move a scheduled mail to another instant."""
-    return answer(lambda: _patch(req))
-
-
-@emails.route("emails/{id}/cancel", methods=["POST"])
-def cancel_email(req: func.HttpRequest) -> func.HttpResponse:
-    """See that a mail is not sent which nobody has begun to send."""
-    return answer(lambda: as_json(200, _shown(wiring.amendment().cancel(_mail_id(req)))))
-
-
-@emails.route("emails/{id}/replay", methods=["POST"])
-def replay_email(req: func.HttpRequest) -> func.HttpResponse:
-    """Send a failed or uncertain mail again."""
-    return answer(lambda: as_json(202, _shown(wiring.amendment().replay(_mail_id(req)))))
-
-
-async def _post(req: func.HttpRequest) -> func.HttpResponse:
     from mailer.delivery.accept import accept
     from mailer.delivery.prefer import delivered, wished_wait
 
     stores, turns, clock = wiring.stores(), wiring.turns(), wiring.clock
-    request = await asyncio.to_thread(_read, req)
+    request = await asyncio.to_thread(_read, req, caller)
     within = wished_wait(req.headers.get("Prefer", ""), wiring.priority(request))
-    accepted = await asyncio.to_thread(accept, request, stores=stores, turns=turns, clock=clock, within=within)
+    accepted = await asyncio.to_thread(
+        accept, request, stores=stores, turns=turns, clock=clock, within=within, caller=caller.name
+    )
     if not within:
         return _receipt(accepted.receipt)
     deliver, pool = wiring.delivery().deliver, wiring.pool()
@@ -69,10 +42,40 @@ async def _post(req: func.HttpRequest) -> func.HttpResponse:
     )
 
 
-def _read(req: func.HttpRequest) -> "MailRequest":
+@door(emails, "emails/{id}", methods=["GET"], may="read")
+def get_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
+    """Show what became of a mail."""
+    record = wiring.ledger().read(_mail_id(req))
+    if record is None or not caller.sees(record.caller):
+        raise UnknownMail
+    return as_json(200, _shown(record))
+
+
+@door(emails, "emails/{id}", methods=["PATCH"], may="operate")
+def patch_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
+    """Move a scheduled mail to another instant."""
+    from mailer.request.parse import parse_schedule
+
+    due_at = parse_schedule(req.get_body(), now=wiring.clock())
+    return as_json(200, _shown(wiring.amendment().reschedule(_mail_id(req), due_at, by=caller.name)))
+
+
+@door(emails, "emails/{id}/cancel", methods=["POST"], may="operate")
+def cancel_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
+    """See that a mail is not sent which nobody has begun to send."""
+    return as_json(200, _shown(wiring.amendment().cancel(_mail_id(req), by=caller.name)))
+
+
+@door(emails, "emails/{id}/replay", methods=["POST"], may="operate")
+def replay_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
+    """Send a failed or uncertain mail again."""
+    return as_json(202, _shown(wiring.amendment().replay(_mail_id(req), by=caller.name)))
+
+
+def _read(req: func.HttpRequest, caller: Caller) -> "MailRequest":
     from mailer.request.parse import parse
 
-    return parse(req.get_body(), rules=wiring.rules(), key=req.headers.get("Idempotency-Key"))
+    return parse(req.get_body(), rules=wiring.rules_for(caller), key=req.headers.get("Idempotency-Key"))
 
 
 def _receipt(receipt: "Receipt") -> func.HttpResponse:
@@ -86,20 +89,6 @@ def _receipt(receipt: "Receipt") -> func.HttpResponse:
     # Relative to the host, whose name a caller could forge: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.2
     headers = {"Location": f"/{ROUTE_PREFIX}/emails/{receipt.id}"}
     return as_json(200 if receipt.status.final else 202, content, headers=headers)
-
-
-def _get(mail_id: str) -> func.HttpResponse:
-    record = wiring.ledger().read(mail_id)
-    if record is None:
-        raise UnknownMail
-    return as_json(200, _shown(record))
-
-
-def _patch(req: func.HttpRequest) -> func.HttpResponse:
-    from mailer.request.parse import parse_schedule
-
-    due_at = parse_schedule(req.get_body(), now=wiring.clock())
-    return as_json(200, _shown(wiring.amendment().reschedule(_mail_id(req), due_at)))
 
 
 def _mail_id(req: func.HttpRequest) -> str:

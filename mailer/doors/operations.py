@@ -3,18 +3,16 @@
 import azure.functions as func
 
 from mailer import wiring
-from mailer.doors.replies import answer, as_json
+from mailer.callers.policy import Caller
+from mailer.doors.door import door
+from mailer.doors.replies import as_json
 
 operations = func.Blueprint()
 
 
-@operations.route("health", methods=["GET"])
-def get_health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the trigger hands it over
-    """Show what works and what does not."""
-    return answer(_health)
-
-
-def _health() -> func.HttpResponse:
+@door(operations, "health", methods=["GET"], may=None)
+def get_health(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # noqa: ARG001 - it is the same for all
+    """Show what works and what does not, also where MAILER_CALLERS itself is wrong."""
     findings = wiring.health().findings()
     works = all(finding.ok for finding in findings.values())
     parts = {

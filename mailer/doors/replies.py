@@ -1,7 +1,7 @@
 """Replies by HTTP: JSON, or the error in the envelope of https://github.com/microsoft/api-guidelines."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import azure.functions as func
@@ -13,6 +13,7 @@ from mailer.errors import (
     MailerError,
     Problem,
     TryLater,
+    UnknownCaller,
     UnknownMail,
     WrongStatus,
     brief,
@@ -22,10 +23,16 @@ LARGEST_ERROR = 60_000  # bytes of an error's answer
 LONGEST_MESSAGE = 4000  # characters of what it says beside its details
 
 # By the error's code, else by its class.
-STATUS_BY_CODE = {"validation_error": 400, "request_too_large": 413, "attachment_too_large": 413}
+STATUS_BY_CODE = {
+    "validation_error": 400,
+    "caller_not_allowed": 403,
+    "request_too_large": 413,
+    "attachment_too_large": 413,
+}
 STATUS_BY_CLASS: dict[type[Exception], int] = {
     InvalidRequest: 422,
     KeyReused: 409,
+    UnknownCaller: 401,
     UnknownMail: 404,
     WrongStatus: 409,
     TryLater: 503,
@@ -34,16 +41,8 @@ STATUS_BY_CLASS: dict[type[Exception], int] = {
 }
 
 
-def answer(reply: Callable[[], func.HttpResponse], **statuses: int) -> func.HttpResponse:
-    """The reply, or the error in its envelope; `statuses` are those of codes that mean something else here."""
-    try:
-        return reply()
-    except (MailerError, ConfigError) as error:
-        return refused(error, **statuses)
-
-
 def refused(error: MailerError | ConfigError, **statuses: int) -> func.HttpResponse:
-    """The error in its envelope."""
+    """The error in its envelope; `statuses` are those of codes that mean something else here."""
     if isinstance(error, InvalidRequest):
         return _error(error, error.code, error.problems, status=statuses.get(error.code))
     if isinstance(error, ConfigError):
@@ -69,4 +68,6 @@ def _error(
     while details and len(json.dumps(content, ensure_ascii=False).encode()) > LARGEST_ERROR:
         details.pop()
     headers = {"Retry-After": "30"} if isinstance(error, TryLater) else {}
+    if isinstance(error, UnknownCaller):  # https://www.rfc-editor.org/rfc/rfc6750#section-3
+        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
     return as_json(status or STATUS_BY_CODE.get(code, by_class), {"error": content}, headers=headers)

@@ -3,44 +3,36 @@
 import azure.functions as func
 
 from mailer import wiring
-from mailer.doors.replies import answer, as_json
+from mailer.callers.policy import Caller
+from mailer.doors.door import door
+from mailer.doors.replies import as_json
 
 templates = func.Blueprint()
 
 
-@templates.route("templates", methods=["GET"])
-def get_templates(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the trigger hands it over
+@door(templates, "templates", methods=["GET"], may="preview")
+def get_templates(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # noqa: ARG001 - the trigger hands it over
     """Show the templates and their languages."""
-    return answer(_list)
-
-
-@templates.route("templates/{id}", methods=["GET"])
-def get_template(req: func.HttpRequest) -> func.HttpResponse:
-    """Show what a template asks for."""
-    return answer(lambda: _describe(req), template_not_found=404)
-
-
-@templates.route("templates/{id}/preview", methods=["POST"])
-def preview_template(req: func.HttpRequest) -> func.HttpResponse:
-    """Show what a template says."""
-    return answer(lambda: _preview(req), template_not_found=404)
-
-
-def _list() -> func.HttpResponse:
     from mailer.templating.preview import listed
 
-    return as_json(200, {"data": listed(wiring.templates())})
+    return as_json(200, {"data": [one for one in listed(wiring.templates()) if caller.may_use(one["id"])]})
 
 
-def _describe(req: func.HttpRequest) -> func.HttpResponse:
+@door(templates, "templates/{id}", methods=["GET"], may="preview", template_not_found=404)
+def get_template(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
+    """Show what a template asks for."""
     from mailer.templating.preview import described
 
+    caller.check_template(req.route_params["id"])
     return as_json(200, described(req.route_params["id"], wiring.templates()))
 
 
-def _preview(req: func.HttpRequest) -> func.HttpResponse:
+@door(templates, "templates/{id}/preview", methods=["POST"], may="preview", template_not_found=404)
+def preview_template(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
+    """Show what a template says."""
     from mailer.templating.preview import SAFE, preview
 
+    caller.check_template(req.route_params["id"])
     shown = preview(req.route_params["id"], req.get_body(), wiring.templates())
     if "text/html" not in req.headers.get("Accept", ""):
         return as_json(200, shown.as_json())

@@ -62,7 +62,7 @@ def read_created(status: int, headers: Mapping[str, str], body: bytes, member: s
         raise before_sending(status, headers, body)
     try:
         value = json.loads(body)[member]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         value = None
     if not isinstance(value, str):
         message = f"Graph's answer cannot be read: it has no `{member}`."
@@ -75,7 +75,7 @@ def read_left_behind(body: bytes, mail: RenderedMail) -> list[str]:
     own = wire.message_id(mail.id, mail.sender)
     try:
         return [draft["id"] for draft in json.loads(body)["value"] if draft["internetMessageId"] == own]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         message = "Graph's answer about Drafts cannot be read."
         raise TryLater(message, code="unreadable_answer") from error
 
@@ -86,7 +86,7 @@ def next_range(body: bytes) -> int | None:
         members = {name.casefold(): value for name, value in json.loads(body).items()}
         ranges = members["nextexpectedranges"]
         match = re.match(r"\d{1,15}", ranges[0] if isinstance(ranges, list) else ranges)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         return None
     return int(match[0]) if match else None
 

@@ -164,7 +164,7 @@ def read_sent_items(status: int, headers: Mapping[str, str], body: bytes, wanted
         raise TryLater(message, code=name, after=retry_after(headers))
     try:
         return any(copy["internetMessageId"] == wanted for copy in json.loads(body)["value"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         message = "Graph's answer about Sent Items cannot be read."
         raise TryLater(message, code="unreadable_answer") from error
 

@@ -51,7 +51,7 @@ _address: TypeAdapter[Address] = TypeAdapter(AnAddress)
 class Rules:
     """What a request must also meet: who may send (the first by default), which custom headers it may have.
 
-    `content_problems` tells what keeps its content from becoming a mail.
+    `content_problems` tells what keeps its content from becoming a mail, `forbidden` what its caller may not ask for.
     """
 
     senders: Sequence[Address]
@@ -59,6 +59,7 @@ class Rules:
     pools: Pools = field(default_factory=dict)
     headers: Collection[str] = ()
     max_headers: int = MAX_HEADERS
+    forbidden: Callable[[MailRequest], Iterable[Problem]] = lambda _: ()
 
 
 def parse(body: bytes, *, rules: Rules, key: str | None = None) -> MailRequest:
@@ -125,11 +126,15 @@ def read_request(members: dict[str, Any], *, rules: Rules, problems: Iterable[Pr
     problems += _recipient_problems(members)
     problems += () if pool else _sender_problems(members, rules)
     problems += _header_problems(members, rules)
-    problems += rules.content_problems(request or _sound_part(members))
+    if request and (sender := pool or request.sender or rules.senders[0]) is not request.sender:
+        request = request.model_copy(update={"sender": sender})
+    known = request or _sound_part(members)
+    forbidden = list(rules.forbidden(known))
+    # A template that its caller may not use is not shown to it by what it says of the variables.
+    problems += forbidden or rules.content_problems(known)
     if request is None or problems:
         raise InvalidRequest(problems, more=more)
-    sender = pool or request.sender or rules.senders[0]
-    return request if sender is request.sender else request.model_copy(update={"sender": sender})
+    return request
 
 
 def _measure(members: dict[str, Any]) -> None:

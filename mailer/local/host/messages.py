@@ -65,7 +65,7 @@ def overwritten(told: dict[str, Datum], body: str) -> dict[str, Datum]:
     """
     try:
         members = json.loads(body) if body.lstrip().startswith("{") else {}
-    except ValueError:
+    except (ValueError, RecursionError):  # which the host cannot read either
         return told
     names = {name.casefold(): name for name in told}
     replaced = dict(told)

@@ -187,6 +187,6 @@ def _kind(text: str) -> str:
     """The host parses a returned string, and answers what is JSON as JSON."""
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "text/plain"
     return "application/json"

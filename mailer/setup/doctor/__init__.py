@@ -6,5 +6,5 @@ basics      settings, templates, clock
 storage     the account's services by doing, the queues' lengths
 secret      the vault, and the secret's dates there and at Entra
 access      the token, and what it opens: sending, large mails, reading, and what it must not open
-test_mail   a real mail, followed until it is sent
+real_mail   a real mail, followed until it is sent
 """

@@ -131,6 +131,8 @@ class _Check:
             self._say(file, "this is JSON but no object: put it into braces")
         except UnicodeDecodeError:
             self._say(file, "this is not UTF-8: save it as such")
+        except RecursionError:
+            self._say(file, "this is nested too deeply")
         except json.JSONDecodeError as error:
             self._say(file, f"this is no JSON, {error.msg} in column {error.colno}: mend it", error.lineno)
         self._hopeless = True

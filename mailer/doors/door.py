@@ -1,0 +1,96 @@
+"""The one way in by HTTP: asks who calls, and tells what goes wrong. No other file registers a route."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import azure.functions as func
+
+from mailer import wiring
+from mailer.callers.policy import Caller
+from mailer.doors.replies import refused
+from mailer.errors import ConfigError, MailerError
+
+Right = Literal["send", "read", "preview", "operate"]
+Reply = func.HttpResponse | Awaitable[func.HttpResponse]
+Handler = Callable[[func.HttpRequest, Caller], Reply]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """One call by HTTP: the function's name, its route and methods, and the right that its caller needs."""
+
+    function: str
+    route: str
+    methods: tuple[str, ...]
+    may: Right | None
+    summary: str
+
+
+ROUTES: list[Route] = []
+"""All calls by HTTP, in the order of their registration."""
+
+
+def door(
+    blueprint: func.Blueprint, route: str, *, methods: Sequence[str], may: Right | None, **statuses: int
+) -> Callable[[Handler], Handler]:
+    """Register this function for a route. Whoever calls it needs the right; None is for what tells nothing of mails.
+
+    `statuses` are those of error codes that mean something else here.
+    """
+
+    def register(handler: Handler) -> Handler:
+        entry = (
+            _awaited(handler, may, statuses) if inspect.iscoroutinefunction(handler) else _run(handler, may, statuses)
+        )
+        # Its name is the function's; its signature is its own, for the worker looks which parameters it has.
+        entry.__name__ = entry.__qualname__ = handler.__name__
+        entry.__doc__, entry.__module__ = handler.__doc__, handler.__module__
+        summary = (inspect.getdoc(handler) or "").partition("\n")[0]
+        ROUTES.append(Route(function=handler.__name__, route=route, methods=tuple(methods), may=may, summary=summary))
+        blueprint.route(route, methods=methods)(entry)
+        return handler
+
+    return register
+
+
+def _run(handler: Any, may: Right | None, statuses: dict[str, int]) -> Callable[..., Any]:  # noqa: ANN401 - one of two kinds
+    def entry(req: func.HttpRequest) -> func.HttpResponse:
+        try:
+            reply: func.HttpResponse = handler(req, _caller(req, may))
+        except (MailerError, ConfigError) as error:
+            return refused(error, **statuses)
+        return reply
+
+    return entry
+
+
+def _awaited(handler: Any, may: Right | None, statuses: dict[str, int]) -> Callable[..., Any]:  # noqa: ANN401 - as above
+    async def entry(req: func.HttpRequest) -> func.HttpResponse:
+        try:
+            # Only a token may take a call of its own, for the keys that it was signed with.
+            caller = await asyncio.to_thread(_caller, req, may) if _bearer(req) else _caller(req, may)
+            reply: func.HttpResponse = await handler(req, caller)
+        except (MailerError, ConfigError) as error:
+            return refused(error, **statuses)
+        return reply
+
+    return entry
+
+
+def _caller(req: func.HttpRequest, may: Right | None) -> Caller:
+    """Who calls, and may. Raises InvalidRequest, UnknownCaller, TryLater, ConfigError."""
+    if may is None:
+        return Caller()
+    # As the host reads them: https://learn.microsoft.com/azure/azure-functions/function-keys-how-to
+    key = req.headers.get("x-functions-key") or req.params.get("code")
+    caller = wiring.caller(key=key, token=_bearer(req), principal=req.headers.get("x-ms-client-principal"))
+    caller.check(may)
+    return caller
+
+
+def _bearer(req: func.HttpRequest) -> str | None:
+    scheme, _, token = (req.headers.get("authorization") or "").partition(" ")
+    return token.strip() if scheme.casefold() == "bearer" else None
