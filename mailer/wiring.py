@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mailer.delivery.decide import Policy
     from mailer.delivery.deliver import Delivery
     from mailer.delivery.gate import Gate
+    from mailer.delivery.search import Search
     from mailer.delivery.stores import Stores
     from mailer.delivery.sweep import Swept
     from mailer.delivery.turns import Turns
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from mailer.storage.alarms import Alarm, TableAlarms
     from mailer.storage.later_rows import LaterRows
     from mailer.storage.queues import MailQueue
+    from mailer.storage.recipients import Recipients
     from mailer.storage.records import TableLedger
     from mailer.storage.request_blobs import RequestBlobs
     from mailer.templating.templates import Templates
@@ -205,7 +207,26 @@ def ledger() -> "TableLedger":
     """The records."""
     from mailer.storage.records import TableLedger
 
-    return TableLedger(_table(), key_window=settings().idempotency_window)
+    return TableLedger(_table(), key_window=settings().idempotency_window, recipients=_recipients())
+
+
+@_once
+def _recipients() -> "Recipients | None":
+    if not settings().recipient_search:
+        return None
+    from mailer.storage.clients import table_client
+    from mailer.storage.recipients import Recipients, table_of_key
+
+    return Recipients(table_client(settings().storage, table_of_key(settings().table)))
+
+
+@_once
+def search() -> "Search":
+    """The lists of mails."""
+    from mailer.delivery.search import Search
+    from mailer.storage.record_pages import RecordPages
+
+    return Search(table=RecordPages(_table(), _recipients()), clock=clock)
 
 
 @_once

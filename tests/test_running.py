@@ -50,6 +50,7 @@ def test_the_health_page_finds_everything_in_order(stack):
         "templates",
         "sending",
         "pace",
+        "callers",
     ]
     assert reply.json() == {"status": "ok", "parts": {part: {"status": "ok"} for part in parts}}
 

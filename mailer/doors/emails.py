@@ -8,7 +8,7 @@ import azure.functions as func
 from mailer import wiring
 from mailer.callers.policy import Caller
 from mailer.doors.door import door
-from mailer.doors.replies import as_json
+from mailer.doors.replies import as_json, link, own_parameters
 from mailer.errors import UnknownMail
 
 if TYPE_CHECKING:
@@ -42,6 +42,21 @@ async def post_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse
     )
 
 
+@door(emails, "emails", methods=["GET"], may="read")
+def get_emails(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
+    """List mails, newest first; a caller who does not operate sees its own."""
+    from mailer.delivery.search import Wanted, read_query
+
+    asked = own_parameters(req)
+    query = read_query(asked)
+    wanted = Wanted.of(query, of=None if caller.sees(None) else caller.name)
+    found = wiring.search().page(wanted, most=query.limit, begin=query.cursor)
+    content: dict[str, Any] = {"value": [_shown(record) for record in found.records]}
+    if found.goes_on:
+        content["nextLink"] = link(req, asked | {"cursor": str(found.goes_on)})
+    return as_json(200, content)
+
+
 @door(emails, "emails/{id}", methods=["GET"], may="read")
 def get_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
     """Show what became of a mail."""
@@ -70,6 +85,12 @@ def cancel_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
 def replay_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
     """Send a failed or uncertain mail again."""
     return as_json(202, _shown(wiring.amendment().replay(_mail_id(req), by=caller.name)))
+
+
+@door(emails, "emails/{id}/retry", methods=["POST"], may="operate")
+def retry_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
+    """Let a mail go now that waits for something to be mended."""
+    return as_json(202, _shown(wiring.amendment().retry(_mail_id(req), by=caller.name)))
 
 
 def _read(req: func.HttpRequest, caller: Caller) -> "MailRequest":

@@ -48,7 +48,8 @@ class Priority(StrEnum):
         return list(Priority).index(self)
 
 
-def _instant(value: object) -> datetime:
+def read_instant(value: object) -> datetime:
+    """The instant in this text, in UTC. Raises ValueError."""
     if isinstance(value, str) and len(value) <= LONGEST_INSTANT:
         with contextlib.suppress(ValueError, OverflowError):
             # RFC 3339 takes t and z for T and Z.
@@ -109,7 +110,7 @@ Addresses = Annotated[
 Repliers = Annotated[
     tuple[AnAddress, ...], Field(strict=False), BeforeValidator(at_most(MAX_REPLY_TO)), BeforeValidator(_as_list)
 ]
-Instant = Annotated[datetime, BeforeValidator(_instant)]
+Instant = Annotated[datetime, BeforeValidator(read_instant)]
 Body = Annotated[str, Field(min_length=1, max_length=ONE_CALL), BeforeValidator(_body)]
 Categories = Annotated[
     tuple[Annotated[Line, Field(min_length=1, max_length=255)], ...],
