@@ -4,12 +4,10 @@ import os
 
 import azure.functions as func
 
-from mailer.doors.emails import emails
-from mailer.doors.operations import operations
+from mailer.doors.http import HTTP
 from mailer.doors.queues import queues
-from mailer.doors.templates import templates
 from mailer.doors.timers import timers
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-for door in (emails, templates, operations, timers, queues(os.environ)):
+for door in (*HTTP, timers, queues(os.environ)):
     app.register_functions(door)

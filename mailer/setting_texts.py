@@ -49,6 +49,11 @@ def read_duration(text: str) -> timedelta:
     return length
 
 
+def on_or_off(text: str) -> bool:
+    """`on` or `off`."""
+    return matching("on|off")(text) == "on"
+
+
 def one_to_four(text: str) -> int:
     """A number from 1 to 4."""
     if text not in {"1", "2", "3", "4"}:

@@ -177,6 +177,12 @@ class Settings:
     record_retention: timedelta = _setting(
         "MAILER_RECORD_RETENTION", "how long records are kept, such as 90d", texts.read_duration, "90d"
     )
+    recipient_search: bool = _setting(
+        "MAILER_RECIPIENT_SEARCH",
+        "whether a mail is found by a recipient's address, of which a keyed hash is kept: `on` or `off`",
+        texts.on_or_off,
+        "on",
+    )
     authority_host: str = _setting(
         "MAILER_AUTHORITY_HOST",
         "where Entra issues tokens; another URL in a national cloud",

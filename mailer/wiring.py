@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mailer.delivery.decide import Policy
     from mailer.delivery.deliver import Delivery
     from mailer.delivery.gate import Gate
+    from mailer.delivery.search import Search
     from mailer.delivery.stores import Stores
     from mailer.delivery.sweep import Swept
     from mailer.delivery.turns import Turns
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from mailer.storage.alarms import Alarm, TableAlarms
     from mailer.storage.later_rows import LaterRows
     from mailer.storage.queues import MailQueue
+    from mailer.storage.recipients import Recipients
     from mailer.storage.records import TableLedger
     from mailer.storage.request_blobs import RequestBlobs
     from mailer.templating.templates import Templates
@@ -104,13 +106,13 @@ def templates() -> "Templates":
 
         keep = GoodVersions(RequestBlobs(_container(), folder=FOLDER))
         return Templates(BlobContainer(container_at(settings().storage, place)), keep=keep)
-    from mailer.templating.sources import Folder
+    from mailer.templating.sources import LOOK_EVERY, Folder
 
     folder = Path(__file__).parents[1] / place
     if not folder.is_dir():
         message = f"MAILER_TEMPLATES is wrong: there is no folder {place}. It holds a folder or a container's URL."
         raise ConfigError([message])
-    return Templates(Folder(folder))
+    return Templates(Folder(folder, look_every=LOOK_EVERY))
 
 
 @_once
@@ -205,7 +207,26 @@ def ledger() -> "TableLedger":
     """The records."""
     from mailer.storage.records import TableLedger
 
-    return TableLedger(_table(), key_window=settings().idempotency_window)
+    return TableLedger(_table(), key_window=settings().idempotency_window, recipients=_recipients())
+
+
+@_once
+def _recipients() -> "Recipients | None":
+    if not settings().recipient_search:
+        return None
+    from mailer.storage.clients import table_client
+    from mailer.storage.recipients import Recipients, table_of_key
+
+    return Recipients(table_client(settings().storage, table_of_key(settings().table)))
+
+
+@_once
+def search() -> "Search":
+    """The lists of mails."""
+    from mailer.delivery.search import Search
+    from mailer.storage.record_pages import RecordPages
+
+    return Search(table=RecordPages(_table(), _recipients()), clock=clock)
 
 
 @_once
@@ -432,6 +453,14 @@ def pool() -> "Executor":
     from concurrent.futures import ThreadPoolExecutor
 
     return ThreadPoolExecutor(8, thread_name_prefix="waited-for")
+
+
+@_once
+def batch_pool() -> "Executor":
+    """Threads for the mails of batches."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(8, thread_name_prefix="batch")
 
 
 @_once

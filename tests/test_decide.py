@@ -35,6 +35,7 @@ MAILS = {
     "queued": {"status": Status.QUEUED},
     "queued, due later": {"status": Status.QUEUED, "due_at": NOW + HOUR, "attempts": 1},
     "queued, old": {"status": Status.QUEUED, "since": NOW - MAX_AGE - HOUR, "attempts": 9},
+    "waits to be mended": {"status": Status.QUEUED, "due_at": NOW + HOUR, "attempts": 1, "mending": True},
     "queued again in doubt": {"status": Status.QUEUED, "resent": 1, "attempts": 1},
     "scheduled": {"status": Status.SCHEDULED, "due_at": NOW + HOUR},
     "scheduled, due": {"status": Status.SCHEDULED, "due_at": NOW, "since": NOW},
@@ -139,6 +140,10 @@ TABLE = [
     ("to be looked up", "replayed", ANY, Do.WAIT, "queued", HEAD_START, 1, 0),
     *[(mail, "replayed", ANY, Do.REFUSE, None, None, None, None)
       for mail in ("queued", "scheduled", "sending", "sent", "canceled", "suppressed")],
+    ("waits to be mended", "retried", ANY, Do.WAIT, "queued", HEAD_START, None, None),
+    ("waits to be mended", "arrived", ANY, Do.WAIT, None, HOUR, None, None),
+    *[(mail, "retried", ANY, Do.REFUSE, None, None, None, None)
+      for mail in ("queued", "queued, due later", "scheduled", "sending", "sent", "failed", "held", "canceled")],
     # The host gives its message up.
     *[(mail, "host_gave_up", ANY, Do.END, "failed", None, None, None)
       for mail in ("queued", "scheduled, due", "uploading, lease over")],
@@ -162,7 +167,7 @@ TABLE = [
 
 
 def a_mail(name):
-    code = "no_answer" if MAILS[name]["status"] is Status.UNCERTAIN else ""
+    code = "no_answer" if MAILS[name]["status"] is Status.UNCERTAIN else "c" if MAILS[name].get("mending") else ""
     return MailRecord(id=SOME_ID, error_code=code, **MAILS[name])
 
 
@@ -253,3 +258,14 @@ def test_a_moved_mail_has_its_whole_time_from_its_new_hour():
 )
 def test_the_record_says_why(mail, event, policy, words):
     assert words in decided(mail, event, policy).record.error_message
+
+
+@pytest.mark.parametrize("event", What)
+def test_a_mail_waits_for_mending_from_when_it_needs_it_until_it_moves_on(event):
+    """Whatever else happens, a record that says so is one that waits for a person."""
+    step = decided("queued", event.value, OnUncertain.HOLD)
+    if step.record:
+        assert step.record.waits_for_mending == (event is What.NEEDS_MENDING)
+    step = decided("sending", event.value, OnUncertain.HOLD)
+    if step.record and step.record.status is Status.QUEUED:
+        assert bool(step.record.mending) == (event is What.NEEDS_MENDING)

@@ -636,10 +636,13 @@ def test_the_host_sees_each_route_a_timer_and_a_queue(worker, environ):
     }
     assert routes == {
         "post_email": ("emails", ["POST"]),
+        "post_batch": ("emails/batch", ["POST"]),
+        "get_emails": ("emails", ["GET"]),
         "get_email": ("emails/{id}", ["GET"]),
         "patch_email": ("emails/{id}", ["PATCH"]),
         "cancel_email": ("emails/{id}/cancel", ["POST"]),
         "replay_email": ("emails/{id}/replay", ["POST"]),
+        "retry_email": ("emails/{id}/retry", ["POST"]),
         "get_templates": ("templates", ["GET"]),
         "get_template": ("templates/{id}", ["GET"]),
         "preview_template": ("templates/{id}/preview", ["POST"]),

@@ -53,12 +53,21 @@ class Amendment:
 
     def reschedule(self, mail: str, due_at: datetime, *, by: str | None = None) -> MailRecord:
         """Move a mail that waits to another instant."""
-        record, step = self._decided(mail, Event(what=What.MOVED, to=due_at), "only one that waits can be moved")
+        rule = "only one that waits can be moved"
+        return self._moved(mail, Event(what=What.MOVED, to=due_at), Action.PATCH, by, rule)
+
+    def retry(self, mail: str, *, by: str | None = None) -> MailRecord:
+        """Let a mail go now, or within two minutes, that waits until somebody has mended what its error names."""
+        rule = "only one that waits for something to be mended can be tried at once; a failed one can be replayed"
+        return self._moved(mail, Event(what=What.RETRIED), Action.RETRY, by, rule)
+
+    def _moved(self, mail: str, event: Event, action: Action, by: str | None, rule: str) -> MailRecord:
+        record, step = self._decided(mail, event, rule)
         step = self._in_turn(step)
         # A mail that does not wait in the table has its message on the queue, which finds the new hour in the record.
         if record.due_at and step.due:
             self.stores.outbox.move(Envelope(id=mail, proof=record.proof), old=record.due_at, due=step.due)
-        moved = self._done(record, step, Action.PATCH, by)
+        moved = self._done(record, step, action, by)
         log.info("mail_moved id=%s", mail)
         self._give_up(record, kept=moved.due_at)
         return moved

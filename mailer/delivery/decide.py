@@ -90,7 +90,7 @@ class _Case:
                 return self._arrived()
             case What.SENT | What.FOUND:
                 return self._end(Status.SENT)
-            case What.REPLAYED | What.MOVED | What.CANCELED | What.PACED:
+            case What.REPLAYED | What.MOVED | What.CANCELED | What.RETRIED | What.PACED:
                 return self._asked()
             case What.HOST_GAVE_UP | What.MESSAGE_LOST | What.CONTENT_LOST:
                 return self._stranded()
@@ -145,7 +145,8 @@ class _Case:
         # Before its claim, which would have counted the attempt.
         attempts = mail.attempts + (mail.status is not Status.SENDING)
         wait = MENDING_WAIT if event.what is What.NEEDS_MENDING else self._backoff(attempts)
-        return self._queued(event.code, event.text, after=event.after or wait, attempts=attempts)
+        mending = event.what is What.NEEDS_MENDING
+        return self._queued(event.code, event.text, after=event.after or wait, attempts=attempts, mending=mending)
 
     def _doubt(self, code: str, text: str) -> Next:
         chosen, old = self.policy.on_uncertain, self._is_old
@@ -192,7 +193,9 @@ class _Case:
             case What.REPLAYED if mail.status.replayable:
                 again = replace(mail.moved(Status.QUEUED, now=now), attempts=0, look=0, since=now, due_at=now)
                 resent = (mail.resent or 0) + (mail.status is Status.UNCERTAIN)
-                return Next(do=Do.WAIT, due=now + HEAD_START, record=replace(again, resent=resent))
+                return Next(do=Do.WAIT, due=now + HEAD_START, record=replace(again, resent=resent, mending=False))
+            case What.RETRIED if mail.waits_for_mending:
+                return Next(do=Do.WAIT, due=now + HEAD_START, record=replace(mail, due_at=now))
         return Next(do=Do.REFUSE)
 
     def _stranded(self) -> Next:
@@ -213,12 +216,10 @@ class _Case:
             return self._held(mail.error_code, f"{mail.error_message} {self.event.text}")
         return self._held(self.event.code, self.event.text)
 
-    def _queued(self, code: str, text: str, *, after: timedelta, attempts: int) -> Next:
+    def _queued(self, code: str, text: str, *, after: timedelta, attempts: int, mending: bool = False) -> Next:
         due = self.now + after
-        queued = replace(
-            self.mail.moved(Status.QUEUED, now=self.now, code=code, message=text), due_at=due, attempts=attempts
-        )
-        return Next(do=Do.WAIT, record=queued, due=due)
+        queued = self.mail.moved(Status.QUEUED, now=self.now, code=code, message=text)
+        return Next(do=Do.WAIT, record=replace(queued, due_at=due, attempts=attempts, mending=mending), due=due)
 
     def _once_more(self, code: str, text: str, *, after: timedelta) -> Next:
         again = self._queued(code, text, after=after, attempts=self.mail.attempts)

@@ -29,6 +29,7 @@ class What(StrEnum):
     REPLAYED = "replayed"
     MOVED = "moved"
     CANCELED = "canceled"
+    RETRIED = "retried"
     #: The host has given its message up, after hundreds of failed runs.
     HOST_GAVE_UP = "host_gave_up"
     #: The clean-up has proved that it has no message, and its content lies in a blob or is gone.

@@ -95,6 +95,8 @@ class MailRecord:
     proof: str | None = None
     template: str | None = None
     recipients: int | None = None
+    #: Their addresses, until it is first written: a ledger keeps keyed hashes of them, or nothing.
+    reaches: Sequence[str] | None = field(default=None, repr=False, compare=False)
     tags: Mapping[str, str] | None = None
     #: The caller's name, where callers have one.
     caller: str | None = None
@@ -116,6 +118,8 @@ class MailRecord:
     #: How often it was sent again in doubt; which look into Sent Items comes next, 0 for none.
     resent: int | None = None
     look: int | None = None
+    #: Whether it waits for something that only a person can mend, which `error_code` names.
+    mending: bool | None = None
     #: What the gate did to it.
     gate: str | None = None
     #: What the last attempt sent: the template's version, and a hash of subject and body that this mail's proof keys.
@@ -142,6 +146,7 @@ class MailRecord:
             proof=uuid.uuid4().hex,
             template=template,
             recipients=request.recipients,
+            reaches=[each.address for each in (*request.to, *request.cc, *request.bcc)],
             tags=request.tags,
             caller=caller,
             due_at=due_at,
@@ -158,6 +163,11 @@ class MailRecord:
     def due_since(self) -> datetime:
         """From when its age counts."""
         return self.since or self.accepted_at
+
+    @property
+    def waits_for_mending(self) -> bool:
+        """Whether it goes on by itself once somebody has mended what `error_code` names."""
+        return self.status is Status.QUEUED and bool(self.mending and self.error_code)
 
     def moved(self, status: Status, *, now: datetime, code: str = "", message: str = "") -> Self:
         """The record in its next status; `code` and `message` say what went wrong, if anything did."""

@@ -8,7 +8,7 @@ import azure.functions as func
 from mailer import wiring
 from mailer.callers.policy import Caller
 from mailer.doors.door import door
-from mailer.doors.replies import as_json
+from mailer.doors.replies import as_json, link, own_parameters
 from mailer.errors import UnknownMail
 
 if TYPE_CHECKING:
@@ -42,6 +42,21 @@ async def post_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse
     )
 
 
+@door(emails, "emails", methods=["GET"], may="read")
+def get_emails(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
+    """List mails, newest first; a caller who does not operate sees its own."""
+    from mailer.delivery.search import Wanted, read_query
+
+    asked = own_parameters(req)
+    query = read_query(asked)
+    wanted = Wanted.of(query, of=None if caller.sees(None) else caller.name)
+    found = wiring.search().page(wanted, most=query.limit, begin=query.cursor)
+    content: dict[str, Any] = {"value": [_shown(record) for record in found.records]}
+    if found.goes_on:
+        content["nextLink"] = link(req, asked | {"cursor": str(found.goes_on)})
+    return as_json(200, content)
+
+
 @door(emails, "emails/{id}", methods=["GET"], may="read")
 def get_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
     """Show what became of a mail."""
@@ -72,6 +87,12 @@ def replay_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
     return as_json(202, _shown(wiring.amendment().replay(_mail_id(req), by=caller.name)))
 
 
+@door(emails, "emails/{id}/retry", methods=["POST"], may="operate")
+def retry_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
+    """Let a mail go now that waits for something to be mended."""
+    return as_json(202, _shown(wiring.amendment().retry(_mail_id(req), by=caller.name)))
+
+
 def _read(req: func.HttpRequest, caller: Caller) -> "MailRequest":
     from mailer.request.parse import parse
 
@@ -82,7 +103,7 @@ def _receipt(receipt: "Receipt") -> func.HttpResponse:
     content: dict[str, Any] = {
         "id": receipt.id,
         "status": receipt.status,
-        "expected_at": _instant(receipt.expected_at),
+        "expected_at": instant(receipt.expected_at),
     }
     if receipt.error_code:
         content["error"] = {"code": receipt.error_code, "message": receipt.error_message}
@@ -100,8 +121,9 @@ def _mail_id(req: func.HttpRequest) -> str:
     return mail
 
 
-def _instant(instant: "datetime | None") -> str | None:
-    return instant.isoformat(timespec="milliseconds") if instant else None
+def instant(at: "datetime | None") -> str | None:
+    """An instant as callers see it."""
+    return at.isoformat(timespec="milliseconds") if at else None
 
 
 def _shown(record: "MailRecord") -> dict[str, Any]:
@@ -113,7 +135,7 @@ def _shown(record: "MailRecord") -> dict[str, Any]:
         "from": record.sender,
         "priority": record.priority,
         "caller": record.caller,
-        "expected_at": _instant(record.due_at or record.accepted_at) if record.status.waiting else None,
+        "expected_at": instant(record.due_at or record.accepted_at) if record.status.waiting else None,
         "attempts": record.attempts,
         "resent": record.resent or 0,
         "gate": record.gate or None,
@@ -126,5 +148,5 @@ def _shown(record: "MailRecord") -> dict[str, Any]:
         "tags": dict(record.tags or {}),
         "scheduled_at": record.due_at.isoformat() if record.status == "scheduled" and record.due_at else None,
         "times": {status: instant.isoformat(timespec="milliseconds") for status, instant in record.times.items()},
-        "done": [{"action": one.action, "by": one.by, "at": _instant(one.at)} for one in record.done or ()],
+        "done": [{"action": one.action, "by": one.by, "at": instant(one.at)} for one in record.done or ()],
     }

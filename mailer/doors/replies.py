@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import azure.functions as func
 
@@ -21,6 +22,8 @@ from mailer.errors import (
 
 LARGEST_ERROR = 60_000  # bytes of an error's answer
 LONGEST_MESSAGE = 4000  # characters of what it says beside its details
+
+_HOSTS = {"code", "clientid"}  # https://learn.microsoft.com/azure/azure-functions/function-keys-how-to
 
 # By the error's code, else by its class.
 STATUS_BY_CODE = {
@@ -54,7 +57,23 @@ def refused(error: MailerError | ConfigError, **statuses: int) -> func.HttpRespo
 def as_json(status: int, content: Mapping[str, Any], *, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
     """A reply with this content."""
     body = json.dumps(content, ensure_ascii=False)
-    return func.HttpResponse(body, status_code=status, mimetype="application/json", headers=dict(headers or {}))
+    headers = {"Cache-Control": "no-store", **(headers or {})}
+    return func.HttpResponse(body, status_code=status, mimetype="application/json", headers=headers)
+
+
+def own_parameters(req: func.HttpRequest) -> dict[str, str]:
+    """The call's parameters without those in which the host looks for a function key."""
+    return {name: value for name, value in req.params.items() if name.lower() not in _HOSTS}
+
+
+def link(req: func.HttpRequest, parameters: Mapping[str, str]) -> str:
+    """The same call with these parameters, as an absolute URL without the function key.
+
+    Its host is the one that the call came to. In Azure the front end hands on only calls to the app's own hosts, and
+    the answer goes to nobody but who made the call: no store may keep it.
+    """
+    called = urlsplit(str(req.url))
+    return urlunsplit((called.scheme, called.netloc, called.path, urlencode(parameters), ""))
 
 
 def _error(

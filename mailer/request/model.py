@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -48,7 +48,8 @@ class Priority(StrEnum):
         return list(Priority).index(self)
 
 
-def _instant(value: object) -> datetime:
+def read_instant(value: object) -> datetime:
+    """The instant in this text, in UTC. Raises ValueError."""
     if isinstance(value, str) and len(value) <= LONGEST_INSTANT:
         with contextlib.suppress(ValueError, OverflowError):
             # RFC 3339 takes t and z for T and Z.
@@ -109,7 +110,7 @@ Addresses = Annotated[
 Repliers = Annotated[
     tuple[AnAddress, ...], Field(strict=False), BeforeValidator(at_most(MAX_REPLY_TO)), BeforeValidator(_as_list)
 ]
-Instant = Annotated[datetime, BeforeValidator(_instant)]
+Instant = Annotated[datetime, BeforeValidator(read_instant)]
 Body = Annotated[str, Field(min_length=1, max_length=ONE_CALL), BeforeValidator(_body)]
 Categories = Annotated[
     tuple[Annotated[Line, Field(min_length=1, max_length=255)], ...],
@@ -220,6 +221,8 @@ class Content:
     body: str
     content_type: Literal["html", "text"]
     images: tuple[File, ...] = ()
+    #: The content ids that the HTML shows; a template knows them.
+    shown: Collection[str] | None = field(default=None, compare=False)
     #: That of the template which says it.
     version: str | None = field(default=None, compare=False)
 

@@ -20,11 +20,12 @@ from azure.data.tables import TableClient, UpdateMode
 from mailer.delivery.record import Action, Conflict, Done, KeyOwner, MailRecord, Status
 from mailer.request.model import Priority
 from mailer.storage import tables
+from mailer.storage.recipients import Recipients
 
 T = TypeVar("T")
 
 KEYS = "keys"  # the partition of idempotency keys
-DAYS_END = ":"  # sorts after every day
+DAYS_BEGIN, DAYS_END = "0", ":"  # sort before and after every day
 _PLAIN: dict[str, type] = {
     "digest": str,
     "proof": str,
@@ -46,6 +47,7 @@ _PLAIN: dict[str, type] = {
     "request_id": str,
     "resent": int,
     "look": int,
+    "mending": bool,
     "error_code": str,
     "error_message": str,
 }
@@ -54,15 +56,18 @@ _PLAIN: dict[str, type] = {
 class TableLedger:
     """The Ledger in one table, which is made when it is first missed."""
 
-    def __init__(self, table: TableClient, *, key_window: timedelta) -> None:
+    def __init__(self, table: TableClient, *, key_window: timedelta, recipients: Recipients | None = None) -> None:
         self._table = table
         self._key_window = key_window
+        self._recipients = recipients
 
     def write(self, record: MailRecord) -> MailRecord:
         """Insert or change the record, in one transaction; raises Conflict, TryLater."""
         entity = _entity(record) | {"write": uuid.uuid4().hex}
         try:
             if record.version is None:
+                if self._recipients and record.reaches:
+                    entity |= self._recipients.columns(record.reaches)
                 answer = self._ask(lambda: self._table.create_entity(entity))
             else:
                 condition = tables.unchanged(record.version)
@@ -147,8 +152,14 @@ def _entity(record: MailRecord) -> dict[str, Any]:
     entity |= {f"{status}_at": instant for status, instant in record.times.items()}
     entity["priority"] = str(record.priority) if record.priority else None
     entity["tags"] = None if record.tags is None else json.dumps(dict(record.tags))
+    entity |= {tag_column(name): value for name, value in (record.tags or {}).items()}
     entity["done"] = None if record.done is None else json.dumps([*map(_done, record.done)])
     return {name: value for name, value in entity.items() if value is not None}
+
+
+def tag_column(name: str) -> str:
+    """The property that holds a tag's value beside the tags, for lists: a property's name takes letters and digits."""
+    return f"tag_{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def _done(one: Done) -> dict[str, str | None]:

@@ -66,15 +66,32 @@ def unchanged(version: str | None) -> dict[str, Any]:
 
 
 def pages(
-    table: TableClient, text: str, parameters: Mapping[str, Any], *, select: list[str] | None = None
+    table: TableClient,
+    text: str,
+    parameters: Mapping[str, Any],
+    *,
+    select: list[str] | None = None,
+    most: int | None = None,
 ) -> Iterator[list[Entity]]:
     """What a query finds, page by page; a page may be empty while there are more. Raises TryLater."""
-    found = table.query_entities(text, parameters=dict(parameters), select=select, results_per_page=PAGE).by_page()
+    found = table.query_entities(
+        text, parameters=dict(parameters), select=select, results_per_page=most or PAGE
+    ).by_page()
     while True:
         page = ask(table, lambda: next(found, None))
         if page is None:
             return
         yield list(page)
+
+
+def page(
+    table: TableClient, text: str, parameters: Mapping[str, Any], *, most: int, token: Mapping[str, str] | None = None
+) -> tuple[list[Entity], dict[str, str] | None]:
+    """What one request finds from a token on, and the token from which the query goes on. Raises TryLater."""
+    found = table.query_entities(text, parameters=dict(parameters), results_per_page=most)
+    pages: Any = found.by_page(continuation_token=dict(token) if token else None)  # type: ignore[arg-type]  # is a mapping
+    rows = ask(table, lambda: list(next(pages, ())))
+    return rows, pages.continuation_token or None
 
 
 def cell(row: Entity, name: str, kind: type[T]) -> T:
