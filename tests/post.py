@@ -1,5 +1,6 @@
 """mailer's steps over memory: a ledger, a queue that keeps delays, rows that wait, a Graph that is told what to do."""
 
+import itertools
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -99,7 +100,7 @@ class Post:
         self.policy = OnUncertain.HOLD
         self.max_age = timedelta(hours=48)
         self.waited = []
-        self.numbers = iter(range(100_000))
+        self.numbers = itertools.count()
 
     @property
     def sent(self):
