@@ -1,5 +1,6 @@
 """mailer's steps over memory: a ledger, a queue that keeps delays, rows that wait, a Graph that is told what to do."""
 
+import itertools
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -7,11 +8,13 @@ from datetime import timedelta
 from mailer.callers.policy import QUEUE
 from mailer.delivery.accept import accept
 from mailer.delivery.amend import Amendment
+from mailer.delivery.attempt import Attempt
 from mailer.delivery.decide import Policy
 from mailer.delivery.deliver import Delivery
 from mailer.delivery.gate import Gate, Mode
 from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.message import SOON
+from mailer.delivery.opening import Opening
 from mailer.delivery.rules import preparation_of
 from mailer.delivery.stores import Stores
 from mailer.delivery.turns import Turns
@@ -99,7 +102,7 @@ class Post:
         self.policy = OnUncertain.HOLD
         self.max_age = timedelta(hours=48)
         self.waited = []
-        self.numbers = iter(range(100_000))
+        self.numbers = itertools.count()
 
     @property
     def sent(self):
@@ -148,14 +151,20 @@ class Post:
             graph.send = lambda mail, token: (self.graph.send(mail, token), send())[0]
         if "max_age" in parts:
             self.max_age = parts.pop("max_age")
-        kept = {name: parts.pop(name) for name in ("ledger", "requests", "outbox") if name in parts}
+        stores = self.stores(**{name: parts.pop(name) for name in ("ledger", "requests", "outbox") if name in parts})
         preparation = preparation_of(rules or (lambda: self.rules), compose, lambda: OPEN, self.clock)
+        preparation = replace(preparation, screen=screen, producer=lambda: QUEUE if self.limits else None)
         known = {
-            "stores": self.stores(**kept),
+            "stores": stores,
             "turns": self.turns,
-            "preparation": replace(preparation, screen=screen, producer=lambda: QUEUE if self.limits else None),
-            "graph": graph,
-            "throttle": self.throttle,
+            "opening": Opening(stores=stores, preparation=preparation, clock=self.clock),
+            "attempt": Attempt(
+                ledger=stores.ledger,
+                preparation=preparation,
+                graph=parts.pop("graph", graph),
+                throttle=parts.pop("throttle", self.throttle),
+                clock=self.clock,
+            ),
             "alarms": self.alarms,
             "policy": self._policy,
             "clock": self.clock,
