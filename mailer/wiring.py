@@ -398,18 +398,20 @@ def policy(request: "MailRequest | None" = None) -> "Policy":
 @_once
 def delivery() -> "Delivery":
     """The delivery step with its real parts."""
+    from mailer.delivery.attempt import Attempt
     from mailer.delivery.deliver import Delivery
+    from mailer.delivery.opening import Opening
     from mailer.delivery.rules import preparation_of
 
     def read_rules() -> "Rules":
         return replace(rules(), content_problems=lambda _: ())  # composing the mail tells them
 
+    preparation = preparation_of(read_rules, composer().compose, gate, clock, callers=callers, priority=priority)
     return Delivery(
         stores=stores(),
         turns=turns(),
-        preparation=preparation_of(read_rules, composer().compose, gate, clock, callers=callers, priority=priority),
-        graph=_mailbox(),
-        throttle=throttle(),
+        opening=Opening(stores=stores(), preparation=preparation, clock=clock),
+        attempt=Attempt(ledger=ledger(), preparation=preparation, graph=_mailbox(), throttle=throttle(), clock=clock),
         alarms=alarms(),
         policy=policy,
         clock=clock,
