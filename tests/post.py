@@ -1,17 +1,19 @@
 """mailer's steps over memory: a ledger, a queue that keeps delays, rows that wait, a Graph that is told what to do."""
 
+import itertools
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 from mailer.delivery.accept import accept
 from mailer.delivery.amend import Amendment
-from mailer.delivery.attempt import Preparation
+from mailer.delivery.attempt import Attempt, Preparation
 from mailer.delivery.decide import Policy
 from mailer.delivery.deliver import Delivery
 from mailer.delivery.gate import Gate, Mode
 from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.message import SOON
+from mailer.delivery.opening import Opening
 from mailer.delivery.rules import preparation_of
 from mailer.delivery.stores import Stores
 from mailer.delivery.turns import Turns
@@ -98,7 +100,7 @@ class Post:
         self.policy = OnUncertain.HOLD
         self.max_age = timedelta(hours=48)
         self.waited = []
-        self.numbers = iter(range(100_000))
+        self.numbers = itertools.count()
 
     @property
     def sent(self):
@@ -146,14 +148,20 @@ class Post:
             graph.send = lambda mail, token: (self.graph.send(mail, token), send())[0]
         if "max_age" in parts:
             self.max_age = parts.pop("max_age")
-        kept = {name: parts.pop(name) for name in ("ledger", "requests", "outbox") if name in parts}
+        stores = self.stores(**{name: parts.pop(name) for name in ("ledger", "requests", "outbox") if name in parts})
         preparation = preparation_of(rules or (lambda: self.rules), compose, lambda: OPEN, self.clock)
+        preparation = Preparation(read=preparation.read, compose=compose, screen=screen)
         known = {
-            "stores": self.stores(**kept),
+            "stores": stores,
             "turns": self.turns,
-            "preparation": Preparation(read=preparation.read, compose=compose, screen=screen),
-            "graph": graph,
-            "throttle": self.throttle,
+            "opening": Opening(stores=stores, preparation=preparation, clock=self.clock),
+            "attempt": Attempt(
+                ledger=stores.ledger,
+                preparation=preparation,
+                graph=parts.pop("graph", graph),
+                throttle=parts.pop("throttle", self.throttle),
+                clock=self.clock,
+            ),
             "alarms": self.alarms,
             "policy": self._policy,
             "clock": self.clock,

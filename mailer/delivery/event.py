@@ -4,7 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from mailer.errors import CannotLook, GiveUp, Misconfigured, Refusal, Suppressed, TryLater, Uncertain
+from mailer.errors import (
+    CannotLook,
+    ConfigError,
+    GiveUp,
+    InvalidRequest,
+    KeyReused,
+    Misconfigured,
+    Refusal,
+    Suppressed,
+    TryLater,
+    Uncertain,
+)
 
 
 class What(StrEnum):
@@ -52,9 +63,12 @@ class Event:
     request_id: str = ""
 
     @classmethod
-    def of(cls, refusal: Refusal) -> "Event":
+    def of(cls, error: Refusal | InvalidRequest | KeyReused | ConfigError) -> "Event":
         """How an attempt ended that was not sent."""
-        kinds: dict[type[Refusal], What] = {
+        kinds: dict[type[Exception], What] = {
+            InvalidRequest: What.REFUSED,
+            KeyReused: What.REFUSED,
+            ConfigError: What.NEEDS_MENDING,
             Misconfigured: What.NEEDS_MENDING,
             TryLater: What.TURNED_AWAY,
             Suppressed: What.SUPPRESSED,
@@ -62,6 +76,6 @@ class Event:
             Uncertain: What.IN_DOUBT,
             CannotLook: What.CANNOT_LOOK,
         }
-        what = next(what for kind, what in kinds.items() if isinstance(refusal, kind))
-        after = refusal.after if isinstance(refusal, TryLater) else None
-        return cls(what=what, code=refusal.code, text=str(refusal), after=after)
+        what = next(what for kind, what in kinds.items() if isinstance(error, kind))
+        after = error.after if isinstance(error, TryLater) else None
+        return cls(what=what, code=error.code, text=str(error), after=after)

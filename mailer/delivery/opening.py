@@ -35,7 +35,7 @@ class Opening:
         try:
             members, envelope = read_message(message.body)
         except InvalidRequest as refused:
-            return self._new(message.mail_id, message.body, message.proof), _refused(refused)
+            return self._new(message.mail_id, message.body, message.proof), Event.of(refused)
         content = _written(members)
         if envelope is None:
             telemetry.count_accepted("queue")
@@ -86,7 +86,7 @@ class Opening:
             self.preparation.permit(request, producer)
             owner = self._owner(request, mail, producer, now)
         except (InvalidRequest, KeyReused) as refused:
-            return self._new(mail, content, proof), _refused(refused)
+            return self._new(mail, content, proof), Event.of(refused)
         record = replace(MailRecord.of(request, mail=owner, now=now, caller=producer), proof=proof)
         return Mail.of(request, record, proven=True), ARRIVED
 
@@ -118,7 +118,7 @@ class Opening:
         except InvalidRequest as refused:
             mail = mail if mail.proven else self.prove(mail)
             # A setting has changed. Of a mail that is with Graph, or was, this says nothing.
-            return mail, ARRIVED if mail.record.status is Status.SENDING else _refused(refused)
+            return mail, ARRIVED if mail.record.status is Status.SENDING else Event.of(refused)
         outcome = envelope.outcome
         if outcome is None:
             return mail, ARRIVED
@@ -131,10 +131,6 @@ class Opening:
         new = Mail(record=MailRecord(id=mail, proof=proof), content=content)
         record = new.record.moved(Status.QUEUED, now=self.clock())
         return new.at(replace(record, digest=_digest(new), caller=self.preparation.producer()))
-
-
-def _refused(refused: InvalidRequest | KeyReused) -> Event:
-    return Event(what=What.REFUSED, code=refused.code, text=str(refused))
 
 
 def _written(members: dict[str, Any]) -> bytes:

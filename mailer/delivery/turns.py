@@ -68,14 +68,6 @@ class Turns:
             if number > 1:
                 self.pace.reserve(mailboxes, priority, number)
 
-    def try_take(self, record: MailRecord, request: MailRequest | None, *, earliest: datetime) -> MailRecord:
-        """The same, or the record as it is where no turn can be had now: it takes one when it comes."""
-        if request is None:
-            return record
-        with suppress(TryLater):  # no outcome is lost because storage is away
-            return self.take(record, request, earliest=earliest)
-        return record
-
     def move(self, record: MailRecord, *, earliest: datetime) -> MailRecord:
         """The same for a mail whose request is not at hand; one that never had a turn gets none. Raises TryLater."""
         if record.sender is None or record.priority is None:

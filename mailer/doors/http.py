@@ -2,7 +2,8 @@
 
 from mailer.doors.batch import batch
 from mailer.doors.emails import emails
+from mailer.doors.failures import failures
 from mailer.doors.operations import operations
 from mailer.doors.templates import templates
 
-HTTP = (emails, batch, templates, operations)
+HTTP = (emails, batch, failures, templates, operations)

@@ -49,12 +49,17 @@ class CleanUpTable:
         mails = {tables.Row(*row_of(record.id), record.version or ""): record.id for record in records}
         return [mails[row] for row in tables.delete_as_read(self._table, mails)]
 
-    def forget_keys(self, *, after: str, now: datetime) -> Iterator[tuple[int, str]]:
-        """Delete the keys past their window that sort after this one; tells page by page how many, and the last."""
+    def forget_keys(self, mark: str, *, now: datetime) -> Iterator[tuple[int, str]]:
+        """Delete the keys past their window, from this mark on; tells page by page how many.
+
+        With each page comes the mark of the next one; an empty one after the last.
+        """
         query = f"PartitionKey eq '{KEYS}' and RowKey gt @after and expires_at lt @now"
-        for page in tables.pages(self._table, query, {"after": after, "now": now}, select=["PartitionKey", "RowKey"]):
+        for page in tables.pages(self._table, query, {"after": mark, "now": now}, select=["PartitionKey", "RowKey"]):
             gone = tables.delete_as_read(self._table, map(tables.Row.of, page))
-            yield len(gone), page[-1]["RowKey"] if page else after
+            mark = page[-1]["RowKey"] if page else mark
+            yield len(gone), mark
+        yield 0, ""
 
     def forget_turns(self, *, now: datetime) -> Iterator[int]:
         """Delete the slots and the counts of recipients that are over; tells page by page how many."""
