@@ -21,7 +21,6 @@ from mailer.settings import PACKAGED_TEMPLATES, Settings, read_settings, read_se
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from azure.data.tables import TableClient
     from azure.storage.blob import ContainerClient
 
     from mailer.callers.policy import Caller, Callers
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
     from mailer.storage.recipients import Recipients
     from mailer.storage.records import TableLedger
     from mailer.storage.request_blobs import RequestBlobs
+    from mailer.storage.tables import Table
     from mailer.templating.templates import Templates
 
 # At INFO every request of the SDKs is a dozen lines; at DEBUG urllib3 tells URLs that let anybody write to a draft.
@@ -200,10 +200,10 @@ def composer() -> "Composer":
 
 
 @_once
-def _table() -> "TableClient":
-    from mailer.storage.clients import table_client
+def _table() -> "Table":
+    from mailer.storage.clients import kept_table
 
-    return table_client(settings().storage, settings().table)
+    return kept_table(settings().storage, settings().table)
 
 
 @_once
@@ -218,10 +218,10 @@ def ledger() -> "TableLedger":
 def _recipients() -> "Recipients | None":
     if not settings().recipient_search:
         return None
-    from mailer.storage.clients import table_client
+    from mailer.storage.clients import kept_table
     from mailer.storage.recipients import Recipients, table_of_key
 
-    return Recipients(table_client(settings().storage, table_of_key(settings().table)))
+    return Recipients(kept_table(settings().storage, table_of_key(settings().table)))
 
 
 @_once
@@ -243,18 +243,18 @@ def alarms() -> "TableAlarms":
 
 @_once
 def _queue() -> "MailQueue":
-    from mailer.storage.clients import queue_client
+    from mailer.storage.clients import kept_queue
     from mailer.storage.queues import MailQueue
 
-    return MailQueue(queue_client(settings().storage, settings().queue))
+    return MailQueue(kept_queue(settings().storage, settings().queue))
 
 
 @_once
 def _poison() -> "MailQueue":
-    from mailer.storage.clients import queue_client
+    from mailer.storage.clients import kept_queue
     from mailer.storage.queues import MailQueue
 
-    return MailQueue(queue_client(settings().storage, f"{settings().queue}-poison"))
+    return MailQueue(kept_queue(settings().storage, f"{settings().queue}-poison"))
 
 
 @_once

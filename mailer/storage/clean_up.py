@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from azure.core.exceptions import ResourceNotFoundError
-from azure.data.tables import TableClient
 
 from mailer.delivery.record import MailRecord, Status
 from mailer.storage import tables
@@ -25,7 +24,7 @@ COUNTS_KEPT = timedelta(hours=26)  # beyond the 24 that are looked at
 class CleanUpTable:
     """The table of the records, as the clean-up uses it. Each call may raise TryLater."""
 
-    def __init__(self, table: TableClient) -> None:
+    def __init__(self, table: "tables.Table") -> None:
         self._table = table
         self._ledger = TableLedger(table, key_window=timedelta())
 

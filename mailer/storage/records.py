@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-from azure.data.tables import TableClient, UpdateMode
 
 from mailer.delivery.record import Action, Conflict, Done, KeyOwner, MailRecord, Status
 from mailer.errors import TryLater
@@ -59,7 +58,7 @@ _PLAIN: dict[str, type] = {
 class TableLedger:
     """The Ledger in one table, which is made when it is first missed."""
 
-    def __init__(self, table: TableClient, *, key_window: timedelta, recipients: Recipients | None = None) -> None:
+    def __init__(self, table: "tables.Table", *, key_window: timedelta, recipients: Recipients | None = None) -> None:
         self._table = table
         self._key_window = key_window
         self._recipients = recipients
@@ -77,7 +76,7 @@ class TableLedger:
                 answer = self._ask(lambda: self._table.create_entity(entity))
             else:
                 condition = tables.unchanged(record.version)
-                answer = self._ask(lambda: self._table.update_entity(entity, mode=UpdateMode.MERGE, **condition))
+                answer = self._ask(lambda: self._table.update_entity(entity, mode=tables.MERGE, **condition))
         except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as error:
             return self._mine_after_all(record, entity["write"], error)
         if Status.HELD in record.times and record.status in LET_GO:
@@ -126,7 +125,7 @@ class TableLedger:
                 if expires_at > now:
                     return known
                 condition = tables.unchanged(kept.metadata["etag"])
-                self._ask(lambda: self._table.update_entity(entity, mode=UpdateMode.REPLACE, **condition))
+                self._ask(lambda: self._table.update_entity(entity, mode=tables.REPLACE, **condition))
             except (ResourceModifiedError, ResourceNotFoundError):  # somebody else took it over or cleaned it up
                 return self.own_key(key, owner, now=now)
         return owner
