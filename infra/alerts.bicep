@@ -19,7 +19,7 @@ var alerts = [
     title: 'Mails wait for a person'
     description: 'Mails are in doubt, or the host gave messages up. Look in Sent Items, then replay them or let them be.'
     severity: 2
-    query: 'AppTraces | where Message startswith "mail_uncertain " or Message startswith "mail_settled " | summarize lines = count()'
+    query: 'AppTraces | where Message startswith "mail_uncertain " or Message startswith "mail_settled " or Message startswith "mail_held " | summarize lines = count()'
     operator: 'GreaterThan'
     threshold: 0
   }
