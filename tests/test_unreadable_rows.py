@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from azure.data.tables import TableClient, UpdateMode
+from azure.data.tables import UpdateMode
 
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.record import Status
@@ -17,11 +17,12 @@ from mailer.request.mail_id import mail_id
 from mailer.request.model import Priority
 from mailer.storage.alarms import TableAlarms
 from mailer.storage.clean_up import CleanUpTable
+from mailer.storage.clients import kept_table
 from mailer.storage.later_rows import LaterRows
 from mailer.storage.pace_rows import TableCounts, TablePauses
 from mailer.storage.records import KEYS, TableLedger, row_of
 from mailer.storage.slot_rows import TableSlots
-from tests.builders import a_record
+from tests.builders import a_record, storage_of
 from tests.fakes import START, Clock
 from tests.post import DOWN
 from tests.test_records import a_key_owner
@@ -32,7 +33,7 @@ SHOP = "shop@contoso.com"
 
 @pytest.fixture
 def table(storage):
-    with closing(TableClient.from_connection_string(storage.connection_string, f"t{uuid4().hex}")) as table:
+    with closing(kept_table(storage_of(storage), f"t{uuid4().hex}")) as table:
         yield table
 
 
