@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import NamedTuple
 
 from azure.core.exceptions import ResourceNotFoundError
-from azure.data.tables import TableClient
 
 from mailer.delivery.record import MailRecord
 from mailer.storage import tables
@@ -27,7 +26,7 @@ class HeldMails(NamedTuple):
 class TableHeld:
     """The rows, in the table of the records. Each call may raise TryLater."""
 
-    def __init__(self, table: TableClient) -> None:
+    def __init__(self, table: "tables.Table") -> None:
         self._table = table
 
     def put(self, record: MailRecord) -> None:
