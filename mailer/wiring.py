@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mailer.identity.access_tokens import AccessTokens
     from mailer.identity.caller import Identification
     from mailer.identity.tokens import GraphTokens
+    from mailer.pace.allowances import Allowances
     from mailer.pace.later import Later
     from mailer.pace.pace import Pace
     from mailer.pace.pauses import Pauses
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from mailer.request.model import MailRequest, Priority
     from mailer.request.parse import Rules
     from mailer.storage.alarms import Alarm, TableAlarms
+    from mailer.storage.held_rows import HeldMails
     from mailer.storage.later_rows import LaterRows
     from mailer.storage.queues import MailQueue
     from mailer.storage.recipients import Recipients
@@ -352,7 +354,19 @@ def turns() -> "Turns":
     from mailer.delivery.turns import Turns
 
     pools = {name: [each.address.lower() for each in pool] for name, pool in pools_of(settings()).items()}
-    return Turns(pace=pace(), pools=pools, priority=priority, clock=clock)
+    return Turns(pace=pace(), pools=pools, priority=priority, clock=clock, allowances=_allowances())
+
+
+@_once
+def _allowances() -> "Allowances | None":
+    known = callers()
+    if known is None:
+        return None
+    from mailer.pace.allowances import Allowances
+    from mailer.storage.pace_rows import TableCounts
+
+    limits = {str(one.name): one.recipients_per_day for one in known.all if one.recipients_per_day is not None}
+    return Allowances(limits, TableCounts(_table()), clock=clock)
 
 
 @_once
@@ -502,6 +516,7 @@ def health() -> "Health":
     from mailer.health.parts import Health
     from mailer.identity.claims import claims_of
     from mailer.request.address import Address
+    from mailer.storage.held_rows import TableHeld
 
     def mailboxes() -> list[str]:
         pools = (rules().senders, *rules().pools.values())
@@ -525,7 +540,8 @@ def health() -> "Health":
 
     def check_callers() -> list[str]:
         known = callers()
-        return known.warnings({each.address.lower() for each in rules().senders} | {*rules().pools}) if known else []
+        doubts = known.warnings({each.address.lower() for each in rules().senders} | {*rules().pools}) if known else []
+        return [*doubts, *map(_held, TableHeld(_table()).standing())]
 
     graphs = Mailboxes(
         mailboxes,
@@ -548,6 +564,14 @@ def health() -> "Health":
             "pace": lambda: pace().warnings(mailboxes()),
             "callers": check_callers,
         }
+    )
+
+
+def _held(held: "HeldMails") -> str:
+    return (
+        f"{held.mails} mails of the caller `{held.caller}` are held since {held.since:%Y-%m-%d %H:%M} UTC, for it has "
+        f"reached its `recipients_per_day`. GET /emails?status=held&caller={held.caller} lists them; release or cancel "
+        "each, or raise the number in MAILER_CALLERS."
     )
 
 

@@ -97,7 +97,7 @@ WITHOUT_IO += [
     "mailer/delivery/decide.py",
     "mailer/delivery/event.py",
 ]
-WITHOUT_IO += ["mailer/callers", "mailer/settings.py", "mailer/setting_texts.py", "mailer/errors.py"]
+WITHOUT_IO += ["mailer/callers", "mailer/settings", "mailer/setting_texts.py", "mailer/errors.py"]
 WITHOUT_IO += [f"mailer/templating/{name}.py" for name in ("template", "sandbox", "images", "styles", "variables")]
 
 FILES = [ROOT / "function_app.py", *ROOT.glob("mailer/*.py"), *ROOT.glob("mailer/*/**/*.py")]

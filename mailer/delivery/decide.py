@@ -76,7 +76,8 @@ class Policy:
     spread: Callable[[], float] = lambda: random.uniform(0.1, 1)  # noqa: S311 - no secret
 
 
-_WISHES = {What.REPLAYED, What.MOVED, What.CANCELED, What.RETRIED, What.PACED}  # a person's, or the mailbox's pace
+# A person's, or the pace of a mailbox, or the allowance of a caller.
+_WISHES = {What.REPLAYED, What.MOVED, What.CANCELED, What.RETRIED, What.RELEASED, What.PACED, What.SURPLUS}
 # What is known of a mail's message: here it is, the host has given it up, there is none, or it has no content.
 _OF_MESSAGES = {What.ARRIVED, What.HOST_GAVE_UP, What.MESSAGE_LOST, What.CONTENT_LOST}
 
@@ -152,29 +153,29 @@ class _Case:
             text += f" It is not sent again after {self.policy.max_age}."
         elif chosen is OnUncertain.RESEND:
             text += " It was sent again once before, and is not again."
-        return self._held(code, text)
+        return self._doubt_stays(code, text)
 
     def _looked(self) -> Next:
         event, mail = self.event, self.mail
         code, text, look = mail.error_code, mail.error_message, mail.look or 1
         if event.what is What.CANNOT_LOOK:
-            return self._held(code, f"{text} {event.text}")
+            return self._doubt_stays(code, f"{text} {event.text}")
         if event.what is not What.NOT_FOUND:
             if self._is_old:
-                return self._held(code, f"{text} It could not be verified: {event.text}")
+                return self._doubt_stays(code, f"{text} It could not be verified: {event.text}")
             wait = MENDING_WAIT if event.what is What.NEEDS_MENDING else LOOKS[0]
             return self._look_at(look, event.after or wait, code, text)
         if look < len(LOOKS):
             return self._look_at(look + 1, LOOKS[look], code, text)
         if mail.resent or self._is_old:
-            return self._held(code, f"{text} It is not in Sent Items, and is not sent again.")
+            return self._doubt_stays(code, f"{text} It is not in Sent Items, and is not sent again.")
         return self._once_more(code, f"{text} It is not in Sent Items and is sent again.", after=timedelta())
 
     def _wished(self) -> Next:
-        """What a person asks for, or the mailbox's pace."""
+        """What a person asks for, the mailbox's pace, or the caller's allowance."""
         event, mail, now = self.event, self.mail, self.now
         match event.what:
-            case What.CANCELED if mail.status.waiting:
+            case What.CANCELED if mail.status.waiting or mail.status is Status.HELD:
                 return self._end(Status.CANCELED)
             case What.CANCELED if mail.status is Status.CANCELED:
                 return Next(do=Do.DROP)
@@ -188,6 +189,12 @@ class _Case:
                 again = replace(mail.moved(Status.QUEUED, now=now), attempts=0, look=0, since=now, due_at=now)
                 resent = (mail.resent or 0) + (mail.status is Status.UNCERTAIN)
                 return _wait(now + HEAD_START, replace(again, resent=resent, mending=False))
+            case What.SURPLUS:
+                return self._end(Status.HELD) if mail.status.waiting else Next(do=Do.DROP)
+            case What.RELEASED if mail.status is Status.HELD:
+                due = max(now, mail.due_at or now)
+                freed = mail.moved(Status.SCHEDULED if due > now else Status.QUEUED, now=now)
+                return _wait(max(now + HEAD_START, due), replace(freed, since=due, due_at=due))
             case What.RETRIED if mail.waits_for_mending:
                 return _wait(now + HEAD_START, replace(mail, due_at=now))
         return Next(do=Do.REFUSE)
@@ -198,10 +205,10 @@ class _Case:
         if event.what is What.MESSAGE_LOST:
             return _wait(max(self.now, mail.due_at or self.now))
         if self._looks:
-            return self._held(mail.error_code, f"{mail.error_message} {event.text}")
+            return self._doubt_stays(mail.error_code, f"{mail.error_message} {event.text}")
         if mail.status.waiting or mail.drafting:
             return self._end(Status.FAILED)
-        return self._held(event.code, event.text)
+        return self._doubt_stays(event.code, event.text)
 
     def _once_more(self, code: str, text: str, *, after: timedelta) -> Next:
         return self._back(Status.QUEUED, code, text, after=after, mending=False, resent=1, look=0)
@@ -214,7 +221,7 @@ class _Case:
         waits = self.mail.moved(status, now=self.now, code=code, message=text)
         return _wait(due, replace(waits, due_at=due, **changes))
 
-    def _held(self, code: str, text: str) -> Next:
+    def _doubt_stays(self, code: str, text: str) -> Next:
         return self._end(Status.UNCERTAIN, code, text)
 
     def _end(self, status: Status, code: str | None = None, text: str = "") -> Next:

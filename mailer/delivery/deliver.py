@@ -17,7 +17,7 @@ from mailer import telemetry
 from mailer.delivery.attempt import Attempt
 from mailer.delivery.decide import Do, Next, Policy, decide
 from mailer.delivery.envelope import Envelope, Outcome
-from mailer.delivery.event import Event, What
+from mailer.delivery.event import Event, What, surplus_of
 from mailer.delivery.mail import AlreadyClaimed, Mail, QueuedMessage, RecordMismatch
 from mailer.delivery.message import fits
 from mailer.delivery.opening import ARRIVED, Opening
@@ -71,7 +71,7 @@ class Delivery:
         try:
             try:
                 mail, said = self.opening.open(message)
-                return self._apply(event if said is ARRIVED else said, mail)
+                return self._admitted(event if said is ARRIVED else said, mail)
             except RecordMismatch as mismatch:
                 return self._mismatch(message, mismatch)
         except (ConfigError, TryLater) as reason:
@@ -89,8 +89,23 @@ class Delivery:
         self.stores.outbox.put(envelope, content, due=self.clock() + BACK_AFTER)
         return Status.QUEUED
 
+    def _admitted(self, event: Event, mail: Mail) -> Status:
+        """Count a producer's new mail for its policy, or hold it."""
+        if event is not ARRIVED or mail.record.version is not None:
+            return self._apply(event, mail)
+        if not self.turns.admits(mail.record):
+            held = replace(mail, record=self.turns.without_turn(mail.record, mail.asked))
+            return self._apply(surplus_of(mail.record.caller), held)
+        try:
+            return self._apply(event, mail)
+        except Exception:  # it comes again, and is counted then
+            self.turns.discount(mail.record)
+            raise
+
     def _apply(self, event: Event, mail: Mail) -> Status:
         """Decide, and carry it out; who finds that the record has changed meanwhile decides anew."""
+        if mail.refused and mail.record.status.waiting and event in {ARRIVED, GAVE_UP}:
+            event = mail.refused
         if not mail.proven and event is not ARRIVED and event.what is not What.PACED:
             kept = self.opening.prove(mail)
             event, mail = _still(event, mail.record, kept.record), kept
@@ -99,7 +114,7 @@ class Delivery:
             if step.do is Do.DROP:
                 return self._drop(mail)
             if step.do is Do.LOOK:
-                event = self.attempt.look(mail)
+                event = self.attempt.look(mail) if mail.request else mail.refused or event
             elif step.do is Do.SEND and step.record:
                 event, mail = self._in_turn(mail, step.record)
             else:
@@ -139,7 +154,7 @@ class Delivery:
             written = self._kept(lambda: self._write(record, mail), event, mail)
             if written is None:
                 return mail.record.status
-            mail = replace(mail.at(written), stored=mail.stored or record.status.replayable)
+            mail = replace(mail.at(written), stored=mail.stored or record.status.keeps_content)
         if step.due:
             self._put(mail, Envelope.of(mail.record, stored=mail.stored, trace=telemetry.traceparent()), due=step.due)
             return mail.record.status
@@ -165,7 +180,7 @@ class Delivery:
         return None
 
     def _write(self, record: MailRecord, mail: Mail) -> MailRecord:
-        if record.status.replayable and not mail.stored:
+        if record.status.keeps_content and not mail.stored:
             self.stores.requests.put(mail.id, mail.content)
         return self.stores.ledger.write(record)
 
@@ -190,7 +205,7 @@ class Delivery:
     def _drop(self, mail: Mail) -> Status:
         """Nothing more comes of this message; a mail that nobody can send any more needs no content."""
         status = mail.record.status
-        if mail.stored and status.final and not status.replayable:
+        if mail.stored and status.final and not status.keeps_content:
             with suppress(TryLater):  # the clean-up finds what is left
                 self.stores.requests.delete(mail.id)
         return status
@@ -208,17 +223,17 @@ class Delivery:
 
     def _mismatch(self, message: QueuedMessage, mismatch: RecordMismatch) -> Status:
         """A message under a name that is not its own is a mail of its own, and a wrong one, if it has content."""
-        own = self.opening.own(message)
+        own = self.opening.own(message, mismatch)
         if own is None:
             log.warning("message_dropped: %s", mismatch)
             return Status.FAILED
-        return self._apply(Event(what=What.REFUSED, code=mismatch.code, text=str(mismatch)), own)
+        return self._apply(ARRIVED, own)
 
 
 def _still(event: Event, before: MailRecord, kept: MailRecord) -> Event:
     """What is left of an event once the record has changed: a send stays known, and all else counts anew."""
     if before.claim and before.status is Status.SENDING:
         return event if event.what is What.SENT else ARRIVED
-    if event.what is What.PACED:
+    if event.what in {What.PACED, What.SURPLUS}:
         return ARRIVED
     return event if kept.status is before.status or (kept.status.waiting and before.status.waiting) else ARRIVED

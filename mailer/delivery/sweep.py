@@ -164,7 +164,7 @@ class Sweep:
             statuses = {record.id: record.status for record in page}
             for mail in self.table.forget(page):
                 gone += 1
-                if statuses[mail].replayable:
+                if statuses[mail].keeps_content:
                     self.stores.requests.delete(mail)
         return gone
 
@@ -176,7 +176,7 @@ class Sweep:
         return gone
 
     def _turns(self, began: datetime) -> int:
-        """Slots that are over, and counts of recipients that count no longer."""
+        """Slots that are over, counts of recipients that count no longer, notes of held mails that are held no more."""
         return sum(self._within(TURNS_WITHIN, began, self.table.forget_turns(now=began)))
 
     def _orphans(self, began: datetime) -> int:
@@ -190,7 +190,7 @@ class Sweep:
                 except Unreadable as unreadable:
                     log.error("row_unreadable %s", unreadable)  # noqa: TRY400 - no bug; its content is kept
                     continue
-                if record is None or (record.status.final and not record.status.replayable):
+                if record is None or (record.status.final and not record.status.keeps_content):
                     self.stores.requests.delete(mail)
                     gone += 1
             mark = after

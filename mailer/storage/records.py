@@ -17,13 +17,16 @@ from typing import Any, TypeVar
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 
 from mailer.delivery.record import Action, Conflict, Done, KeyOwner, MailRecord, Status
+from mailer.errors import TryLater
 from mailer.request.model import Priority
 from mailer.storage import tables
+from mailer.storage.held_rows import TableHeld
 from mailer.storage.recipients import Recipients
 
 T = TypeVar("T")
 
 KEYS = "keys"  # the partition of idempotency keys
+LET_GO = {Status.QUEUED, Status.SCHEDULED, Status.CANCELED}  # what becomes of a mail that was held
 DAYS_BEGIN, DAYS_END = "0", ":"  # sort before and after every day
 _PLAIN: dict[str, type] = {
     "digest": str,
@@ -59,10 +62,13 @@ class TableLedger:
         self._table = table
         self._key_window = key_window
         self._recipients = recipients
+        self._held = TableHeld(table)
 
     def write(self, record: MailRecord) -> MailRecord:
-        """Insert or change the record, in one transaction; raises Conflict, TryLater."""
+        """Insert or change the record by one write; one that is held is noted beside it. Raises Conflict, TryLater."""
         entity = _entity(record) | {"write": uuid.uuid4().hex}
+        if record.status is Status.HELD:
+            self._held.put(record)
         try:
             if record.version is None:
                 if self._recipients and record.reaches:
@@ -73,6 +79,9 @@ class TableLedger:
                 answer = self._ask(lambda: self._table.update_entity(entity, mode=tables.MERGE, **condition))
         except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as error:
             return self._mine_after_all(record, entity["write"], error)
+        if Status.HELD in record.times and record.status in LET_GO:
+            with contextlib.suppress(TryLater):  # the clean-up finds what is left
+                self._held.delete(record.id)
         return replace(record, version=answer["etag"])
 
     def _mine_after_all(self, record: MailRecord, write: str, error: Exception) -> MailRecord:
