@@ -18,6 +18,7 @@ from mailer.request.model import Priority
 from mailer.storage.alarms import TableAlarms
 from mailer.storage.clean_up import CleanUpTable
 from mailer.storage.clients import kept_table
+from mailer.storage.held_rows import TableHeld
 from mailer.storage.later_rows import LaterRows
 from mailer.storage.pace_rows import TableCounts, TablePauses
 from mailer.storage.records import KEYS, TableLedger, row_of
@@ -247,6 +248,20 @@ def test_an_alarm_that_cannot_be_read_hides_no_other_and_costs_no_mail(table, ch
     clock.advance(hours=1)
     other.sound(SHOP, "first", "Mend it.")
     assert [alarm.code for alarm in other.standing()] == ["first"]
+
+
+@pytest.mark.parametrize("changes", [{"caller": None}, {"at": "now"}], ids=repr)
+def test_a_held_mails_note_that_cannot_be_read_hides_no_other(table, changes):
+    held = TableHeld(table)
+    one, other = (
+        a_record(entropy=entropy, caller=caller).moved(Status.UNCERTAIN, now=START)
+        for entropy, caller in ((b"0123456789", "shop"), (b"9876543210", "ops"))
+    )
+    held.put(one)
+    held.put(other)
+    spoil(table, the_row(table, caller="shop"), changes)
+
+    assert [mails.caller for mails in held.standing()] == ["ops"]
 
 
 def test_a_mark_that_cannot_be_read_begins_anew(table):

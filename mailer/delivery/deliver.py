@@ -104,6 +104,8 @@ class Delivery:
 
     def _apply(self, event: Event, mail: Mail) -> Status:
         """Decide, and carry it out; who finds that the record has changed meanwhile decides anew."""
+        if mail.refused and mail.record.status.waiting and event in {ARRIVED, GAVE_UP}:
+            event = mail.refused
         if not mail.proven and event is not ARRIVED and event.what is not What.PACED:
             kept = self.opening.prove(mail)
             event, mail = _still(event, mail.record, kept.record), kept
@@ -112,7 +114,7 @@ class Delivery:
             if step.do is Do.DROP:
                 return self._drop(mail)
             if step.do is Do.LOOK:
-                event = self.attempt.look(mail)
+                event = self.attempt.look(mail) if mail.request else mail.refused or event
             elif step.do is Do.SEND and step.record:
                 event, mail = self._in_turn(mail, step.record)
             else:
@@ -221,11 +223,11 @@ class Delivery:
 
     def _mismatch(self, message: QueuedMessage, mismatch: RecordMismatch) -> Status:
         """A message under a name that is not its own is a mail of its own, and a wrong one, if it has content."""
-        own = self.opening.own(message)
+        own = self.opening.own(message, mismatch)
         if own is None:
             log.warning("message_dropped: %s", mismatch)
             return Status.FAILED
-        return self._apply(Event(what=What.REFUSED, code=mismatch.code, text=str(mismatch)), own)
+        return self._apply(ARRIVED, own)
 
 
 def _still(event: Event, before: MailRecord, kept: MailRecord) -> Event:

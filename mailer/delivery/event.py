@@ -8,10 +8,8 @@ from mailer.errors import (
     CannotLook,
     ConfigError,
     GiveUp,
-    InvalidRequest,
-    KeyReused,
+    MailerError,
     Misconfigured,
-    Refusal,
     Suppressed,
     TryLater,
     Uncertain,
@@ -66,11 +64,9 @@ class Event:
     request_id: str = ""
 
     @classmethod
-    def of(cls, error: Refusal | InvalidRequest | KeyReused | ConfigError) -> "Event":
+    def of(cls, error: MailerError | ConfigError) -> "Event":
         """How an attempt ended that was not sent."""
         kinds: dict[type[Exception], What] = {
-            InvalidRequest: What.REFUSED,
-            KeyReused: What.REFUSED,
             ConfigError: What.NEEDS_MENDING,
             Misconfigured: What.NEEDS_MENDING,
             TryLater: What.TURNED_AWAY,
@@ -78,6 +74,7 @@ class Event:
             GiveUp: What.REFUSED,
             Uncertain: What.IN_DOUBT,
             CannotLook: What.CANNOT_LOOK,
+            MailerError: What.REFUSED,
         }
         what = next(what for kind, what in kinds.items() if isinstance(error, kind))
         after = error.after if isinstance(error, TryLater) else None

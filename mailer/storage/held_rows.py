@@ -42,11 +42,9 @@ class TableHeld:
 
     def standing(self) -> list[HeldMails]:
         """The mails that are held, by caller; of very many only the oldest are counted."""
-        rows = next(tables.pages(self._table, f"PartitionKey eq '{_PARTITION}'", {}), [])
-        mails, since = (
-            Counter(str(row["caller"]) for row in rows),
-            {str(row["caller"]): row["at"] for row in rows[::-1]},
-        )
+        page = next(tables.pages(self._table, f"PartitionKey eq '{_PARTITION}'", {}), [])
+        rows = list(tables.read_all(page, _held))
+        mails, since = Counter(caller for caller, _ in rows), dict(rows[::-1])
         return [HeldMails(caller, number, since[caller]) for caller, number in mails.items()]
 
     def noted(self, *, before: datetime) -> Iterator[str]:
@@ -54,3 +52,7 @@ class TableHeld:
         query = f"PartitionKey eq '{_PARTITION}' and at lt @before"
         for page in tables.pages(self._table, query, {"before": before}, select=["RowKey"]):
             yield from (str(row["RowKey"]) for row in page)
+
+
+def _held(row: tables.Entity) -> tuple[str, datetime]:
+    return tables.cell(row, "caller", str), tables.cell(row, "at", datetime)
