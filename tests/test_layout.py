@@ -56,7 +56,15 @@ ROOMS = {
     "health": ({"errors"}, set()),
     "storage": (
         {"delivery", "errors", "http_session", "identity", "pace", "request", "settings", "templating"},
-        {"azure.core", "azure.data.tables", "azure.identity", "azure.storage.blob", "azure.storage.queue", "requests"},
+        {
+            "azure.core",
+            "azure.data.tables",
+            "azure.identity",
+            "azure.storage.blob",
+            "azure.storage.queue",
+            "requests",
+            "urllib3",
+        },
     ),
     "pace": ({"delivery", "errors", "request"}, set()),
     "delivery": (
@@ -78,7 +86,7 @@ ROOMS = {
     "callers": ({"errors", "setting_texts"}, set()),
     "setting_texts": (set(), set()),
     "errors": (set(), set()),
-    "http_session": (set(), {"requests"}),
+    "http_session": (set(), {"requests", "urllib3"}),
 }
 
 IO = {"os", "io", "pathlib", "shutil", "socket", "ssl", "http", "urllib.request", "subprocess", "tempfile", "sqlite3"}
