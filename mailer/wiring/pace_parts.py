@@ -41,6 +41,7 @@ def turns() -> "Turns":
 
 @base.once
 def allowances() -> "Allowances | None":
+    """How many recipients each caller has left today; None where nobody is counted."""
     known = access_parts.callers()
     if known is None:
         return None
