@@ -311,6 +311,13 @@ def graph_tokens() -> "GraphTokens":
     return graph_tokens(settings(), identity_id=os.environ.get("AZURE_CLIENT_ID") or None, clock=clock)
 
 
+def secret_expires_on() -> datetime | None:
+    """When the secret expires that is in use, as far as it was read already."""
+    with suppress(ConfigError):
+        return graph_tokens().expires_on
+    return None
+
+
 @_once
 def graph() -> "GraphConnection":
     """The connection to Graph."""

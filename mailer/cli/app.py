@@ -13,6 +13,7 @@ import mailer
 from mailer.cli import (
     cancel,
     completion,
+    console,
     doctor,
     health,
     replay,
@@ -47,6 +48,7 @@ app.command("show", rich_help_panel=MAILS, epilog=show.EXAMPLES)(show.show)
 app.command("replay", rich_help_panel=MAILS)(replay.replay)
 app.command("cancel", rich_help_panel=MAILS, epilog=cancel.EXAMPLES)(cancel.cancel)
 app.command("health", rich_help_panel=MAILER, epilog=health.EXAMPLES)(health.health)
+app.command("console", rich_help_panel=MAILER, epilog=console.EXAMPLES)(console.console)
 app.add_typer(templates.app, name="templates", rich_help_panel=MAILER)
 app.command("doctor", rich_help_panel=MAILER)(doctor.doctor)
 app.command("setup", rich_help_panel=MAILER)(setup.setup)

@@ -4,6 +4,7 @@ emails      mails by HTTP: accept one, show it, move it, cancel it, send it agai
 queues      mails from the queue
 templates   the templates, shown and previewed
 operations  what an operator asks
+console     the operator's page
 timers      what happens by the clock
 door        the one way in by HTTP: asks who calls, and tells what went wrong
 replies     how an answer and an error look

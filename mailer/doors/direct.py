@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import azure.functions as func
 
 from mailer import wiring
+from mailer.doors.console import console
 from mailer.doors.emails import ROUTE_PREFIX, emails
 from mailer.doors.operations import operations
 from mailer.doors.templates import templates
@@ -36,7 +37,7 @@ class Direct:
     def __init__(self) -> None:
         wiring.by_hand.set()
         app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-        for door in (emails, operations, templates):
+        for door in (emails, operations, templates, console):
             app.register_functions(door)
         triggers = [
             (trigger.get_dict_repr(), one.get_user_function())

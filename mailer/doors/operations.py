@@ -1,5 +1,7 @@
 """What an operator asks: what works and what does not."""
 
+from typing import Any
+
 import azure.functions as func
 
 from mailer import wiring
@@ -19,4 +21,7 @@ def get_health(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # n
         name: {"status": finding.status} | ({"problems": list(finding.problems)} if finding.problems else {})
         for name, finding in findings.items()
     }
-    return as_json(200 if works else 503, {"status": "ok" if works else "failing", "parts": parts})
+    content: dict[str, Any] = {"status": "ok" if works else "failing", "parts": parts}
+    if expires_on := wiring.secret_expires_on():
+        content["secret_expires_on"] = expires_on.isoformat(timespec="seconds")
+    return as_json(200 if works else 503, content)
