@@ -46,7 +46,7 @@ export async function mails() {
   const table = h("table", {}, h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))), body);
   const tail = h("div.tail");
   await grow(query, body, tail, heads);
-  return [h("div.scroll", { hidden: false }, table), tail];
+  return [table, tail];
 }
 
 async function grow(query, body, tail, heads) {
@@ -79,5 +79,5 @@ function row(mail, heads) {
     Object.entries(mail.tags ?? {}).map(([name, value]) => h("span.tag", {}, `${name}: ${value}`)),
     h("a", { href: `#${link}`, "aria-label": `${w.mail} ${mail.id}` }, `…${mail.id.slice(-8)}`),
   ];
-  return h("tr", {}, cells.map((cell, index) => h("td", { "data-head": heads[index] }, cell)));
+  return h("tr", {}, cells.map((cell, index) => h("td", { "data-head": heads[index], class: cell.length === 0 ? "none" : null }, h("div", {}, cell))));
 }

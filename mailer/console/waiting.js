@@ -7,7 +7,7 @@ const MOST_CALLS = 5; // for each status, of a hundred mails
 const MINUTE = 60_000;
 const STEPS = [1, 5, 15, 30, 60, 180, 360, 720, 1440, 7 * 1440, 30 * 1440]; // minutes
 const MOST_BARS = 30;
-const [WIDTH, HEIGHT] = [600, 90];
+const [WIDTH, HEIGHT] = [20, 100]; // of a bar, in units of the drawing
 
 export async function waiting() {
   const kinds = await Promise.all(["queued", "scheduled"].map((status) => list("emails", { status, limit: "100" }, { calls: MOST_CALLS })));
@@ -33,29 +33,22 @@ function chart(mailbox, dues) {
     "figure",
     {},
     h("figcaption", {}, h("strong", {}, mailbox), " ", told),
-    drawn(bars, at, step, `${mailbox}: ${told}`),
+    h("p.scale", { "aria-hidden": "true" }, `${Math.max(...bars)} ${w.each(spanOf(step))}`),
+    drawn(bars, `${mailbox}: ${told}`),
+    h("p.axis", { "aria-hidden": "true" }, [0, bars.length / 2, bars.length].map((index) => h("span", {}, tick(at(index), step * bars.length)))),
     h("details", {}, h("summary", {}, w.figures), h("table", {}, h("tbody", {}, rows(bars, at)))),
   );
 }
 
-function drawn(bars, at, step, label) {
+/** The bars alone, which stretch with the page; words beside them keep their size. */
+function drawn(bars, label) {
   const most = Math.max(...bars);
-  const wide = WIDTH / bars.length;
   const rects = bars.map((count, index) => {
     const high = (count / most) * HEIGHT;
-    return count && svg("rect", { x: index * wide + 1, y: HEIGHT - high + 14, width: Math.max(wide - 2, 1), height: high, rx: 2 });
+    return count && svg("rect", { x: index * WIDTH + 1, y: HEIGHT - high, width: WIDTH - 2, height: high });
   });
-  const ticks = [0, Math.floor(bars.length / 2), bars.length].map((index, place) =>
-    svg("text", { x: index * wide, y: HEIGHT + 30, "text-anchor": ["start", "middle", "end"][place] }, tick(at(index), step * bars.length)),
-  );
-  return svg(
-    "svg",
-    { viewBox: `0 0 ${WIDTH} ${HEIGHT + 36}`, role: "img", "aria-label": label },
-    svg("line", { x1: 0, x2: WIDTH, y1: HEIGHT + 14.5, y2: HEIGHT + 14.5 }),
-    rects.filter(Boolean),
-    ticks,
-    svg("text", { x: 0, y: 9 }, `${most} ${w.each(spanOf(step))}`),
-  );
+  const box = `0 0 ${bars.length * WIDTH} ${HEIGHT}`;
+  return svg("svg", { viewBox: box, preserveAspectRatio: "none", role: "img", "aria-label": label }, rects.filter(Boolean));
 }
 
 function rows(bars, at) {

@@ -76,7 +76,7 @@ const en = {
   no: "Leave it",
   close: "Close",
   nothingWaits: "Nothing waits.",
-  waits: (n, last) => `${n} ${n === 1 ? "mail" : "mails"}, the last expected at ${last}`,
+  waits: (n, last) => `${n} ${n === 1 ? "mail" : "mails"}, the last expected ${last}`,
   atLeast: (n) => `At least ${n} mails wait; more than these are not drawn.`,
   each: (span) => `mails for each ${span}`,
   minutes: (n) => (n === 1 ? "minute" : `${n} minutes`),
@@ -194,7 +194,7 @@ const fr = {
   no: "Ne rien faire",
   close: "Fermer",
   nothingWaits: "Rien n’attend.",
-  waits: (n, last) => `${n} ${n === 1 ? "message" : "messages"}, le dernier prévu à ${last}`,
+  waits: (n, last) => `${n} ${n === 1 ? "message" : "messages"}, le dernier le ${last}`,
   atLeast: (n) => `Au moins ${n} messages attendent ; les suivants ne sont pas dessinés.`,
   each: (span) => `messages par ${span}`,
   minutes: (n) => (n === 1 ? "minute" : `tranche de ${n} minutes`),
@@ -250,9 +250,12 @@ export function speak(chosen) {
   sessionStorage.setItem(KEPT, chosen);
 }
 
+/** The reader's own form of the language, such as en-GB, in which dates and times are written. */
+const form = () => navigator.languages.find((tag) => tag.startsWith(language)) ?? language;
+
 const DAY = { dateStyle: "medium" };
 const MOMENT = { dateStyle: "medium", timeStyle: "medium" };
 
-export const day = (text) => new Intl.DateTimeFormat(language, DAY).format(new Date(text));
-export const moment = (text) => new Intl.DateTimeFormat(language, MOMENT).format(new Date(text));
-export const clock = (date) => new Intl.DateTimeFormat(language, { timeStyle: "short" }).format(date);
+export const day = (text) => new Intl.DateTimeFormat(form(), DAY).format(new Date(text));
+export const moment = (text) => new Intl.DateTimeFormat(form(), MOMENT).format(new Date(text));
+export const clock = (date) => new Intl.DateTimeFormat(form(), { timeStyle: "short" }).format(date);
