@@ -106,13 +106,13 @@ def templates() -> "Templates":
 
         keep = GoodVersions(RequestBlobs(_container(), folder=FOLDER))
         return Templates(BlobContainer(container_at(settings().storage, place)), keep=keep)
-    from mailer.templating.sources import Folder
+    from mailer.templating.sources import LOOK_EVERY, Folder
 
     folder = Path(__file__).parents[1] / place
     if not folder.is_dir():
         message = f"MAILER_TEMPLATES is wrong: there is no folder {place}. It holds a folder or a container's URL."
         raise ConfigError([message])
-    return Templates(Folder(folder))
+    return Templates(Folder(folder, look_every=LOOK_EVERY))
 
 
 @_once
@@ -460,6 +460,14 @@ def pool() -> "Executor":
     from concurrent.futures import ThreadPoolExecutor
 
     return ThreadPoolExecutor(8, thread_name_prefix="waited-for")
+
+
+@_once
+def batch_pool() -> "Executor":
+    """Threads for the mails of batches."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(8, thread_name_prefix="batch")
 
 
 @_once

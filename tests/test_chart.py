@@ -16,7 +16,8 @@ VISITS = [1204, 1310, 1460, 1398, 1275, 820, 945]
 
 
 def drawn_bytes(labels, values):
-    return draw_bars(labels, values, written=[f"{value:,}" for value in values], width=536, height=220)
+    written = tuple(f"{value:,}" for value in values)
+    return draw_bars(tuple(labels), tuple(values), written=written, width=536, height=220)
 
 
 def drawn(labels, values):

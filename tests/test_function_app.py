@@ -636,6 +636,7 @@ def test_the_host_sees_each_route_a_timer_and_a_queue(worker, environ):
     }
     assert routes == {
         "post_email": ("emails", ["POST"]),
+        "post_batch": ("emails/batch", ["POST"]),
         "get_emails": ("emails", ["GET"]),
         "get_email": ("emails/{id}", ["GET"]),
         "patch_email": ("emails/{id}", ["PATCH"]),

@@ -63,7 +63,7 @@ ROOMS = {
         {"callers", "errors", "request", "setting_texts", "settings", "telemetry", "templating"},
         {"pydantic"},
     ),
-    "graph": ({"errors", "request"}, {"requests", "urllib3"}),
+    "graph": ({"errors", "http_session", "request"}, {"requests", "urllib3"}),
     "templating": (
         {"errors", "request", "setting_texts"},
         {"PIL", "babel", "css_inline", "jinja2", "jsonschema_rs", "markupsafe", "tinycss2"},
@@ -78,6 +78,7 @@ ROOMS = {
     "callers": ({"errors", "setting_texts"}, set()),
     "setting_texts": (set(), set()),
     "errors": (set(), set()),
+    "http_session": (set(), {"requests"}),
 }
 
 IO = {"os", "io", "pathlib", "shutil", "socket", "ssl", "http", "urllib.request", "subprocess", "tempfile", "sqlite3"}

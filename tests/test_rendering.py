@@ -592,3 +592,12 @@ def test_json_nested_beyond_reading_is_a_fault_of_its_file(folder, file):
 
     with pytest.raises(InvalidRequest, match=f"t/{file} is no JSON"):
         folder.templates.sample("t"), folder.templates.schema("t"), folder.templates.on_uncertain("t")
+
+
+def test_a_template_changes_no_list_of_its_caller(folder):
+    folder.write(subject_txt="s", body_txt="{{ xs.append(3) }}{{ xs | join }}")
+    variables = {"xs": [1, 2]}
+
+    contents = [folder.templates.content(TemplateUse(id="t", variables=variables)).body for _ in range(2)]
+
+    assert (contents, variables) == (["123", "123"], {"xs": [1, 2]})

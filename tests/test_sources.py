@@ -56,6 +56,19 @@ def test_files_stay_the_same_object_for_as_long_as_nothing_changes(folder):
     assert source.files("t") is not files
 
 
+def test_who_sends_mails_looks_at_a_folder_once_a_second(folder):
+    folder.write(body_txt="old")
+    now = 0.0
+    source = Folder(folder.path, look_every=1.0, clock=lambda: now)
+    source.files("t")
+    folder.write(body_txt="newer")
+
+    now = 0.9
+    assert source.files("t") == {"body.txt": b"old"}
+    now = 1.0
+    assert source.files("t") == {"body.txt": b"newer"}
+
+
 def test_folders_are_listed_with_their_files(folder):
     folder.put({"t/subject.txt": "s", "_shared/x.html": "x"})
     (folder.path / "t/deep").mkdir()

@@ -2,17 +2,21 @@
 
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import pytest
 from azure.data.tables import TableClient
 from azure.storage.queue import QueueClient
 
+from mailer.delivery.batch import MOST, Batch
 from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.record import Status
 from mailer.errors import TryLater
+from mailer.request.parse import parse
 from mailer.storage.later_rows import LaterRows
 from mailer.storage.pace_rows import TableCounts, TablePauses
 from mailer.storage.queues import MailQueue
@@ -173,3 +177,30 @@ def test_a_bulk_mail_by_queue_that_waits_for_its_slot_takes_eight(paced):
 
     assert paced.deliver(message) is Status.SENT
     assert paced.spent + HOSTS_DELETE <= 8
+
+
+def accept_batch(paced, *, key=None):
+    """A hundred mails in one call, at their mailbox's pace."""
+    with ThreadPoolExecutor(8) as pool:
+        step = Batch(
+            read=partial(parse, rules=paced.rules),
+            stores=paced.stores(),
+            turns=paced.turns,
+            pool=pool,
+            clock=paced.clock,
+        )
+        return step.accept([as_bytes(members())] * MOST, key=key)
+
+
+def test_a_mail_of_a_batch_takes_two_and_its_slots_few_for_all(paced):
+    """Its record, and its message or its row."""
+    results = accept_batch(warm(paced))
+
+    assert all(result.receipt for result in results)
+    assert paced.calls.total() <= 2 * MOST + 8
+
+
+def test_a_batch_with_a_key_takes_one_more(paced):
+    accept_batch(warm(paced), key="k")
+
+    assert paced.calls.total() <= 2 * MOST + 9

@@ -44,6 +44,7 @@ class Cloud:
     url: str
     control: Control
     connection: GraphConnection
+    session: requests.Session
     pauses: list
 
     def token(self, _refused=""):
@@ -53,8 +54,8 @@ class Cloud:
             "client_secret": self.control.versions()[-1].value,
             "scope": f"{seed.GRAPH}/.default",
         }
-        session = self.connection._session
-        return session.post(f"{self.url}/{seed.TENANT}/oauth2/v2.0/token", data=form, timeout=5).json()["access_token"]
+        url = f"{self.url}/{seed.TENANT}/oauth2/v2.0/token"
+        return self.session.post(url, data=form, timeout=5).json()["access_token"]
 
     def send(self, mail=None, *, leaving=lambda: None):
         return upload.send_large(
@@ -90,6 +91,7 @@ def running(local_cloud):
             url=local_cloud.url,
             control=local_cloud.control,
             connection=GraphConnection(local_cloud.url, session=session),
+            session=session,
             pauses=[],
         )
 
@@ -223,7 +225,7 @@ def sent_from_blobs(storage, name, *, url, ca, token="t0ken", first=()):
 def test_a_file_of_30_mb_is_never_held_in_memory(cloud, storage, blobs):
     """Its pieces go straight from the blob to Graph: beside a file of 5 MB, memory grows by a fraction of its size."""
     name, whole = blobs
-    where = {"url": cloud.url, "ca": cloud.connection._session.verify, "token": cloud.token()}
+    where = {"url": cloud.url, "ca": cloud.session.verify, "token": cloud.token()}
 
     assert sent_from_blobs(storage, name, **where, first=["small.bin"]) < 10 * MB
 

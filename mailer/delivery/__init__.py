@@ -1,6 +1,7 @@
 """The life of an accepted mail, step by step. What the steps need of the world is handed to them.
 
 accept     MailRequest to Receipt: record it, then put its message; prefer delivers before the caller is answered
+batch      several requests at once
 deliver    queued mail to its next status: opening reads the message, decide says what comes next, attempt asks Graph
 turns      a mail's mailbox, priority and slot, as its record keeps them; mailer.pace gives them
 decide     the one place where it is decided what comes next for a mail; event is what can happen to one

@@ -29,6 +29,14 @@ class Accepted:
     message: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """The id that a mail is to have, and whether it may have been accepted under it before."""
+
+    id: str
+    again: bool = False
+
+
 def accept(
     request: MailRequest,
     *,
@@ -37,33 +45,33 @@ def accept(
     clock: Callable[[], datetime],
     within: timedelta = timedelta(),
     caller: str | None = None,
+    place: Place | None = None,
 ) -> Accepted:
     """Take the mail of this caller on; one who can deliver it `within` this time gets its message too.
 
     Raises InvalidRequest, KeyReused, and TryLater having left nothing behind.
     """
     with telemetry.accepting("http"):
-        return _accept(request, stores, turns, clock(), within, caller)
-
-
-def _accept(
-    request: MailRequest, stores: Stores, turns: Turns, now: datetime, within: timedelta, caller: str | None
-) -> Accepted:
-    check_limits(request, now)
-    record = MailRecord.of(request, mail=mail_id(now, os.urandom(10)), now=now, caller=caller)
-    if request.idempotency_key and record.digest:
-        claimant = KeyOwner(id=record.id, digest=record.digest)
-        owner = stores.ledger.own_key(key_of(caller, request.idempotency_key), claimant, now=now)
-        if owner.digest != claimant.digest:
-            raise KeyReused
-        record = replace(record, id=owner.id)
-    step = _Acceptance(request, write_request(request), stores, now, within)
-    record = turns.take(record, request, earliest=record.due_at or now)
-    try:
-        return step.take(record)
-    except Conflict:
-        turns.give_back(record)
-        return step.take_again(record.id)
+        now = clock()
+        check_limits(request, now)
+        place = place or Place(id=mail_id(now, os.urandom(10)))
+        record = MailRecord.of(request, mail=place.id, now=now, caller=caller)
+        known = place.again
+        if request.idempotency_key and record.digest:
+            claimant = KeyOwner(id=record.id, digest=record.digest)
+            owner = stores.ledger.own_key(key_of(caller, request.idempotency_key), claimant, now=now)
+            if owner.digest != claimant.digest:
+                raise KeyReused
+            known, record = known or owner.id != record.id, replace(record, id=owner.id)
+        step = _Acceptance(request, write_request(request), stores, now, within)
+        if known and (kept := stores.ledger.read(record.id)):
+            return step.take_again(kept)
+        record = turns.take(record, request, earliest=record.due_at or now)
+        try:
+            return step.take(record)
+        except Conflict:
+            turns.give_back(record)
+            return step.take_again(stores.ledger.read(record.id))
 
 
 def check_limits(request: MailRequest, now: datetime) -> None:
@@ -102,9 +110,8 @@ class _Acceptance:
         log.info("mail_accepted id=%s status=%s recipients=%d", record.id, record.status, record.recipients or 0)
         return self._accepted(record, record.status, message)
 
-    def take_again(self, mail: str) -> Accepted:
+    def take_again(self, record: MailRecord | None) -> Accepted:
         """The first answer once more, having done what a crash during the first one may have left undone."""
-        record = self.stores.ledger.read(mail)
         if record is None:
             raise TryLater("The same request is being accepted at this moment.", code="accepting")
         if record.status.waiting and not record.attempts:

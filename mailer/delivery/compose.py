@@ -45,7 +45,7 @@ class Composer:
         except InvalidRequest as invalid:
             problems += invalid.problems
         else:
-            shown = set(content_ids(content.body)) if content.content_type == "html" else set()
+            shown = _shown(content)
             problems += _image_problems(files, content, shown)
             if not request.template:
                 problems += _dead_images(shown, request.attachments)
@@ -91,6 +91,12 @@ class Composer:
                 "Leave it out, or make the attachments smaller."
             )
             yield Problem(code="validation_error", message=message, target="save_to_sent_items")
+
+
+def _shown(content: Content) -> Collection[str]:
+    if content.content_type == "text":
+        return ()
+    return content_ids(content.body) if content.shown is None else content.shown
 
 
 def _as_given(request: MailRequest) -> Content:

@@ -7,7 +7,8 @@ The life of a turn, which every wait of a mail takes anew that ends in sending i
                                                              └─ else: another turn is taken; it goes, or waits again
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -34,6 +35,7 @@ class Pace(Protocol):
     """Gives turns. Each call may raise TryLater."""
 
     def take(self, mailboxes: Sequence[str], priority: Priority, recipients: int, /, *, earliest: datetime) -> Turn: ...
+    def reserve(self, mailboxes: Sequence[str], priority: Priority, number: int, /) -> None: ...
     def may_go(self, turn: Turn, /, *, look: bool) -> bool: ...
     def give_back(self, turn: Turn, recipients: int, /) -> None: ...
 
@@ -53,6 +55,18 @@ class Turns:
         self._pass_up(record)
         turn = self.pace.take(self._mailboxes(request), priority, request.recipients, earliest=earliest)
         return self._given(replace(record, priority=priority), turn)
+
+    def reserve(self, requests: Iterable[MailRequest]) -> None:
+        """Have turns at hand for all of these that are due at once, by fewer calls than they would need each.
+
+        Raises TryLater.
+        """
+        wanted = Counter(
+            (tuple(self._mailboxes(each)), self.priority(each)) for each in requests if each.scheduled_at is None
+        )
+        for (mailboxes, priority), number in wanted.items():
+            if number > 1:
+                self.pace.reserve(mailboxes, priority, number)
 
     def try_take(self, record: MailRecord, request: MailRequest | None, *, earliest: datetime) -> MailRecord:
         """The same, or the record as it is where no turn can be had now: it takes one when it comes."""

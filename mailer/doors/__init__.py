@@ -1,11 +1,13 @@
 """Triggers in, replies out: the only room that knows azure.functions. Each file is a blueprint; all of them are thin.
 
 emails      mails by HTTP: accept one, show it, move it, cancel it, send it again
+batch       several mails by one call
 queues      mails from the queue
 templates   the templates, shown and previewed
 operations  what an operator asks
 console     the operator's page
 timers      what happens by the clock
+http        all of these that are called by HTTP
 door        the one way in by HTTP: asks who calls, and tells what went wrong
 replies     how an answer and an error look
 """

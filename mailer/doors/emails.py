@@ -103,7 +103,7 @@ def _receipt(receipt: "Receipt") -> func.HttpResponse:
     content: dict[str, Any] = {
         "id": receipt.id,
         "status": receipt.status,
-        "expected_at": _instant(receipt.expected_at),
+        "expected_at": instant(receipt.expected_at),
     }
     if receipt.error_code:
         content["error"] = {"code": receipt.error_code, "message": receipt.error_message}
@@ -121,8 +121,9 @@ def _mail_id(req: func.HttpRequest) -> str:
     return mail
 
 
-def _instant(instant: "datetime | None") -> str | None:
-    return instant.isoformat(timespec="milliseconds") if instant else None
+def instant(at: "datetime | None") -> str | None:
+    """An instant as callers see it."""
+    return at.isoformat(timespec="milliseconds") if at else None
 
 
 def _shown(record: "MailRecord") -> dict[str, Any]:
@@ -134,7 +135,7 @@ def _shown(record: "MailRecord") -> dict[str, Any]:
         "from": record.sender,
         "priority": record.priority,
         "caller": record.caller,
-        "expected_at": _instant(record.due_at or record.accepted_at) if record.status.waiting else None,
+        "expected_at": instant(record.due_at or record.accepted_at) if record.status.waiting else None,
         "attempts": record.attempts,
         "resent": record.resent or 0,
         "gate": record.gate or None,
@@ -147,5 +148,5 @@ def _shown(record: "MailRecord") -> dict[str, Any]:
         "tags": dict(record.tags or {}),
         "scheduled_at": record.due_at.isoformat() if record.status == "scheduled" and record.due_at else None,
         "times": {status: instant.isoformat(timespec="milliseconds") for status, instant in record.times.items()},
-        "done": [{"action": one.action, "by": one.by, "at": _instant(one.at)} for one in record.done or ()],
+        "done": [{"action": one.action, "by": one.by, "at": instant(one.at)} for one in record.done or ()],
     }

@@ -12,6 +12,7 @@ import urllib3.exceptions
 from mailer.errors import Misconfigured, TryLater, Uncertain
 from mailer.graph import upload, wire
 from mailer.graph.whole_answer import WholeAnswerAdapter
+from mailer.http_session import KeptSession
 from mailer.request.address import Address
 from mailer.request.model import RenderedMail
 
@@ -27,10 +28,7 @@ class GraphConnection:
 
     def __init__(self, url: str, *, session: requests.Session | None = None) -> None:
         self._url = url
-        self._session = session or requests.Session()
-        for scheme, adapter in list(self._session.adapters.items()):
-            if type(adapter) is requests.adapters.HTTPAdapter:  # whose timeout is for each piece of an answer
-                self._session.mount(scheme, WholeAnswerAdapter())
+        self._session = KeptSession(session, adapter=WholeAnswerAdapter)
         self._last_used = time.monotonic()
 
     def send(self, mail: RenderedMail, token: str, *, renew: Callable[[str], str]) -> str:
@@ -94,15 +92,10 @@ class GraphConnection:
         """Raises TryLater where nothing can have left, Uncertain where the mail may have."""
         idle, self._last_used = time.monotonic() - self._last_used, time.monotonic()
         if idle > IDLE_FOR:
-            self._session.close()  # drops the kept connections; the session itself goes on
+            self._session.close()
         try:
             reply = self._session.request(
-                method,
-                url,
-                data=body,
-                headers=headers,
-                timeout=(CONNECT_WITHIN, ANSWER_WITHIN),
-                allow_redirects=False,
+                method, url, headers=headers, body=body, timeout=(CONNECT_WITHIN, ANSWER_WITHIN)
             )
             if reply.status_code == requests.codes.misdirected_request:
                 self._session.close()  # the next try takes another connection

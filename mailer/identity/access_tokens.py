@@ -34,6 +34,7 @@ class _Issuer:
     keys: Mapping[str, jwt.PyJWK] = field(default_factory=dict)
     read_at: datetime | None = None
     tried_at: datetime | None = None
+    away: TryLater | None = None  # why they could not be read the last time
 
 
 class AccessTokens:
@@ -96,15 +97,14 @@ class AccessTokens:
         now = self._clock()
         with self._lock:
             old = issuer.read_at is None or now - issuer.read_at > KEYS_KEPT
-            if old or (kid not in issuer.keys and (issuer.tried_at is None or now - issuer.tried_at > READ_AGAIN)):
-                issuer.tried_at = now
+            if (old or kid not in issuer.keys) and (issuer.tried_at is None or now - issuer.tried_at > READ_AGAIN):
+                issuer.tried_at, issuer.away = now, None
                 try:
                     self._read(version, issuer, now)
-                except TryLater:
-                    if kid not in issuer.keys:
-                        raise
+                except TryLater as away:
+                    issuer.away = away
             if kid not in issuer.keys:
-                raise jwt.InvalidSignatureError
+                raise issuer.away or jwt.InvalidSignatureError
             return issuer.keys[kid]
 
     def _read(self, version: str, issuer: _Issuer, now: datetime) -> None:

@@ -44,6 +44,13 @@ class Pace:
         mailbox = min(opens, key=opens.__getitem__)
         return self._counted(Turn(mailbox=mailbox, due=opens[mailbox]), recipients)
 
+    def reserve(self, mailboxes: Sequence[str], priority: Priority, number: int) -> None:
+        """Have slots at hand for so many mails that are about to ask for them, spread over these mailboxes."""
+        if self.slots:
+            for mailbox in mailboxes:
+                opens = self._opens(mailbox, self.clock(), 1)
+                self.slots.reserve(mailbox, priority, opens, -(-number // len(mailboxes)))
+
     def may_go(self, turn: Turn, *, look: bool) -> bool:
         """Whether a mail may leave now in its turn; `look` whether its slot may be another mail's by now."""
         if self.pauses.left(turn.mailbox):

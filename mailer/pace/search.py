@@ -1,4 +1,4 @@
-"""The search for a slot that is free, by as few calls as can be.
+"""The search for a slot that is free, by few calls.
 
 An instance goes on where it took its last slot, so that a slot costs one call while nobody else takes any. Who finds a
 slot taken is in a crowd: it reads how far the others are, and that minute, and takes some of the free ones at random,
@@ -21,7 +21,9 @@ from mailer.request.model import Priority
 NEAR = 8  # slots among which an instance chooses at random where others take some too
 CROWDED = timedelta(minutes=10)  # how long it does so after it found one taken
 STALE = timedelta(seconds=2)  # what was read that long ago is read again then
-MOST = 8  # slots taken at once in a crowd
+MOST = 8  # slots taken at once in a crowd, but for a batch
+MOST_AT_ONCE = 100  # slots reserved by one transaction
+FRESH = timedelta(seconds=2)  # how long a slot that opens at once is good that was taken for later
 LATELY = timedelta(seconds=10)
 FAR = timedelta(minutes=2)  # what is to leave later is looked for on its own
 LANES = 1000
@@ -70,7 +72,7 @@ class _Lane:
     looked_at: datetime | None = None
     crowded_until: datetime | None = None
     front: int = 0  # the minute of the crowd, as last read or told
-    spare: deque[tuple[int, str]] = field(default_factory=deque)
+    spare: deque[tuple[int, str, datetime]] = field(default_factory=deque)  # with when it was taken
     takes: deque[datetime] = field(default_factory=lambda: deque(maxlen=MOST))
 
     def enter(self, minute: int) -> None:
@@ -111,21 +113,33 @@ class Search:
 
     @property
     def first(self) -> int:
-        """The first position that may be free, as far as is known."""
+        """The first position that may be free, as far as known."""
         return max(self._lane.position, self._grid.position(self._earliest))
 
     def spare(self) -> tuple[int, str] | None:
-        """A slot that was taken before anybody needed it, and that its mail will look at before it leaves."""
+        """A slot taken beforehand: its mail looks at it before it leaves, unless nobody could take it away any more."""
         self._lane.takes.append(self._now)
         soonest = max(self._earliest, self._now + SAFE)
         while self._lane.spare:
-            position, ticket = self._lane.spare.popleft()
-            if self._grid.opens(position, self._priority) > soonest:
+            position, ticket, taken_at = self._lane.spare.popleft()
+            opens = self._grid.opens(position, self._priority)
+            if opens > soonest or (opens <= taken_at + SAFE and self._now - taken_at < FRESH):
                 return position, ticket
         return None
 
+    def reserve(self, number: int) -> None:
+        """Take so many slots by few calls, for mails that are about to ask for them."""
+        while (left := number - len(self._lane.spare)) > 0:
+            self._lane.spare.extend((*each, self._now) for each in self._taken(None, min(left, MOST_AT_ONCE)))
+
     def take(self, limit: datetime | None) -> tuple[int, str] | None:
         """A position and its ticket; None if there is none up to the limit."""
+        taken = self._taken(limit, 1)
+        self._lane.spare.extend((*each, self._now) for each in taken[1:])
+        return taken[0] if taken else None
+
+    def _taken(self, limit: datetime | None, number: int) -> list[tuple[int, str]]:
+        """So many positions of one minute with their ticket, or fewer, or more in a crowd; none up to the limit."""
         grid, lane = self._grid, self._lane
         position = self.first
         if self._is_crowded(position):
@@ -141,19 +155,18 @@ class Search:
             if not free:
                 position = self._after()
                 continue
-            chosen = self._chosen(free) if crowded else free[:1]
+            chosen = self._chosen(free, number) if crowded else free[:number]
             if ticket := self._put(chosen):
                 left = [each for each in free if each not in chosen]
                 lane.position = minute * grid.per_minute + (left[0] if left else grid.per_minute)
-                lane.spare.extend((minute * grid.per_minute + each, ticket) for each in chosen[1:])
                 if crowded and not lane.far and minute > lane.front:
                     self._rows.move_front(self._mailbox, self._priority.level, minute)
                     lane.front = minute
-                return minute * grid.per_minute + chosen[0], ticket
+                return [(minute * grid.per_minute + each, ticket) for each in chosen]
             lane.crowded_until = self._now + CROWDED
             self._look(minute)
         lane.position = position
-        return None
+        return []
 
     def _put(self, chosen: Sequence[int]) -> str | None:
         """The ticket that is in all these places of the lane's minute now, or None."""
@@ -185,8 +198,7 @@ class Search:
         return self._has_company() and not near
 
     def _has_company(self) -> bool:
-        until = self._lane.crowded_until
-        return until is not None and until > self._now
+        return bool(self._lane.crowded_until and self._lane.crowded_until > self._now)
 
     def _front(self) -> int:
         if not self._lane.far:
@@ -206,11 +218,10 @@ class Search:
 
         return [place for place in range(first, self._grid.per_minute) if can_be_had(place)]
 
-    def _chosen(self, free: Sequence[int]) -> list[int]:
+    def _chosen(self, free: Sequence[int], number: int) -> list[int]:
         """In a crowd: some of the next ones at random, as many as were needed lately."""
-        if self._lane.far:
-            return [random.choice(free[:NEAR])]  # noqa: S311 - no secret
-        many = min(len(free), sum(1 for at in self._lane.takes if self._now - at < LATELY))
+        lately = 1 if self._lane.far else sum(1 for at in self._lane.takes if self._now - at < LATELY)
+        many = min(len(free), max(number, lately))
         return sorted(random.sample(free[: max(NEAR, 2 * many)], many))
 
     def _after(self) -> int:

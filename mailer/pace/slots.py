@@ -48,6 +48,13 @@ class Slots:
         due = max(earliest, self._grid.opens(position, priority))
         return Slot(self._grid.start(position), due, ticket)
 
+    def reserve(self, mailbox: str, priority: Priority, earliest: datetime, number: int) -> None:
+        """Have so many slots at hand for mails that are about to ask for them, by fewer calls than they would need."""
+        with self._lock:
+            known = self._mailboxes[mailbox]
+        with known.lock:
+            Search(self._grid, self._rows, self._clock, mailbox, known, priority, earliest).reserve(number)
+
     def expected(self, mailbox: str, priority: Priority, earliest: datetime) -> tuple[datetime, int]:
         """When the next slot would open, as far as this instance knows, and which one that is."""
         with self._lock:

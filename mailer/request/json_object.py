@@ -1,4 +1,4 @@
-"""Bytes to one JSON object. What is none is refused by the name of the habit that made it. No I/O."""
+"""Bytes to one JSON object, or to the texts of several; what is none is refused by the habit that made it. No I/O."""
 
 import json
 import math
@@ -13,6 +13,7 @@ from mailer.errors import InvalidRequest, Problem
 from mailer.request.base64_text import OBJECT_BEGINS, PYTHON_BYTES
 
 MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8
+_BLANK = " \t\r\n"
 
 # By how the bytes begin; the first that fits.
 _HABITS = (
@@ -42,6 +43,47 @@ def read_object(body: bytes) -> dict[str, Any]:
     if repeats:
         raise InvalidRequest(map(_repeated, _paths(repeats[0], "")))
     return members
+
+
+def read_items(body: bytes, *, most: int) -> list[bytes]:
+    """The texts of the entries of the JSON array in these bytes, which nothing more is known of. Raises InvalidRequest.
+
+    They are not read here, so that one of them that cannot be hurts no other.
+    """
+    try:
+        text = body.removeprefix(MARK).decode().strip(_BLANK)
+        if text.startswith("{"):
+            raise _invalid("A batch is a JSON array of mails, and this is an object: put it into [ ], or call /emails.")
+        if not text.startswith("["):
+            raise _invalid(f"A batch must be a JSON array in UTF-8; {_habit(body) or 'this is none'}.")
+        return list(_entries(text, most))
+    except (ValueError, RecursionError) as error:
+        said = _habit(body) or f"this is not JSON: {error}"
+        raise _invalid(f"A batch must be a JSON array in UTF-8; {said}.") from None
+
+
+def _entries(text: str, most: int) -> Iterator[bytes]:
+    """Raises ValueError where there is no array, InvalidRequest where it is too long."""
+    decoder, at, number, after = json.JSONDecoder(), _next(text, 1), 0, ","
+    if text[at : at + 1] == "]":
+        after, at = "]", at + 1
+    while after == ",":
+        if number == most:
+            raise _invalid(f"A batch takes {most} mails at most: split this one.")
+        _, end = decoder.raw_decode(text, at)
+        yield text[at:end].encode()
+        number, at = number + 1, _next(text, end)
+        after, at = text[at : at + 1], _next(text, at + 1)
+    if after != "]" or at < len(text):
+        message = "expecting a comma or the end of the array"
+        raise json.JSONDecodeError(message, text, at)
+
+
+def _next(text: str, at: int) -> int:
+    """Where the next character stands that is no white space."""
+    while text[at : at + 1] and text[at] in _BLANK:
+        at += 1
+    return at
 
 
 def shown(name: str) -> str:

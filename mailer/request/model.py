@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -221,6 +221,8 @@ class Content:
     body: str
     content_type: Literal["html", "text"]
     images: tuple[File, ...] = ()
+    #: The content ids that the HTML shows; a template knows them.
+    shown: Collection[str] | None = field(default=None, compare=False)
     #: That of the template which says it.
     version: str | None = field(default=None, compare=False)
 

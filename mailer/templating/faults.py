@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import jinja2
 
 from mailer.errors import InvalidRequest, Problem
+from mailer.templating.page import TooMuch
 
 
 def failed(message: str) -> InvalidRequest:
@@ -30,9 +31,9 @@ def failed_file(file: str, error: Exception, sources: Mapping[str, bytes]) -> In
     reason = type(error).__name__
     if isinstance(error, jinja2.TemplateSyntaxError):
         file, reason = f"{error.filename or file}:{error.lineno}", str(error.message)
-    elif type(error) is jinja2.TemplateRuntimeError or (
-        isinstance(error, jinja2.TemplateNotFound) and says(sources, str(error.name))
-    ):
+    elif isinstance(error, TooMuch) or type(error) is jinja2.TemplateRuntimeError:
+        reason = f"{jinja2.TemplateRuntimeError.__name__}: {error.message}"
+    elif isinstance(error, jinja2.TemplateNotFound) and says(sources, str(error.name)):
         reason = f"{reason}: {error.message}"
     if not isinstance(error, jinja2.TemplateSyntaxError):
         frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]

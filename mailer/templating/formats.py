@@ -139,6 +139,7 @@ def _locale(tag: str) -> Locale:
     return Locale("en")
 
 
+@functools.cache  # of a language's few patterns, with twenty decimals at most
 def _with_decimals(pattern: NumberPattern, decimals: int | None) -> NumberPattern:
     if decimals is not None:
         pattern = copy.copy(pattern)

@@ -7,6 +7,7 @@ from typing import Any
 import jinja2
 
 from mailer.templating.page import take, weight
+from mailer.templating.variables import check_change
 
 MAX_REPEATED = 1_000_000  # characters of a text, or entries of a list, that is repeated
 MAX_EXPONENT = 1_000
@@ -17,6 +18,7 @@ _WIDE = re.compile(r"\d{6}")  # in a format; too wide in any case
 _DIGITS = 9  # as many as tell that a width is too large
 _FILLING = {"ljust", "rjust", "center", "zfill", "to_bytes", "expandtabs"}
 _GROWING = {"append", "insert", "extend", "update", "setdefault", "add"}
+_CHANGING = _GROWING | {"pop", "popitem", "remove", "discard", "clear", "sort", "reverse"}
 
 
 def check_call(called: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> tuple[Any, ...]:  # noqa: ANN401 - whatever a template calls
@@ -36,8 +38,9 @@ def check_call(called: Any, arguments: tuple[Any, ...], options: Mapping[str, An
             raise jinja2.TemplateRuntimeError(f"`.{name}()` is not to be used here; there are filters")
     elif name in _FILLING:
         check_width(*arguments)
-    elif isinstance(owner, list | dict | set) and name in _GROWING:
-        take(0, sum(map(weight, arguments)))
+    elif isinstance(owner, list | dict | set) and name in _CHANGING:
+        check_change(owner)
+        take(0, sum(map(weight, arguments)) if name in _GROWING else 0)
     return arguments
 
 

@@ -67,8 +67,9 @@ def bar_chart(
 
     page = current_page()
     content_id = f"chart-{len(page.charts) + 1}.png"
-    written = [Formats(locale=page.locale, mistyped=_wrong).number(number) for number in values]
-    page.charts[content_id] = draw_bars(labels, values, written=written, width=width, height=CHART_HEIGHT)
+    written = tuple(map(Formats(locale=page.locale, mistyped=_wrong).number, values))
+    chart = draw_bars(tuple(labels), tuple(values), written=written, width=width, height=CHART_HEIGHT)
+    page.charts[content_id] = chart
     source = Markup(
         '<img src="cid:{}" width="{}" height="{}" alt="{}" style="display: block; max-width: 100%; height: auto">'
     )

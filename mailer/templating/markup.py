@@ -114,6 +114,11 @@ def scan(body: str, opening: re.Pattern[str] = _OPENING) -> Iterator[tuple[int, 
         yield start, at, tag
 
 
+def is_tag(text: str) -> bool:
+    """Whether a text is one tag, quotes and all."""
+    return _TAG.fullmatch(text) is not None
+
+
 def attributes(text: str) -> Iterator[tuple[str, str]]:
     """The attributes in a tag, names in small letters and values as they are written."""
     for one in _OF_TAG.finditer(text):

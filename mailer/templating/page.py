@@ -20,6 +20,10 @@ _PART = 50  # what a part of a list or an object costs beside the text in it
 _BETWEEN_LOOKS, _MUCH = 64, 100_000  # the clock is looked at each so many times, and after whatever makes so much
 
 
+class TooMuch(jinja2.TemplateRuntimeError):
+    """The file has cost more than any mail needs."""
+
+
 @dataclass(kw_only=True, slots=True)
 class Page:
     """The language to format for, the charts drawn so far by their content ids, and the account."""
@@ -33,14 +37,14 @@ class Page:
     _ends_at: float | None = None  # of the thread's own time, which is dear to ask for
 
     def take(self, steps: int = 1, made: int = 0) -> None:
-        """Add to the account. Raises TemplateRuntimeError where it is too much."""
+        """Add to the account. Raises TooMuch where it is too much."""
         self.steps += steps
         self.made += made
         self._looks += 1
         if self.steps > MAX_STEPS:
-            raise jinja2.TemplateRuntimeError(f"its loops and calls go over {MAX_STEPS:,} steps")
+            raise TooMuch(f"its loops and calls go over {MAX_STEPS:,} steps")
         if self.made > MAX_MADE:
-            raise jinja2.TemplateRuntimeError(f"the texts and lists that it makes go over {MAX_MADE:,} characters")
+            raise TooMuch(f"the texts and lists that it makes go over {MAX_MADE:,} characters")
         if self._looks % _BETWEEN_LOOKS == 0 or made > _MUCH:
             self._look()
 
@@ -51,7 +55,7 @@ class Page:
         if self._ends_at is None:
             self._ends_at = time.thread_time() + MAX_SECONDS
         elif time.thread_time() > self._ends_at:
-            raise jinja2.TemplateRuntimeError(f"it takes longer than {MAX_SECONDS:.0f} seconds")
+            raise TooMuch(f"it takes longer than {MAX_SECONDS:.0f} seconds")
 
 
 def weight(value: Any) -> int:  # noqa: ANN401 - whatever a template puts together
@@ -87,7 +91,7 @@ def current_page() -> Page:
 
 
 def take(steps: int = 1, made: int = 0) -> None:
-    """Add to the account of the file that is being rendered, if there is one. Raises TemplateRuntimeError."""
+    """Add to the account of the file that is being rendered, if there is one. Raises TooMuch."""
     if page := _page.get(None):
         page.take(steps, made)
 

@@ -66,8 +66,11 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
     def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401 - jinja2's own signature
         """Prefer a variable to a method of the same name, so that `order.items` is what the caller sent."""
         value = obj[attribute] if isinstance(obj, dict) and attribute in obj else super().getattr(obj, attribute)
-        note_path(value, obj, attribute)
-        return Null() if value is None else value
+        if value is None:
+            return Null()
+        if value is True or value is False:
+            note_path(value, obj, attribute)
+        return value
 
     def getitem(self, obj: Any, argument: Any) -> Any:  # noqa: ANN401 - jinja2's own signature
         value = super().getitem(obj, argument)

@@ -3,7 +3,8 @@
 import contextlib
 import os
 import threading
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -29,13 +30,22 @@ class Source(Protocol):
         """What somebody should mend although mails go on."""
 
 
+LOOK_EVERY = 1.0  # seconds, for who sends mails: to list a folder takes as long as a small mail
+
+
 class Folder:
-    """Templates in a folder of this machine. A file is read again when its time or its size has changed."""
+    """Templates in a folder of this machine. A file is read again when its time or its size has changed.
+
+    `look_every` is for how many seconds a folder is taken for unchanged.
+    """
 
     as_is = True  # whoever edits a file here wants to see what comes of it
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, look_every: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
+        self._look_every = look_every
+        self._clock = clock
+        self._look_at: dict[str, float] = {}
         self._known: dict[str, tuple[dict[str, tuple[int, int]], Files]] = {}
         self._reading = threading.Lock()
 
@@ -47,6 +57,9 @@ class Folder:
 
     def files(self, folder: str) -> Files:
         """The files of a folder by their names."""
+        now = self._clock()
+        if now < self._look_at.get(folder, now):
+            return self._known[folder][1]
         with os.scandir(self._path) as entries:
             if not any(entry.name == folder and entry.is_dir() for entry in entries):  # and so no path
                 return _NONE
@@ -59,6 +72,7 @@ class Folder:
                     with contextlib.suppress(FileNotFoundError):
                         files[name] = (self._path / folder / name).read_bytes()
                 known = self._known[folder] = stamps, files
+            self._look_at[folder] = now + self._look_every
             return known[1]
 
     def warnings(self) -> list[str]:

@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"-([0-9]+): 1")
 
 def inline_css(body: str) -> str:
     """The same HTML with the rules of `<style>` in style attributes; those that cannot be, such as @media, stay."""
-    if not _STYLE.search(body):
+    if not is_styled(body):
         return body
     try:
         document = _Document([*tokens(body)])
@@ -39,6 +39,11 @@ def inline_css(body: str) -> str:
         ValueError,
     ):  # css-inline gives up, or would end the process: the mail goes with its CSS where it was
         return body
+
+
+def is_styled(body: str) -> bool:
+    """Whether there is a `<style>` at all."""
+    return _STYLE.search(body) is not None
 
 
 @functools.cache

@@ -7,9 +7,8 @@ beside it, as `body.fr.html`. `sample.json`, `schema.json`, `template.json` and 
 import functools
 import hashlib
 import json
-import re
-from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jinja2
 
@@ -19,19 +18,23 @@ from mailer.request.model import Content, Priority, TemplateUse
 from mailer.setting_texts import OnUncertain
 from mailer.templating.faults import failed, failed_file, says, wrong_variable
 from mailer.templating.images import image, is_image
-from mailer.templating.inline_images import content_ids
-from mailer.templating.page import Page, rendering
+from mailer.templating.languages import TAG, Languages, chain, format_locale
+from mailer.templating.outlines import finished
+from mailer.templating.page import Page, TooMuch, rendering
 from mailer.templating.sandbox import environment
-from mailer.templating.styles import inline_css
-from mailer.templating.variables import noting_faults
+from mailer.templating.variables import noting_faults, trusting
 
 if TYPE_CHECKING:
     from mailer.templating.schema import Schema
 
 MAX_BODY = 3_900_000  # bytes: Graph takes requests up to 4 MB
 
-_TAG = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*", re.IGNORECASE)
-_PART = re.compile(rf"(?:(subject)|body)(?:\.({_TAG.pattern}))?\.(?(1)txt|(?:html|txt))", re.IGNORECASE)
+
+class _Written(NamedTuple):
+    subject: str
+    body: str
+    page: Page
+    is_html: bool
 
 
 class Template:
@@ -41,10 +44,7 @@ class Template:
         self.name = name
         self.files = files
         self.shared = shared
-        self._parts: dict[tuple[str, str], str] = {}  # file names by what they are and for which language
-        for file in sorted(files):  # so that html goes before txt
-            if part := _PART.fullmatch(file):
-                self._parts.setdefault(("subject" if part[1] else "body", (part[2] or "").lower()), file)
+        self._languages = Languages(files)
 
     def environment(self, *, html: bool = True) -> jinja2.Environment:
         """What its files are compiled in."""
@@ -61,8 +61,7 @@ class Template:
 
     def locales(self) -> list[str]:
         """The languages that it has, the default one first."""
-        tags = {tag: self._tag(file) for (_, tag), file in sorted(self._parts.items()) if tag}
-        return list({self._default.lower(): self._default, **tags}.values())
+        return list({self._default.lower(): self._default, **self._languages.tags()}.values())
 
     def on_uncertain(self) -> OnUncertain | None:
         """What its own `template.json` says about a mail in doubt."""
@@ -76,7 +75,7 @@ class Template:
 
     def sample(self, locale: str | None = None) -> dict[str, Any]:
         """The variables to show it with; none where it has no `sample.json`."""
-        for tag in _chain(locale):
+        for tag in chain(locale):
             if content := self._json(f"sample.{tag}.json" if tag else "sample.json"):
                 return content
         return {}
@@ -101,29 +100,42 @@ class Template:
 
     def content(self, use: TemplateUse, *, known: Collection[str] = ()) -> Content:
         """What the mail says; `known` are the content ids of the caller's own attachments."""
-        subject_file, body_file = self._part("subject", use.locale), self._part("body", use.locale)
-        is_html = body_file.lower().endswith(".html")
         failures: list[InvalidRequest] = []
+        found: dict[str, str] = {}
+        try:
+            with trusting(use.variables):
+                written = self._written(use, use.variables, failures, goes_on=False)
+        except Exception:  # noqa: BLE001 - whatever it is, the other rendering names all that is wrong at once
+            failures.clear()
+            with noting_faults(use.variables) as findings:
+                written, found = self._written(use, findings.variables, failures, goes_on=True), findings.faults
+        if faults := self._faults(use.variables, found):  # which explain any failure
+            raise InvalidRequest(wrong_variable(self.name, path, fault) for path, fault in faults.items())
+        if failures:
+            raise failures[0]
+        return self._mail(written, known=known)
+
+    def _written(
+        self, use: TemplateUse, variables: Mapping[str, Any], failures: list[InvalidRequest], *, goes_on: bool
+    ) -> _Written:
+        """What its files say. A failure is kept; if it might be the variables', it is raised unless one `goes_on`."""
+        (subject_file, subject_tag), (body_file, tag) = (self._part(kind, use.locale) for kind in ("subject", "body"))
+        given = {"locale": tag, **variables}
 
         def text(file: str, page: Page, *, html: bool = False) -> str:
             try:
                 with rendering(page):
-                    return self.environment(html=html).get_template(f"{self.name}/{file}").render(variables)
-            except Exception as error:  # noqa: BLE001 - whatever its author does with the caller's variables
+                    return self.environment(html=html).get_template(f"{self.name}/{file}").render(given)
+            except Exception as error:
+                if not goes_on and not isinstance(error, TooMuch):
+                    raise
                 failures.append(failed_file(f"{self.name}/{file}", error, self._sources))
                 return ""
 
-        # One pass over both files, so that all that is wrong is named at once.
-        with noting_faults(use.variables) as findings:
-            variables = {"locale": self._tag(body_file), **findings.variables}
-            page = Page(locale=self._format_locale(body_file, use.locale))
-            subject = text(subject_file, Page(locale=self._format_locale(subject_file, use.locale)))
-            body = text(body_file, page, html=is_html)
-        if faults := self._faults(use.variables, findings.faults):  # which explain any failure
-            raise InvalidRequest(wrong_variable(self.name, path, fault) for path, fault in faults.items())
-        if failures:
-            raise failures[0]
-        return self._mail(subject, body, page, is_html=is_html, known=known)
+        is_html = body_file.lower().endswith(".html")
+        page = Page(locale=format_locale(tag, use.locale))
+        subject = text(subject_file, Page(locale=format_locale(subject_tag, use.locale)))
+        return _Written(subject, text(body_file, page, html=is_html), page, is_html)
 
     def _faults(self, variables: Mapping[str, Any], found: dict[str, str]) -> dict[str, str]:
         """What rendering found, and what the schema adds to it."""
@@ -134,21 +146,27 @@ class Template:
                 faults.setdefault(path, fault)
         return faults
 
-    def _mail(self, subject: str, body: str, page: Page, *, is_html: bool, known: Collection[str]) -> Content:
+    def _mail(self, written: _Written, *, known: Collection[str]) -> Content:
+        subject, body, page, is_html = written
         body = body_text(body)
         if not is_html:
             body = self._checked(body)
             return Content(subject=one_line(subject), body=body, content_type="text", version=self.version)
-        body = self._checked(inline_css(body))
-        images = {name: content for name, content in {**self.shared, **self.files}.items() if is_image(name)}
-        images |= page.charts
-        shown = content_ids(body)
+        body, shown = finished(body)
+        self._checked(body)
+        images = self._images | page.charts
         for dead in (name for name in shown if name not in images and name not in known):
             name = f"cid:{dead}" if says(self._sources, f"cid:{dead}") else "A `cid:` that variables name"
             raise failed(f"{name} is neither in the folder of the template `{self.name}` nor among the attachments.")
         files = tuple(image(name, images[name]) for name in shown if name in images)
-        subject = one_line(subject)
-        return Content(subject=subject, body=body, content_type="html", images=files, version=self.version)
+        return Content(
+            subject=one_line(subject),
+            body=body,
+            content_type="html",
+            images=files,
+            shown=shown,
+            version=self.version,
+        )
 
     def _checked(self, body: str) -> str:
         if len(body.encode()) > MAX_BODY:
@@ -159,27 +177,22 @@ class Template:
             raise InvalidRequest([Problem(code="request_too_large", message=message, target="template.variables")])
         return body
 
-    def _part(self, kind: str, locale: str | None) -> str:
-        for tag in _chain(locale):
-            if file := self._parts.get((kind, tag)):
-                return file
-        wanted = "subject.txt" if kind == "subject" else "body.html and no body.txt"
-        raise failed(f"The template `{self.name}` has no {wanted}.")
-
-    def _tag(self, file: str) -> str:
-        part = _PART.fullmatch(file)
-        return part[2] if part and part[2] else self._default
-
-    def _format_locale(self, file: str, requested: str | None) -> str:
-        """The requested language as far as the text is in it: numbers in French for Canada in a French text."""
-        tag = self._tag(file)
-        language, own = ((spoken or "").partition("-")[0].lower() for spoken in (requested, tag))
-        return requested if requested and language == own else tag
+    def _part(self, kind: str, locale: str | None) -> tuple[str, str]:
+        """The file to use, and its language."""
+        found = self._languages.find(kind, locale)
+        if found is None:
+            wanted = "subject.txt" if kind == "subject" else "body.html and no body.txt"
+            raise failed(f"The template `{self.name}` has no {wanted}.")
+        return found[0], found[1] or self._default
 
     @functools.cached_property
     def _sources(self) -> dict[str, bytes]:
         own = {f"{self.name}/{file}": content for file, content in self.files.items()}
         return own | {f"_shared/{file}": content for file, content in self.shared.items()}
+
+    @functools.cached_property
+    def _images(self) -> dict[str, bytes]:
+        return {name: content for name, content in {**self.shared, **self.files}.items() if is_image(name)}
 
     @functools.cached_property
     def _for_html(self) -> jinja2.Environment:
@@ -209,7 +222,7 @@ class Template:
         if "priority" in options and options["priority"] not in [*Priority]:
             raise failed(f"{self.name}/template.json is wrong: `priority` must be urgent, normal or bulk.")
         locale = options.setdefault("locale", "en")
-        if not isinstance(locale, str) or not _TAG.fullmatch(locale):
+        if not isinstance(locale, str) or not TAG.fullmatch(locale):
             raise failed(f"{self.name}/template.json is wrong: `locale` must be a language tag such as fr or fr-CA.")
         ids = options.setdefault("content_ids", [])
         if not isinstance(ids, list) or not all(isinstance(content_id, str) for content_id in ids):
@@ -232,12 +245,3 @@ class Template:
         if not isinstance(content, dict):
             raise failed(f"{self.name}/{name} is no JSON object.")
         return content
-
-
-def _chain(locale: str | None) -> Iterator[str]:
-    """The languages to look for, as in the names of files: fr-CA, then fr, then the default, which has no name."""
-    tag = (locale or "").lower()
-    while tag:
-        yield tag
-        tag = tag.rpartition("-")[0]
-    yield ""

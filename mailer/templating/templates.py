@@ -11,7 +11,7 @@ from mailer.errors import InvalidRequest, Problem
 from mailer.request.json_object import shown
 from mailer.request.model import Content, Priority, TemplateUse
 from mailer.setting_texts import OnUncertain
-from mailer.templating.sources import Folder, Source
+from mailer.templating.sources import LOOK_EVERY, Folder, Source
 from mailer.templating.template import Template
 from mailer.templating.versions import Versions
 
@@ -25,7 +25,7 @@ class Templates:
     """The templates of a source; thread-safe, one for a worker. Every call may raise InvalidRequest, TryLater."""
 
     def __init__(self, source: Source | None = None, *, keep: "GoodVersions | None" = None) -> None:
-        self._versions = Versions(source or Folder(PACKAGED), keep=keep)
+        self._versions = Versions(source or Folder(PACKAGED, look_every=LOOK_EVERY), keep=keep)
 
     def names(self) -> list[str]:
         """The ids of all templates."""

@@ -1,7 +1,8 @@
 """What a template asks of its variables in vain: each one missing or of a wrong type, by its path. No I/O.
 
-One rendering finds them all: what is wrong is noted, and rendering goes on. So that every text and number can be told
-from its equals elsewhere, a template gets copies of them, and their identity tells where they lie.
+A first rendering takes the variables as they are and gives up at whatever might be wrong; nearly always nothing is.
+Else one more rendering finds all faults: each is noted, and rendering goes on. So that every text and number can be
+told from its equals elsewhere, the template then gets copies of them, and their identity tells where they lie.
 """
 
 import contextlib
@@ -29,24 +30,63 @@ MISSING = ""
 """The fault of a variable that is not there; the fault of any other says what it must be."""
 
 
+class Suspected(jinja2.TemplateError):
+    """Something may be wrong with a variable; only a rendering with `noting_faults` can tell."""
+
+
+@contextlib.contextmanager
+def trusting(variables: Mapping[str, Any]) -> Iterator[None]:
+    """Render inside with the variables as they are; Suspected is raised instead of noting a fault.
+
+    The same for a null among them, which has to become blank, and for changing one of them: both need a copy.
+    """
+    parts: list[Any] = [variables]
+    for part in parts:
+        if part is None:
+            raise Suspected
+        if isinstance(part, dict):
+            parts += part.values()
+        elif isinstance(part, list):
+            parts += part
+    token, given = _current.set(None), _given.set(parts)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+        _given.reset(given)
+
+
+def check_change(value: object) -> None:
+    """For a list or an object that the template is about to change. Raises Suspected if it is the caller's own."""
+    if _current.get() is None and any(value is part for part in _given.get()):
+        raise Suspected
+
+
+def findings() -> Findings:
+    """Where faults are noted. Raises Suspected where none are."""
+    found = _current.get()
+    if found is None:
+        raise Suspected
+    return found
+
+
 @contextlib.contextmanager
 def noting_faults(variables: Mapping[str, Any]) -> Iterator[Findings]:
     """Render inside, with the variables that this gives; its faults then tell what was wrong with them."""
-    findings = Findings()
+    found = Findings()
     for name, value in variables.items():
-        findings.variables[name] = _copy(value, name, findings.paths)
-    token = _current.set(findings)
+        found.variables[name] = _copy(value, name, found.paths)
+    token = _current.set(found)
     try:
-        yield findings
+        yield found
     finally:
         _current.reset(token)
 
 
 def note_path(value: object, parent: object, step: str | int) -> None:
     """Remember where true or false was found just now: there is but one of each, so it may stand anywhere."""
-    if value is True or value is False:
-        paths = _current.get().paths
-        paths[id(value)] = join(paths.get(id(parent), ""), step)
+    if (value is True or value is False) and (found := _current.get()):
+        found.paths[id(value)] = join(found.paths.get(id(parent), ""), step)
 
 
 def note_fault(value: object, must: str) -> bool:
@@ -54,9 +94,9 @@ def note_fault(value: object, must: str) -> bool:
     if isinstance(value, Missing):
         value.note()
         return True
-    findings = _current.get()
-    if path := findings.paths.get(id(value)):
-        findings.faults.setdefault(path, must)
+    found = findings()
+    if path := found.paths.get(id(value)):
+        found.faults.setdefault(path, must)
     return path is not None
 
 
@@ -74,7 +114,8 @@ def join(path: str, step: str | int) -> str:
     return f"{path}.{step}" if path else step
 
 
-_current: contextvars.ContextVar[Findings] = contextvars.ContextVar("findings")
+_current: contextvars.ContextVar[Findings | None] = contextvars.ContextVar("findings")
+_given: contextvars.ContextVar[list[Any]] = contextvars.ContextVar("given")  # all parts of variables that are trusted
 
 
 def _ordering(name: str) -> Callable[[str, object], bool]:
@@ -131,7 +172,7 @@ class Missing(jinja2.Undefined):
     def note(self) -> str:
         """Note the fault, and give the path that it was noted for."""
         path, fault = self.found()
-        _current.get().faults.setdefault(path, fault)
+        findings().faults.setdefault(path, fault)
         return path
 
     def found(self) -> tuple[str, str]:
@@ -144,7 +185,7 @@ class Missing(jinja2.Undefined):
             raise self._undefined_exception(self._undefined_hint)  # such as the first entry of an empty list
         if parent is missing:
             return name, MISSING
-        above = _current.get().paths.get(id(parent))
+        above = findings().paths.get(id(parent))
         if above is None:
             raise jinja2.TemplateRuntimeError(f"`{name}` is asked of something that is no variable")
         must, kind = ("must be a list", list) if isinstance(name, int) else ("must be an object", dict)

@@ -64,7 +64,12 @@ def services():
     """All services but the host, and the app's settings in the environment."""
 
     with Stack(Path(tempfile.mkdtemp()), ports=Ports.free(), host=False) as stack:
-        os.environ |= stack.settings() | {"MAILER_TEMPLATES": str(templates()), "NO_PROXY": "localhost,127.0.0.1"}
+        os.environ |= stack.settings() | {
+            "MAILER_TEMPLATES": str(templates()),
+            "NO_PROXY": "localhost,127.0.0.1",
+            "MAILER_MAILBOX_RATE": os.environ.get("RATE", "off"),
+            "MAILER_MAILBOX_DAILY": "off",
+        }
         yield stack
 
 
@@ -110,7 +115,9 @@ def queue_mail():
 def http_accept():
 
     body = json.dumps(REQUEST).encode()
-    return lambda: accept(parse(body, rules=wiring.rules()), stores=wiring.stores(), clock=wiring.clock)
+    return lambda: accept(
+        parse(body, rules=wiring.rules()), stores=wiring.stores(), turns=wiring.turns(), clock=wiring.clock
+    )
 
 
 def send_path():

@@ -102,7 +102,9 @@ def entra_routes(cloud: Cloud) -> list[Route]:
 
     return [
         route("GET", "v2.0/.well-known/openid-configuration", "discovery", entra.discover),
+        route("GET", ".well-known/openid-configuration", "discovery", entra.discover_version_1),
         route("GET", "discovery/v2.0/keys", "keys", entra.show_keys),
+        route("GET", "discovery/keys", "keys", entra.show_keys),
         route("POST", "oauth2/v2.0/token", "token", entra.grant_token),
         route("POST", "oauth2/v2.0/devicecode", "deviceCode", entra.show_device_code),
         route("GET", "oauth2/v2.0/authorize", "authorize", entra.authorize),

@@ -47,6 +47,13 @@ async def discover(_cloud: Cloud, request: Request) -> Response:
     )
 
 
+async def discover_version_1(_cloud: Cloud, request: Request) -> Response:
+    """The same for tokens of version 1, which have another issuer."""
+    check_tenant(request)
+    base = f"{request.base_url}{request.path_params['tenant']}"
+    return JSONResponse({"issuer": seed.ISSUER_OF_VERSION_1, "jwks_uri": f"{base}/discovery/keys"})
+
+
 async def show_keys(cloud: Cloud, request: Request) -> Response:
     """The keys that tokens are signed with."""
     check_tenant(request)
@@ -62,7 +69,7 @@ async def grant_token(cloud: Cloud, request: Request) -> Response:
         return JSONResponse(people.redeem(cloud, form), headers=NO_STORE)
     application = find_client(cloud, form["client_id"])
     method = check_client(cloud, application, form, endpoint=str(request.url.replace(query="")))
-    audience = resource_of(form.get("scope", ""))
+    audience = resource_of(cloud, form.get("scope", ""))
     principal = cloud.directory.principal(app_id=application.app_id)
     if principal is None:
         message = f"The client application {application.app_id} is missing service principal in the tenant."
@@ -158,8 +165,8 @@ def check_secret(application: Application, value: str) -> None:
         raise Refusal(401, "invalid_client", f"AADSTS7000222: {message}")
 
 
-def resource_of(scope: str) -> str:
-    """The resource that a client credentials scope names."""
+def resource_of(cloud: Cloud, scope: str) -> str:
+    """The resource that a client credentials scope names: one of Microsoft's, or an application by its id."""
     if not scope:
         message = "The required field 'scope' is missing from the credential."
         raise Refusal(400, "invalid_request", f"AADSTS90014: {message}")
@@ -173,7 +180,7 @@ def resource_of(scope: str) -> str:
             "with /.default suffixed to the resource identifier (application ID URI)."
         )
         raise Refusal(400, "invalid_scope", f"AADSTS1002012: {message}")
-    if resource not in RESOURCES:
+    if resource not in RESOURCES and cloud.directory.application(app_id=resource.lower()) is None:
         message = f"The resource principal named {resource} was not found in the tenant named {seed.TENANT_NAME}."
         raise Refusal(400, "invalid_resource", f"AADSTS500011: {message}")
     return resource

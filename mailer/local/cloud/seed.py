@@ -20,6 +20,7 @@ ROLES = ("Mail.Send", "Mail.ReadWrite")
 GRAPH = "https://graph.microsoft.com"
 VAULT = "https://vault.azure.net"
 TOKEN_EXCHANGE = "api://AzureADTokenExchange"  # noqa: S105 - a name, not a secret
+ISSUER_OF_VERSION_1 = f"https://sts.windows.net/{TENANT}/"
 ISSUER = f"https://login.microsoftonline.com/{TENANT}/v2.0"
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"

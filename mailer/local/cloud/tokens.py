@@ -63,7 +63,7 @@ class Signer:
         version_2 = audience == seed.TOKEN_EXCHANGE
         claims: dict[str, Any] = {
             "aud": audience,
-            "iss": seed.ISSUER if version_2 else f"https://sts.windows.net/{seed.TENANT}/",
+            "iss": seed.ISSUER if version_2 else seed.ISSUER_OF_VERSION_1,
             "iat": now - CLOCK_SKEW,
             "nbf": now - CLOCK_SKEW,
             "exp": now + lifetime,

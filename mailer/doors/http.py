@@ -1,0 +1,8 @@
+"""All blueprints with calls by HTTP."""
+
+from mailer.doors.batch import batch
+from mailer.doors.emails import emails
+from mailer.doors.operations import operations
+from mailer.doors.templates import templates
+
+HTTP = (emails, batch, templates, operations)

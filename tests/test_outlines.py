@@ -1,0 +1,154 @@
+"""CSS that is inlined once for many mails comes out as if it had been inlined for each."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailer.templating import outlines
+from mailer.templating.inline_images import content_ids
+from mailer.templating.outlines import finished
+from mailer.templating.styles import inline_css
+
+STYLE = "<style>p{color:red} .a{margin:0} td>b{color:blue} a:hover{color:#111} @media print{p{color:#000}}</style>"
+
+TAGS = [
+    *(
+        "<p>",
+        "</p>",
+        "<P class=a>",
+        "<b>",
+        "</b>",
+        "<br>",
+        "<br/>",
+        "<td>",
+        "<tr>",
+        "<table>",
+        "</table>",
+        "<div class='a'>",
+    ),
+    *("</div>", '<a href="', '">', "</a>", "<!-- b -->", "<!--[if mso]><p><![endif]-->", "<!--[if !mso]><!-->", "<!--"),
+    *(
+        "-->",
+        "<!-->",
+        "<![if mso]>",
+        "<title>",
+        "</title>",
+        "<textarea>",
+        "</textarea>",
+        "<pre>",
+        "<script>",
+        "</script>",
+    ),
+    *(
+        "<head>",
+        "</head>",
+        "<body>",
+        "</body>",
+        "<html>",
+        "<!doctype html>",
+        '<img src="cid:a.png">',
+        "<svg>",
+        "<select>",
+    ),
+    *(
+        "<option>",
+        '<p style="margin:1px">',
+        '<p title="',
+        "'",
+        "<colgroup>",
+        "<col>",
+        "<plaintext>",
+        "<noscript>",
+        STYLE,
+        "<style>",
+    ),
+]
+TEXTS = [
+    *(
+        "x",
+        " ",
+        "\n",
+        "a &amp; b",
+        "&lt;b&gt;",
+        "it&#39;s",
+        "&#34;",
+        "&quot;",
+        "&eacute;",
+        "&",
+        "&copy",
+        "\u00a0",
+        "<",
+        ">",
+        "é",
+    ),
+    *(" x ", "\r\n", "&nbsp;", "\\1", "\\g<0>", "style = ", "<p", "=", "[href]", "&amp;lt;", "&#x41;", "\u2028"),
+]
+HOLE = object()
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    outlines._seen.clear()
+    outlines._outline.cache_clear()
+
+
+def has_outline(body):
+    return outlines._outline(outlines._taken_apart(body)[0]) is not None
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.sampled_from([*TAGS, *TEXTS, HOLE, HOLE, HOLE]), max_size=12),
+    st.lists(st.lists(st.sampled_from(TEXTS), max_size=3).map("".join), min_size=4, max_size=4),
+    st.booleans(),
+)
+def test_a_body_comes_out_as_if_it_were_the_only_one(parts, texts, styled):
+    for filling in texts[:1] * 2 + texts:
+        body = STYLE * styled + "".join(filling if part is HOLE else part for part in parts)
+
+        made, shown = finished(body)
+
+        assert made == inline_css(body)
+        assert set(shown) == set(content_ids(made))
+
+
+@pytest.mark.parametrize("text", [*TEXTS, "Ada & Bob", "<script>alert(1)</script>", "&#8203;", "x" * 9])
+def test_a_text_is_written_as_in_any_other_mail(text):
+    bodies = [f'<html>{STYLE}<p>{one}</p><a href="{one}">y</a></html>' for one in ("a", "b", "c", text)]
+
+    assert [finished(body)[0] for body in bodies] == [inline_css(body) for body in bodies]
+
+
+@pytest.mark.parametrize(
+    "link", ["https://example.com/?a=1&amp;b=2", "https://example.com/?a=1&b=2", "&lt;", "a'b", "\u00a0"]
+)
+def test_a_link_is_written_as_in_any_other_mail(link):
+    bodies = [f'{STYLE}<a class=a href="{one}">y</a>' for one in ("a", "b", "c", link)]
+
+    assert [finished(body)[0] for body in bodies] == [inline_css(body) for body in bodies]
+
+
+def test_a_rule_that_looks_at_links_is_inlined_for_each_mail():
+    bodies = [f'<style>a[href="x"]{{color:red}}</style><a href="{one}">y</a>' for one in ("a", "b", "x")]
+
+    assert "color: red" in [finished(body)[0] for body in bodies][-1]
+
+
+def test_mails_of_one_template_share_an_outline_whatever_they_say():
+    bodies = [
+        f'{STYLE}<p>{text}</p>\n<table><tr><td><b>{text}</b></td></tr></table><a href="https://example.com/{link}">x</a>'
+        for text, link in (("Ada", 1), ("it&#39;s Bob", "?a=1&amp;b"), ("\u00a0x", ""), ("&lt;", "é"))
+    ]
+
+    for body in bodies:
+        finished(body)
+
+    assert has_outline(bodies[0])
+    assert (outlines._outline.cache_info().misses, len(outlines._seen)) == (1, 1)
+
+
+def test_a_mail_that_is_like_no_other_is_not_kept():
+    for number in range(5):
+        finished(f"{STYLE}<p class=c{number}>x</p>")
+
+    assert outlines._outline.cache_info().currsize == 0
