@@ -1,4 +1,4 @@
-"""The console in a real browser, as an operator sees and uses it: against the running stack, by mouse and by keyboard."""
+"""The console in a real browser, as an operator sees and uses it: on the running stack, by mouse and by keyboard."""
 
 import os
 import re

@@ -14,15 +14,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import azure.functions as func
 
 from mailer import wiring
-<<<<<<< HEAD
-from mailer.doors.console import console
-from mailer.doors.emails import ROUTE_PREFIX, emails
-from mailer.doors.operations import operations
-from mailer.doors.templates import templates
-=======
 from mailer.doors.emails import ROUTE_PREFIX
 from mailer.doors.http import HTTP
->>>>>>> main
 
 Function = Callable[[func.HttpRequest], Any]
 
@@ -42,11 +35,7 @@ class Direct:
     def __init__(self) -> None:
         wiring.by_hand.set()
         app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-<<<<<<< HEAD
-        for door in (emails, operations, templates, console):
-=======
         for door in HTTP:
->>>>>>> main
             app.register_functions(door)
         triggers = [
             (trigger.get_dict_repr(), one.get_user_function())

@@ -1,8 +1,9 @@
 """All blueprints with calls by HTTP."""
 
 from mailer.doors.batch import batch
+from mailer.doors.console import console
 from mailer.doors.emails import emails
 from mailer.doors.operations import operations
 from mailer.doors.templates import templates
 
-HTTP = (emails, batch, templates, operations)
+HTTP = (emails, batch, templates, operations, console)
