@@ -77,7 +77,7 @@ function row(mail, heads) {
     mail.template ?? "",
     mail.error ? h("code", { lang: "en" }, mail.error.code) : "",
     Object.entries(mail.tags ?? {}).map(([name, value]) => h("span.tag", {}, `${name}: ${value}`)),
-    h("a", { href: `#${link}`, "aria-label": `${w.mail} ${mail.id}` }, `…${mail.id.slice(-8)}`),
+    h("a", { href: `#${link}`, "aria-label": `${w.mail} …${mail.id.slice(-8)}` }, `…${mail.id.slice(-8)}`),
   ];
   return h("tr", {}, cells.map((cell, index) => h("td", { "data-head": heads[index], class: cell.length === 0 ? "none" : null }, h("div", {}, cell))));
 }
