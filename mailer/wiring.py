@@ -7,7 +7,7 @@ import functools
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 
     from mailer.callers.policy import Caller, Callers
     from mailer.delivery.amend import Amendment
+    from mailer.delivery.by_cause import ByCause
     from mailer.delivery.compose import Composer
     from mailer.delivery.decide import Policy
     from mailer.delivery.deliver import Delivery
+    from mailer.delivery.failures import Failure
     from mailer.delivery.gate import Gate
-    from mailer.delivery.search import Search
+    from mailer.delivery.search import Search, Wanted
     from mailer.delivery.stores import Stores
     from mailer.delivery.sweep import Swept
     from mailer.delivery.turns import Turns
@@ -427,6 +429,34 @@ def amendment() -> "Amendment":
     from mailer.delivery.amend import Amendment
 
     return Amendment(stores=stores(), turns=turns(), policy=policy(), clock=clock)
+
+
+def failures(wanted: "Wanted") -> "tuple[Sequence[Failure], bool]":
+    """Why these mails failed, and whether there are more; raises TryLater."""
+    from mailer.delivery.failures import failures
+    from mailer.graph import verdicts
+    from mailer.identity import entra
+
+    remedies = {*verdicts.MEND.values(), verdicts.PROXY, *entra.MEND.values()}
+    return failures(search(), wanted, remedies=remedies)
+
+
+@_once
+def by_cause() -> "ByCause":
+    """Replays and retries of all mails of a cause."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from mailer.delivery.by_cause import ByCause
+    from mailer.storage.job_rows import TableJobs
+
+    several = ThreadPoolExecutor(8, thread_name_prefix="by-cause")
+    jobs = TableJobs(_table())
+    return ByCause(search=search(), amendment=amendment(), jobs=jobs, clock=clock, spread=several.map)
+
+
+def carry_on() -> int:
+    """Go on with the replays and retries that were asked for; raises TryLater."""
+    return by_cause().run()
 
 
 def release() -> int:

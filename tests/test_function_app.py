@@ -249,17 +249,18 @@ def test_a_mail_by_http_is_accepted_sent_and_shown(worker, queues, cloud):
 
 
 def test_the_record_names_the_version_of_the_template(worker, queues, monkeypatch, tmp_path):
-    folder = tmp_path / "templates" / "code"
-    folder.mkdir(parents=True)
-    (folder / "subject.txt").write_text("s")
-    monkeypatch.setenv("MAILER_TEMPLATES", str(tmp_path / "templates"))
-    versions = []
-    for body in ("b", "b", "another"):
+    for name, body in {"one": "b", "same": "b", "another": "c"}.items():
+        folder = tmp_path / "templates" / name
+        folder.mkdir(parents=True)
+        (folder / "subject.txt").write_text("s")
         (folder / "body.txt").write_text(body)
-        mail = content(worker.post(members(subject=None, text=None, template={"id": "code"}, priority="urgent")))["id"]
-        versions.append(content(worker.get(mail))["template_version"])
+    monkeypatch.setenv("MAILER_TEMPLATES", str(tmp_path / "templates"))
 
-    assert versions[0] == versions[1] != versions[2]
+    def version(name):
+        mail = content(worker.post(members(subject=None, text=None, template={"id": name}, priority="urgent")))["id"]
+        return content(worker.get(mail))["template_version"]
+
+    assert version("one") == version("same") != version("another")
 
 
 def test_a_mail_by_queue_is_sent(worker, cloud):
@@ -331,7 +332,7 @@ def test_a_mail_for_another_day_waits_in_the_table_and_comes_in_its_minute(worke
     assert queues.main.get_queue_properties().approximate_message_count == 1
 
 
-@pytest.mark.parametrize("timer", ["release", "sweep"])
+@pytest.mark.parametrize("timer", ["release", "sweep", "carry_on"])
 def test_the_timers_run_on_an_empty_account(worker, timer):
     worker.call(timer, None)
 
@@ -643,6 +644,9 @@ def test_the_host_sees_each_route_a_timer_and_a_queue(worker, environ):
         "cancel_email": ("emails/{id}/cancel", ["POST"]),
         "replay_email": ("emails/{id}/replay", ["POST"]),
         "retry_email": ("emails/{id}/retry", ["POST"]),
+        "get_failures": ("failures", ["GET"]),
+        "replay_failures": ("failures/{code}/replay", ["POST"]),
+        "retry_failures": ("failures/{code}/retry", ["POST"]),
         "get_templates": ("templates", ["GET"]),
         "get_template": ("templates/{id}", ["GET"]),
         "preview_template": ("templates/{id}/preview", ["POST"]),

@@ -1,5 +1,6 @@
 """Where is my mail? Lists by HTTP, against the whole of mailer as it runs."""
 
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
@@ -95,3 +96,37 @@ def test_a_mail_that_waits_for_nothing_to_be_mended_says_why_it_cannot_be_retrie
 
     assert refused["code"] == "wrong_status"
     assert "The mail is sent; only one that waits for something to be mended" in refused["message"]
+
+
+def test_failures_are_shown_counted_and_replayed_by_their_cause(stack, control):
+    code = "ErrorInvalidRecipients"
+    since = datetime.now(UTC).isoformat()
+    control.fault(Fault(call="sendMail", outcome="answer", status=400, code=code, times=2))
+    mails = [posted(stack)["id"] for _ in range(2)]
+
+    shown = got(stack, "failures", since=since)
+    counted = asked(stack, f"failures/{code}/replay", {"since": since}, status=200)
+    begun = asked(stack, f"failures/{code}/replay", {"since": since, "dry_run": False})
+
+    (group,) = shown["value"]
+    assert (group["code"], group["status"], group["count"], group["ids"]) == (code, "failed", 2, mails[::-1])
+    assert group["cure"].startswith("Mend what the message names.")
+    assert counted == {"code": code, "count": 2, "may_double": 0, "dry_run": True, "partial": False}
+    assert begun == counted | {"dry_run": False}
+    for mail in mails:
+        until("sent", lambda mail=mail: got(stack, f"emails/{mail}")["status"])
+    assert got(stack, "failures", since=since) == {"value": [], "partial": False}
+
+
+def test_mails_that_wait_for_a_cause_go_at_once_when_it_is_mended(stack, control):
+    since = datetime.now(UTC).isoformat()
+    control.fault(Fault(call="sendMail", outcome="answer", status=403, code="ErrorAccessDenied", times=2))
+    mails = [posted(stack)["id"] for _ in range(2)]
+    (group,) = got(stack, "failures", since=since)["value"]
+    assert (group["status"], group["count"]) == ("queued", 2)
+    assert "Grant the app registration" in group["cure"]
+
+    asked(stack, "failures/ErrorAccessDenied/retry", {"since": since, "dry_run": False})
+
+    for mail in mails:
+        until("sent", lambda mail=mail: got(stack, f"emails/{mail}")["status"])

@@ -1,7 +1,5 @@
 """What went wrong, by cause: `python -m mailer failures`."""
 
-import itertools
-
 from mailer.cli import options, reach
 from mailer.cli.output import as_lines, facts, note, say
 from mailer.cli.times import Since, shown
@@ -21,7 +19,8 @@ def failures(
     as_json: options.Json = False,
 ) -> None:
     """Show failed, uncertain and hindered mails by their cause, each with what to do."""
-    groups = list(itertools.chain.from_iterable(reach.client(url, key).pages("failures", since=since)))
+    answer = reach.client(url, key).get("failures", since=since)
+    groups = answer["value"]
     if as_json:
         as_lines(*groups)
         return
@@ -42,6 +41,8 @@ def failures(
                 "beware": "sent again, these may arrive twice" if group["may_double"] else None,
             }
         )
+    if answer.get("partial"):
+        note("There may be more than was counted: not all mails could be looked through in one call. Narrow --since.")
 
 
 def _then(status: str, code: str) -> str:

@@ -57,5 +57,5 @@ def replay(
 def _codes(client: Client, since: str | None) -> list[str]:
     """The causes of all that failed or is in doubt."""
     note("Looking for what failed or is in doubt …")
-    groups = itertools.chain.from_iterable(client.pages("failures", since=since))
+    groups = client.get("failures", since=since)["value"]
     return list(dict.fromkeys(group["code"] for group in groups if group["status"] in REPLAYABLE))

@@ -105,6 +105,10 @@ addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
   guarded(() => Promise.reject(event.reason));
 });
+$(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address keeps its filters
+  $("#mails").focus();
+});
 $("#refresh").addEventListener("click", everything);
 $("#forget").addEventListener("click", () => {
   key.forget();

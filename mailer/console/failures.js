@@ -1,20 +1,19 @@
 // Failed, uncertain and hindered mails by their cause, each with its cure and a button.
-import { call, list } from "./api.js";
+import { call } from "./api.js";
 import { english, h } from "./dom.js";
 import { agreed } from "./question.js";
 import { say, reload, state } from "./state.js";
 import { moment, w } from "./words.js";
 
 const HOURS = { "24h": 24, "7d": 7 * 24, "30d": 30 * 24 };
-const MOST_CALLS = 5;
 
 export async function failures() {
   const since = new Date(Date.now() - HOURS[state.period] * 3600_000).toISOString();
-  const { found, partial } = await list("failures", { since }, { calls: MOST_CALLS });
+  const { value: found, partial } = await call("GET", "failures", { query: { since } });
   return [
     period(),
     found.length ? h("div.cards", {}, found.map((group) => card(group, since))) : h("p.calm", {}, w.noFailures),
-    partial || found.some((group) => group.partial) ? h("p.hint", {}, w.partial) : null,
+    partial ? h("p.hint", {}, w.partial) : null,
   ];
 }
 

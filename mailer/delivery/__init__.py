@@ -9,7 +9,7 @@ tell       who hears of a mail's move: people, metrics, log
 compose    MailRequest to RenderedMail: its content and files; gate whom the mail of a staging app may reach
 amend      replay, move, cancel
 sweep      the clean-up
-search     lists of mails
+search     lists of mails; failures groups them by cause, with cures; by_cause replays and retries a group
 
 record     a mail's statuses and record; mail one in delivery; stores where it is kept; rules what the settings allow
 message    how a mail lies on the queue; envelope what mailer writes beside it

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Annotated, Protocol, Self
+from typing import Annotated, Any, Protocol, Self, TypeVar
 
 from pydantic import BeforeValidator, Field, ValidationError
 
@@ -21,10 +21,13 @@ from mailer.request.model import read_instant
 from mailer.request.value import Line, Value
 from mailer.request.wording import found_problems, validation
 
+T = TypeVar("T", bound=Value)
+
 MOST_REQUESTS = 30  # of one call to the table
 LONGEST = timedelta(seconds=10)  # after which a call leaves the rest to the next one
 SKEW = timedelta(minutes=5)  # by which the clock that dates a mail may be ahead of this one
 MOST = 100  # mails on a page
+MOST_ROWS = 1000  # of a request: https://learn.microsoft.com/rest/api/storageservices/query-timeout-and-pagination
 
 
 def _instant(value: object) -> object:
@@ -100,12 +103,17 @@ class MailQuery(Value):
 
 def read_query(parameters: Mapping[str, str]) -> MailQuery:
     """The query in these parameters. Raises InvalidRequest with all that is wrong."""
+    return read_parameters(MailQuery, parameters)
+
+
+def read_parameters(model: type[T], parameters: Mapping[str, Any]) -> T:
+    """The value that these are. Raises InvalidRequest with all that is wrong."""
     try:
-        return MailQuery.model_validate(dict(parameters))
+        return model.model_validate(dict(parameters))
     except ValidationError as invalid:
-        known = [field.alias or name for name, field in MailQuery.model_fields.items()]
+        known = [field.alias or name for name, field in model.model_fields.items()]
         problems, more = found_problems(invalid, dict(parameters), known)
-        raise InvalidRequest(problems, more=more) from invalid
+        raise InvalidRequest(problems, more=more) from None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,8 +173,8 @@ class Search:
     table: Table
     clock: Callable[[], datetime]
 
-    def page(self, wanted: Wanted, *, most: int, begin: Position | None = None) -> Found:
-        """At most so many mails, newest first. Raises InvalidRequest, TryLater."""
+    def page(self, wanted: Wanted, *, most: int, begin: Position | None = None, requests: int = MOST_REQUESTS) -> Found:
+        """At most so many mails, newest first, by at most so many requests. Raises InvalidRequest, TryLater."""
         if wanted.to and not self.table.finds_recipients:
             message = "`to` finds nothing: MAILER_RECIPIENT_SEARCH is `off`, so that no record tells whom it reached."
             raise InvalidRequest([validation(message, target="to")])
@@ -174,10 +182,10 @@ class Search:
         newest = min(filter(None, [wanted.until, began + SKEW]))
         at: Position | None = begin or Position(day=newest.date())
         oldest: date | None = None
-        for _ in range(MOST_REQUESTS):
+        for _ in range(requests):
             if at is None or len(found) >= most or self.clock() - began > LONGEST:
                 break
-            records, token = self.table.on_day(at.day, wanted, most=most - len(found), token=at.token)
+            records, token = self.table.on_day(at.day, wanted, most=min(most - len(found), MOST_ROWS), token=at.token)
             found += records
             if token:
                 at = Position(day=at.day, token=token)

@@ -2,6 +2,7 @@
 
 emails      mails by HTTP: accept one, show it, move it, cancel it, send it again
 batch       several mails by one call
+failures    mails by what went wrong: shown, replayed, retried
 queues      mails from the queue
 templates   the templates, shown and previewed
 operations  what an operator asks

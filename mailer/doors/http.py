@@ -3,7 +3,8 @@
 from mailer.doors.batch import batch
 from mailer.doors.console import console
 from mailer.doors.emails import emails
+from mailer.doors.failures import failures
 from mailer.doors.operations import operations
 from mailer.doors.templates import templates
 
-HTTP = (emails, batch, templates, operations, console)
+HTTP = (emails, batch, failures, templates, operations, console)

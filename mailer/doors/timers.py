@@ -17,3 +17,9 @@ def release(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger han
 def sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger hands it over
     """Clean up what crashes left behind and what is past its time, twice an hour."""
     wiring.sweep()
+
+
+@timers.timer_trigger(arg_name="timer", schedule="30 * * * * *")
+def carry_on(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger hands it over
+    """Go on with the replays and retries by cause that were asked for."""
+    wiring.carry_on()

@@ -13,8 +13,8 @@ def refusal_of(status: int, code: str, after: timedelta | None, said: str) -> Re
     by_status = f"http_{status}"
     name = code or by_status
     for key in (code, by_status):
-        if key in _MEND:
-            return Misconfigured(f"{said}. {_MEND[key]}", code=name, after=after)
+        if key in MEND:
+            return Misconfigured(f"{said}. {MEND[key]}", code=name, after=after)
         if key in _PERMANENT:
             return GiveUp(f"{said}. {_PERMANENT[key]}", code=name)
         if key in _TRANSIENT and status == 429:
@@ -34,7 +34,7 @@ def not_graphs(status: int, after: timedelta | None, request_id: str) -> Refusal
     name = f"http_{status}"
     # Graph's own replies have a request-id, also where their body is empty.
     said = f"Graph answered {status} (request-id {request_id})" if request_id else f"Something answered {status}"
-    remedy = _MEND.get(name, _PROXY) if request_id else _PROXY
+    remedy = MEND.get(name, PROXY) if request_id else PROXY
     if status == 429:
         return Throttled(f"{said}. The mailbox has to wait.", code=name, after=after)
     if status == 413:  # Graph's own comes as a page, too
@@ -52,7 +52,7 @@ def not_graphs(status: int, after: timedelta | None, request_id: str) -> Refusal
 
 _ELSEWHERE = {421, 425}  # https://www.rfc-editor.org/rfc/rfc9110#status.421 and RFC 8470: nothing was done
 
-_PROXY = (
+PROXY = (
     "That page is a proxy's or a firewall's between mailer and Graph, and no verdict on the mail: let requests to "
     "MAILER_GRAPH_URL pass there, and check the proxy settings (HTTPS_PROXY, NO_PROXY)."
 )
@@ -71,7 +71,7 @@ _MAILBOX = (
 _BLOCKED = "Exchange has stopped this sender; look at 'Restricted entities' in the Microsoft Defender portal."
 
 # The same mail succeeds once somebody has done what the text says.
-_MEND = {
+MEND = {
     "InvalidAuthenticationToken": "Graph refuses a fresh token: check MAILER_TENANT_ID, MAILER_AUTHORITY_HOST and "
     "MAILER_GRAPH_URL, which must all belong to the same cloud.",
     "NoPermissionsInAccessToken": GRANT,

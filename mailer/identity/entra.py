@@ -39,7 +39,7 @@ _UNTRUSTED_IDENTITY = (
     "The app registration does not trust the app's identity: it needs a federated credential with the tenant's issuer, "
     "the identity's object (principal) id as subject and the cloud's audience. AZURE_CLIENT_ID chooses the identity."
 )
-_MEND = {
+MEND = {
     "AADSTS7000215": "The client secret is wrong: write the secret's value, not its id, to the vault. If a certificate "
     "lies there, set MAILER_AUTH to certificate.",
     "AADSTS7000222": "The client secret has expired: make a new one and write it to the vault.",
@@ -133,5 +133,5 @@ def _refusal(error: ClientAuthenticationError) -> TryLater:
         return no_answer("Entra", error.__cause__ or error, code="token_unavailable", setting=_AUTHORITY)
     if code in _PASSING:
         return TryLater(f"Entra does not give a token now ({code}); mailer tries again by itself.", code=code)
-    mend = _MEND.get(code, "Look the code up at https://login.microsoftonline.com/error.")
+    mend = MEND.get(code, "Look the code up at https://login.microsoftonline.com/error.")
     return Misconfigured(f"Entra refuses a token ({code}). {mend}", code=code)

@@ -3,6 +3,7 @@
 clients           the SDKs' clients, made from the settings
 records           a mail's record, and the idempotency keys; tables asks a table for anything
 record_pages      the records of a day, filtered, for lists; recipients by which addresses a record is found
+job_rows          replays and retries by cause that go on in the background
 later_rows        messages that wait for their minute
 queues            messages onto the queue
 request_blobs     requests kept outside of a message; attachment_blobs files that callers have uploaded

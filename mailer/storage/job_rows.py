@@ -1,0 +1,70 @@
+"""Jobs that go on in the background, a row each, in the table of the records."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+from azure.data.tables import TableClient, UpdateMode
+
+from mailer.delivery.by_cause import Job
+from mailer.delivery.record import Action, Conflict
+from mailer.delivery.search import Position
+from mailer.storage import tables
+
+_PARTITION = "jobs"
+_INSTANTS = ("asked_at", "since", "until", "taken_until")
+
+
+class TableJobs:
+    """The rows. Each call may raise TryLater."""
+
+    def __init__(self, table: TableClient) -> None:
+        self._table = table
+
+    def all(self) -> Sequence[Job]:
+        """The jobs that are not done, the oldest first."""
+        pages = tables.pages(self._table, f"PartitionKey eq '{_PARTITION}'", {})
+        return [job for page in pages for job in tables.read_all(page, _read_job)]
+
+    def write(self, job: Job) -> Job:
+        """Insert the job (no version) or change it (as it was at its version); raises Conflict."""
+        row = _row(job)
+        condition = tables.unchanged(job.version)
+        try:
+            if job.version is None:
+                answer = tables.ask(self._table, lambda: self._table.create_entity(row))
+            else:
+                answer = tables.ask(
+                    self._table, lambda: self._table.update_entity(row, mode=UpdateMode.REPLACE, **condition)
+                )
+        except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as error:
+            raise Conflict(job.id) from error
+        return replace(job, version=answer["etag"])
+
+    def delete(self, job: Job) -> None:
+        """The job is done."""
+        tables.ask(self._table, lambda: self._table.delete_entity(_PARTITION, job.id))
+
+
+def _row(job: Job) -> dict[str, Any]:
+    row: dict[str, Any] = {"PartitionKey": _PARTITION, "RowKey": job.id, "action": str(job.action), "code": job.code}
+    row |= {"by": job.by, "acted": job.acted, "position": str(job.position) if job.position else None}
+    row |= {name: getattr(job, name) for name in _INSTANTS}
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def _read_job(row: tables.Entity) -> Job:
+    known: dict[str, Any] = {name: tables.cell(row, name, datetime) for name in _INSTANTS if name in row}
+    action = Action(row["action"])
+    return Job(
+        id=row["RowKey"],
+        action=Action.REPLAY if action is Action.REPLAY else Action.RETRY,
+        code=tables.cell(row, "code", str),
+        by=row.get("by"),
+        position=Position.of(row["position"]) if "position" in row else None,
+        acted=tables.cell(row, "acted", int),
+        version=row.metadata["etag"],
+        **known,
+    )
