@@ -62,7 +62,7 @@ function way(record) {
   }
   steps.sort((one, other) => one.at.localeCompare(other.at));
   return steps.map(({ at, status, name, text }) =>
-    h(`li.${status}`, {}, h("time", { datetime: at }, moment(at)), h("strong", {}, name ?? w.statuses[status] ?? status), h("span", {}, text ?? "")),
+    h(`li.${status}`, {}, h("time", { datetime: at }, moment(at)), h("div", {}, h("strong", {}, name ?? w.statuses[status] ?? status), " ", text ?? "")),
   );
 }
 
