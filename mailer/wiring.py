@@ -21,7 +21,6 @@ from mailer.settings import PACKAGED_TEMPLATES, Settings, read_settings, read_se
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from azure.data.tables import TableClient
     from azure.storage.blob import ContainerClient
 
     from mailer.callers.policy import Caller, Callers
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from mailer.identity.access_tokens import AccessTokens
     from mailer.identity.caller import Identification
     from mailer.identity.tokens import GraphTokens
+    from mailer.pace.allowances import Allowances
     from mailer.pace.later import Later
     from mailer.pace.pace import Pace
     from mailer.pace.pauses import Pauses
@@ -50,11 +50,13 @@ if TYPE_CHECKING:
     from mailer.request.model import MailRequest, Priority
     from mailer.request.parse import Rules
     from mailer.storage.alarms import Alarm, TableAlarms
+    from mailer.storage.held_rows import HeldMails
     from mailer.storage.later_rows import LaterRows
     from mailer.storage.queues import MailQueue
     from mailer.storage.recipients import Recipients
     from mailer.storage.records import TableLedger
     from mailer.storage.request_blobs import RequestBlobs
+    from mailer.storage.tables import Table
     from mailer.templating.templates import Templates
 
 # At INFO every request of the SDKs is a dozen lines; at DEBUG urllib3 tells URLs that let anybody write to a draft.
@@ -198,10 +200,10 @@ def composer() -> "Composer":
 
 
 @_once
-def _table() -> "TableClient":
-    from mailer.storage.clients import table_client
+def _table() -> "Table":
+    from mailer.storage.clients import kept_table
 
-    return table_client(settings().storage, settings().table)
+    return kept_table(settings().storage, settings().table)
 
 
 @_once
@@ -216,10 +218,10 @@ def ledger() -> "TableLedger":
 def _recipients() -> "Recipients | None":
     if not settings().recipient_search:
         return None
-    from mailer.storage.clients import table_client
+    from mailer.storage.clients import kept_table
     from mailer.storage.recipients import Recipients, table_of_key
 
-    return Recipients(table_client(settings().storage, table_of_key(settings().table)))
+    return Recipients(kept_table(settings().storage, table_of_key(settings().table)))
 
 
 @_once
@@ -241,18 +243,18 @@ def alarms() -> "TableAlarms":
 
 @_once
 def _queue() -> "MailQueue":
-    from mailer.storage.clients import queue_client
+    from mailer.storage.clients import kept_queue
     from mailer.storage.queues import MailQueue
 
-    return MailQueue(queue_client(settings().storage, settings().queue))
+    return MailQueue(kept_queue(settings().storage, settings().queue))
 
 
 @_once
 def _poison() -> "MailQueue":
-    from mailer.storage.clients import queue_client
+    from mailer.storage.clients import kept_queue
     from mailer.storage.queues import MailQueue
 
-    return MailQueue(queue_client(settings().storage, f"{settings().queue}-poison"))
+    return MailQueue(kept_queue(settings().storage, f"{settings().queue}-poison"))
 
 
 @_once
@@ -359,7 +361,19 @@ def turns() -> "Turns":
     from mailer.delivery.turns import Turns
 
     pools = {name: [each.address.lower() for each in pool] for name, pool in pools_of(settings()).items()}
-    return Turns(pace=pace(), pools=pools, priority=priority, clock=clock)
+    return Turns(pace=pace(), pools=pools, priority=priority, clock=clock, allowances=_allowances())
+
+
+@_once
+def _allowances() -> "Allowances | None":
+    known = callers()
+    if known is None:
+        return None
+    from mailer.pace.allowances import Allowances
+    from mailer.storage.pace_rows import TableCounts
+
+    limits = {str(one.name): one.recipients_per_day for one in known.all if one.recipients_per_day is not None}
+    return Allowances(limits, TableCounts(_table()), clock=clock)
 
 
 @_once
@@ -405,18 +419,20 @@ def policy(request: "MailRequest | None" = None) -> "Policy":
 @_once
 def delivery() -> "Delivery":
     """The delivery step with its real parts."""
+    from mailer.delivery.attempt import Attempt
     from mailer.delivery.deliver import Delivery
+    from mailer.delivery.opening import Opening
     from mailer.delivery.rules import preparation_of
 
     def read_rules() -> "Rules":
         return replace(rules(), content_problems=lambda _: ())  # composing the mail tells them
 
+    preparation = preparation_of(read_rules, composer().compose, gate, clock, callers=callers, priority=priority)
     return Delivery(
         stores=stores(),
         turns=turns(),
-        preparation=preparation_of(read_rules, composer().compose, gate, clock, callers=callers, priority=priority),
-        graph=_mailbox(),
-        throttle=throttle(),
+        opening=Opening(stores=stores(), preparation=preparation, clock=clock),
+        attempt=Attempt(ledger=ledger(), preparation=preparation, graph=_mailbox(), throttle=throttle(), clock=clock),
         alarms=alarms(),
         policy=policy,
         clock=clock,
@@ -507,6 +523,7 @@ def health() -> "Health":
     from mailer.health.parts import Health
     from mailer.identity.claims import claims_of
     from mailer.request.address import Address
+    from mailer.storage.held_rows import TableHeld
 
     def mailboxes() -> list[str]:
         pools = (rules().senders, *rules().pools.values())
@@ -530,7 +547,8 @@ def health() -> "Health":
 
     def check_callers() -> list[str]:
         known = callers()
-        return known.warnings({each.address.lower() for each in rules().senders} | {*rules().pools}) if known else []
+        doubts = known.warnings({each.address.lower() for each in rules().senders} | {*rules().pools}) if known else []
+        return [*doubts, *map(_held, TableHeld(_table()).standing())]
 
     graphs = Mailboxes(
         mailboxes,
@@ -553,6 +571,14 @@ def health() -> "Health":
             "pace": lambda: pace().warnings(mailboxes()),
             "callers": check_callers,
         }
+    )
+
+
+def _held(held: "HeldMails") -> str:
+    return (
+        f"{held.mails} mails of the caller `{held.caller}` are held since {held.since:%Y-%m-%d %H:%M} UTC, for it has "
+        f"reached its `recipients_per_day`. GET /emails?status=held&caller={held.caller} lists them; release or cancel "
+        "each, or raise the number in MAILER_CALLERS."
     )
 
 

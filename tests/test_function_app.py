@@ -642,6 +642,7 @@ def test_the_host_sees_each_route_a_timer_and_a_queue(worker, environ):
         "get_email": ("emails/{id}", ["GET"]),
         "patch_email": ("emails/{id}", ["PATCH"]),
         "cancel_email": ("emails/{id}/cancel", ["POST"]),
+        "release_email": ("emails/{id}/release", ["POST"]),
         "replay_email": ("emails/{id}/replay", ["POST"]),
         "retry_email": ("emails/{id}/retry", ["POST"]),
         "get_failures": ("failures", ["GET"]),

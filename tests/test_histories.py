@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from mailer.callers.policy import QUEUE
 from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.prefer import _delivered
 from mailer.delivery.record import Status
@@ -80,9 +81,12 @@ class Histories(RuleBasedStateMachine):
         if self.world.clock.now < self.not_before.get(mail, self.world.clock.now):
             self.broken.append(f"sent before its hour: {mail}")
 
-    @initialize(mood=moods)
-    def the_world_begins(self, mood):
+    @initialize(mood=moods, limit=st.none() | st.integers(0, 3))
+    def the_world_begins(self, mood, limit):
+        """Both doors are one caller's, with a day's recipients or without."""
         self.world.graph.mood = mood
+        self.world.limits = None if limit is None else {QUEUE: limit}
+        self.world.start_instance()
 
     # What clients do
 
@@ -99,7 +103,9 @@ class Histories(RuleBasedStateMachine):
         self.world.faults.armed = fault
         request = a_request(**made)
         try:
-            accepted = self.world.accept(**made, within=timedelta(seconds=20 * wait))
+            accepted = self.world.accept(
+                **made, within=timedelta(seconds=20 * wait), caller=QUEUE if self.world.limits else None
+            )
             receipt = accepted.receipt
             if accepted.message:
                 message = QueuedMessage(body=accepted.message.encode(), id="", inserted_at=None)
@@ -150,7 +156,7 @@ class Histories(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.records)
     @rule(
-        what=st.sampled_from(["cancel", "move", "replay"]),
+        what=st.sampled_from(["cancel", "move", "replay", "release"]),
         which=numbers,
         by=whiles,
         from_its_hour=st.booleans(),
@@ -160,6 +166,9 @@ class Histories(RuleBasedStateMachine):
         mail = self._some(which)
         if what == "cancel":
             self._cancel(mail, fault)
+            return
+        if what == "release":
+            self._amend(lambda amendment: amendment.release(mail), fault, lambda: None)
             return
         self.not_before.pop(mail, None)
         if what == "replay":
@@ -273,13 +282,13 @@ class Histories(RuleBasedStateMachine):
             resent = record.resent or 0
             assert resent <= AUTOMATIC[self.policy] + self.replays[record.id], f"sent again too often: {record}"
             assert copies[record.id] <= 1 + resent, f"doubled: {record}"
-            if record.status in {Status.FAILED, Status.CANCELED, Status.SUPPRESSED, Status.SCHEDULED}:
+            if record.status in {Status.FAILED, Status.CANCELED, Status.SUPPRESSED, Status.SCHEDULED, Status.HELD}:
                 assert copies[record.id] <= resent, f"{record.status}, but sent: {record}"
             assert record.status is not Status.SENT or copies[record.id], f"never sent: {record}"
 
     def what_a_person_may_replay_has_its_content(self):
         for record in self.world.records.values():
-            if record.status.replayable and self._was_promised(record):
+            if record.status.keeps_content and self._was_promised(record):
                 assert record.id in self.world.requests.part.kept, f"content gone: {record}"
 
     def nothing_is_forgotten_before_its_time(self):

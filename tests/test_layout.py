@@ -51,12 +51,12 @@ ROOMS = {
             "storage",
             "templating",
         },
-        {"azure.data.tables", "azure.storage.blob"},
+        {"azure.storage.blob"},
     ),
     "health": ({"errors"}, set()),
     "storage": (
-        {"delivery", "errors", "identity", "pace", "request", "settings", "templating"},
-        {"azure.core", "azure.data.tables", "azure.identity", "azure.storage.blob", "azure.storage.queue"},
+        {"delivery", "errors", "http_session", "identity", "pace", "request", "settings", "templating"},
+        {"azure.core", "azure.data.tables", "azure.identity", "azure.storage.blob", "azure.storage.queue", "requests"},
     ),
     "pace": ({"delivery", "errors", "request"}, set()),
     "delivery": (

@@ -3,7 +3,7 @@
 What is assumed: storage answers at once and never fails; a message comes up to two seconds after it is due, to any
 instance alike; Graph takes 200 ms, and refuses the fifth request of a mailbox; nobody's clock goes wrong. All mails
 come straight from a queue: bulk within five minutes, which is what the host starts many instances for, and the others
-over an hour.
+evenly over the time that all of them take.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def simulate(instances: int, mails: int, mailboxes: int) -> bool:
     world = World(rate=RATE, daily=1_000_000, instances=instances, latency=latency, senders=senders, seed=1)
     for _ in range(mails):
         (priority,) = world.random.choices([*SHARES], [*SHARES.values()])
-        after = timedelta(minutes=(5 if priority == "bulk" else 60) * world.random.random())
+        after = timedelta(minutes=(5 if priority == "bulk" else mails / mailboxes / RATE) * world.random.random())
         world.produce(after, from_=world.random.choice(senders).address, priority=priority)
     world.go()
     times = {sender.address: world.times(sender.address) for sender in senders}
