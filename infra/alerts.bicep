@@ -46,7 +46,7 @@ var alerts = [
     title: 'mailer does not run'
     description: 'No timer of mailer has run for 15 minutes. Look at the function app and at /api/health.'
     severity: 1
-    query: 'AppRequests | where Name in ("release", "sweep") | summarize lines = count()'
+    query: 'AppRequests | where Name in ("release", "sweep", "carry_on") | summarize lines = count()'
     operator: 'LessThan'
     threshold: 1
   }
