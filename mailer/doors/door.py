@@ -9,7 +9,7 @@ from typing import Any, Literal
 import azure.functions as func
 
 from mailer import wiring
-from mailer.callers.policy import Caller
+from mailer.callers.policy import NOBODY, Caller
 from mailer.doors.replies import refused
 from mailer.errors import ConfigError, MailerError
 
@@ -91,7 +91,7 @@ def _awaited(handler: Any, may: Right | None, statuses: dict[str, int]) -> Calla
 def _caller(req: func.HttpRequest, may: Right | None) -> Caller:
     """Who calls, and may. Raises InvalidRequest, UnknownCaller, TryLater, ConfigError."""
     if may is None:
-        return Caller()
+        return NOBODY
     # As the host reads them: https://learn.microsoft.com/azure/azure-functions/function-keys-how-to
     key = req.headers.get("x-functions-key") or req.params.get("code")
     caller = wiring.caller(key=key, token=_bearer(req), principal=req.headers.get("x-ms-client-principal"))
