@@ -34,11 +34,18 @@ ROUTES: list[Route] = []
 
 
 def door(
-    blueprint: func.Blueprint, route: str, *, methods: Sequence[str], may: Right | None, **statuses: int
+    blueprint: func.Blueprint,
+    route: str,
+    *,
+    methods: Sequence[str],
+    may: Right | None,
+    anonymous: bool = False,
+    **statuses: int,
 ) -> Callable[[Handler], Handler]:
     """Register this function for a route. Whoever calls it needs the right; None is for what tells nothing of mails.
 
-    `statuses` are those of error codes that mean something else here.
+    `anonymous`: the host asks for no key, for it tells nothing at all. `statuses` are those of error codes
+    that mean something else here.
     """
 
     def register(handler: Handler) -> Handler:
@@ -50,7 +57,8 @@ def door(
         entry.__doc__, entry.__module__ = handler.__doc__, handler.__module__
         summary = (inspect.getdoc(handler) or "").partition("\n")[0]
         ROUTES.append(Route(function=handler.__name__, route=route, methods=tuple(methods), may=may, summary=summary))
-        blueprint.route(route, methods=methods)(entry)
+        level = func.AuthLevel.ANONYMOUS if anonymous else None  # none is the app's own, which is a function key
+        blueprint.route(route, methods=methods, auth_level=level)(entry)
         return handler
 
     return register
