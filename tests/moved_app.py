@@ -43,7 +43,8 @@ def compose(self, request, *, mail, really=Composer.compose):
     return really(self, request, mail=mail)
 
 
-wiring.clock, MailQueue.send, Composer.compose = clock, send, compose
+wiring.clock = wiring.base.clock = clock
+MailQueue.send, Composer.compose = send, compose
 spec = importlib.util.spec_from_file_location("mailer_function_app", @@ORIGINAL@@)
 original = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(original)

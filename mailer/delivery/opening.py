@@ -40,12 +40,12 @@ class Opening:
         content = _written(members)
         if envelope is None:
             telemetry.count_accepted("queue")
-            return self._producers(message.mail_id, content, message.proof)
+            return self._producers(message.mail_id, members, content, message.proof)
         telemetry.note_mail(envelope.id, traceparent=envelope.trace)
         is_new = envelope.new and is_made_of(envelope.id, envelope.proof)
         if is_new and self.stores.ledger.read(envelope.id) is None:
-            return self._producers(envelope.id, content, envelope.proof)
-        return self._known(envelope, content)
+            return self._producers(envelope.id, members, content, envelope.proof)
+        return self._known(envelope, members, content)
 
     def own(self, message: QueuedMessage, mismatch: RecordMismatch) -> Mail | None:
         """The wrong mail that a message is by itself, whatever its envelope says; None if it has no content."""
@@ -78,11 +78,11 @@ class Opening:
             return mail.at(kept)
         raise RecordMismatch(mail.id)
 
-    def _producers(self, mail: str, content: bytes, proof: str | None) -> tuple[Mail, Event]:
+    def _producers(self, mail: str, members: dict[str, Any], content: bytes, proof: str | None) -> tuple[Mail, Event]:
         """A mail straight from a producer, which has no record yet, or has one if this message comes again."""
         now = self.clock()
         try:
-            request = self.preparation.read(read_object(content))
+            request = self.preparation.read(members)
             producer = self.preparation.producer()
             self.preparation.permit(request, producer)
             owner = self._owner(request, mail, producer, now)
@@ -101,12 +101,12 @@ class Opening:
             raise KeyReused
         return owner.id
 
-    def _known(self, envelope: Envelope, content: bytes) -> tuple[Mail, Event]:
+    def _known(self, envelope: Envelope, members: dict[str, Any], content: bytes) -> tuple[Mail, Event]:
         """A mail that mailer itself has put on the queue."""
         mail = Mail(record=envelope.record(), content=content, stored=envelope.stored)
         kept = self.stores.requests.get(mail.id) if envelope.stored else content
         if kept is not None:
-            mail = self._read(replace(mail, content=kept))
+            mail = self._read(replace(mail, content=kept), None if envelope.stored else members)
         if kept is None or envelope.outcome or not envelope.version:
             mail = self.prove(mail)  # else the version is proof enough, when the record is written
         if outcome := envelope.outcome:
@@ -120,9 +120,11 @@ class Opening:
             mail = self._permitted(mail, mail.request)
         return mail, ARRIVED
 
-    def _read(self, mail: Mail) -> Mail:
+    def _read(self, mail: Mail, members: dict[str, Any] | None) -> Mail:
+        """The mail with its request, made of these members of its content where they have been read."""
         try:
-            return replace(mail, request=self.preparation.read(read_object(mail.content)))
+            members = read_object(mail.content) if members is None else members
+            return replace(mail, request=self.preparation.read(members))
         except InvalidRequest as refused:
             return replace(mail, refused=Event.of(refused))
 

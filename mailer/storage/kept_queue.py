@@ -1,10 +1,9 @@
 """A queue whose messages are put over a kept session; all else, and what is not answered as usual, is the SDK's."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
-
-import requests
 
 from mailer.storage.signed import SignedRequests
 
@@ -32,7 +31,7 @@ class KeptQueue:
         body = f"<QueueMessage><MessageText>{escape(content)}</MessageText></QueueMessage>".encode()
         query = {"messagettl": str(time_to_live), "visibilitytimeout": str(visibility_timeout)}
         reply = self._signed.request("POST", self._path, query=query, headers=_WRITING, body=body)
-        if reply is not None and reply.status_code == requests.codes.created:
+        if reply is not None and reply.status == HTTPStatus.CREATED:
             return reply
         again: dict[str, Any] = {"retry_total": 2}  # after a first try that was not the SDK's own
         return self._sdk().send_message(

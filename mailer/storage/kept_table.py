@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import requests
+import urllib3
 from azure.core import MatchConditions
 from azure.core.exceptions import (
     HttpResponseError,
@@ -103,7 +104,7 @@ class KeptTable:
         if body is None:
             return None
         reply = self._signed.request(method, path, query={}, headers=_WRITING | (condition or {}), body=body)
-        if reply is not None and reply.status_code == requests.codes.no_content and "ETag" in reply.headers:
+        if reply is not None and reply.status == HTTPStatus.NO_CONTENT and "ETag" in reply.headers:
             return {"etag": reply.headers["ETag"]}
         _check(reply)
         return None
@@ -113,22 +114,22 @@ def _method(mode: str) -> str:
     return "PUT" if mode == "replace" else "PATCH"
 
 
-def _content(reply: requests.Response | None) -> Any:  # noqa: ANN401 - JSON
+def _content(reply: urllib3.BaseHTTPResponse | None) -> Any:  # noqa: ANN401 - JSON
     """What was read; None where the SDK is to try."""
-    if reply is not None and reply.status_code == requests.codes.ok:
+    if reply is not None and reply.status == HTTPStatus.OK:
         with suppress(ValueError):
-            return reply.json()
+            return json.loads(reply.data)
     _check(reply)
     return None
 
 
-def _check(reply: requests.Response | None) -> None:
+def _check(reply: urllib3.BaseHTTPResponse | None) -> None:
     """Raises the SDK's error for an answer that says no without any doubt."""
-    if reply is None or reply.status_code not in _SAID:
+    if reply is None or reply.status not in _SAID:
         return
     try:
-        said = json.loads(reply.content)["odata.error"]
+        said = json.loads(reply.data)["odata.error"]
         text = f"{said['code']}: {said['message']['value']}"
     except (ValueError, KeyError, TypeError):
         return
-    raise _SAID[reply.status_code](text)
+    raise _SAID[reply.status](text)

@@ -5,6 +5,7 @@ mail makes go this way, and an SDK does what is not answered as usual: retries, 
 """
 
 import base64
+import functools
 import hmac
 import threading
 import time
@@ -14,9 +15,11 @@ from urllib.parse import quote, urlencode, urlsplit
 from wsgiref.handlers import format_date_time
 
 import requests
+import urllib3
+import urllib3.exceptions
 from azure.core.credentials import AccessToken
 
-from mailer.http_session import KeptSession
+from mailer.http_session import KeptPool
 
 SCOPE = "https://storage.azure.com/.default"
 RENEW_BEFORE = 300  # seconds before a token expires, as the SDKs do
@@ -40,19 +43,22 @@ class SignedRequests:
         self._authorize = authorize
         self._version = version
         self._timeout = timeout
-        self._session = KeptSession()
 
     def request(
         self, method: str, path: str, *, query: Mapping[str, str], headers: Mapping[str, str], body: bytes | None = None
-    ) -> requests.Response | None:
+    ) -> urllib3.BaseHTTPResponse | None:
         """The answer to one request, None where there was none. `path` is as it stands in a URL."""
         signed = {"x-ms-date": format_date_time(time.time()), "x-ms-version": self._version, **headers}
         signed["Authorization"] = self._authorize(method, self._path + path, query, signed, len(body or b""))
-        url = f"{self._url}{path}{'?' if query else ''}{urlencode(query, quote_via=quote)}"
+        target = f"{self._path}{path}?{urlencode(query, quote_via=quote)}" if query else self._path + path
         try:
-            return self._session.request(method, url, headers=signed, body=body, timeout=self._timeout)
-        except (requests.RequestException, OSError):
+            return self._pool.request(method, target, headers=signed, body=body, timeout=self._timeout)
+        except (urllib3.exceptions.HTTPError, requests.RequestException, OSError):
             return None
+
+    @functools.cached_property
+    def _pool(self) -> KeptPool:
+        return KeptPool(self._url)
 
 
 def by_key_of_table(account: str, key: bytes) -> Authorize:
