@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.callers.policy import ANYBODY, Asked, Caller, Callers
+from mailer.callers.policy import ANYBODY, NOBODY, Asked, Caller, Callers
 from mailer.callers.setting import read_callers
 from mailer.delivery.rules import forbidden
 from mailer.errors import InvalidRequest
@@ -167,6 +167,8 @@ def test_a_caller_sees_its_own_mails_and_an_operator_everybodys():
     assert not reader.sees(None)
     assert operator.sees("other")
     assert ANYBODY.sees("other")
+    assert not NOBODY.sees("other")
+    assert not NOBODY.sees(None)
 
 
 @pytest.mark.parametrize("right", ["send", "read", "preview", "operate"])

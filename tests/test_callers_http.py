@@ -121,8 +121,9 @@ def test_what_the_policy_forbids_is_refused_with_all_its_rules(doors):
     refused = error(doors.send("shop", body=as_bytes(members(to="ada@example.org", priority="urgent"))), 403)
 
     assert {each["target"] for each in refused["details"]} == {"to[0]", "template", "priority"}
-    assert "may not use this priority: its rule `priority` in MAILER_CALLERS forbids it; it allows normal." in str(
-        refused["details"]
+    assert (
+        "may not send with this priority: its rule `priority` in MAILER_CALLERS forbids it; it allows normal."
+        in str(refused["details"])
     )
     assert "example.org" not in json.dumps(refused)
 
@@ -415,7 +416,7 @@ def test_a_callers_surplus_is_held_listed_on_the_health_page_and_released_by_an_
     assert content(posted)["error"]["code"] == "recipients_per_day"
     shown = content(fused.health())["parts"]["callers"]
     assert shown["status"] == "warning"
-    assert any("1 mails of the caller `crm` are held since" in problem for problem in shown["problems"])
+    assert any("Held mails of the caller `crm`: 1, since" in problem for problem in shown["problems"])
     request = func.HttpRequest(
         "GET", f"{API}/emails", params={"status": "held"}, headers={"x-functions-key": "ops"}, body=b""
     )

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import pytest
 import requests
@@ -52,7 +53,9 @@ def test_the_health_page_finds_everything_in_order(stack):
         "pace",
         "callers",
     ]
-    assert reply.json() == {"status": "ok", "parts": {part: {"status": "ok"} for part in parts}}
+    content = reply.json()
+    assert datetime.fromisoformat(content.pop("secret_expires_on")) > datetime.now(UTC)
+    assert content == {"status": "ok", "parts": {part: {"status": "ok"} for part in parts}}
 
 
 def test_bcc_headers_importance_and_reply_to_reach_the_inbox(stack):

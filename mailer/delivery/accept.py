@@ -123,7 +123,7 @@ class _Acceptance:
     def hold(self, record: MailRecord) -> Accepted:
         """Keep what is too much for its caller, until a person releases it. Raises TryLater."""
         event = surplus_of(record.caller)
-        held = record.moved(Status.HELD, now=self.now, code=event.code, message=event.text)
+        held = replace(record, times={}).moved(Status.HELD, now=self.now, code=event.code, message=event.text)
         self.stores.requests.put(held.id, self.content)
         try:
             self.stores.ledger.write(held)

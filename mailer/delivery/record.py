@@ -179,7 +179,7 @@ class MailRecord:
 
     def moved(self, status: Status, *, now: datetime, code: str = "", message: str = "") -> Self:
         """The record in its next status; `code` and `message` say what went wrong, if anything did."""
-        times = {**self.times, status: now}
+        times = {each: at for each, at in self.times.items() if each is not status} | {status: now}
         return replace(self, status=status, times=times, error_code=code, error_message=message[:LONGEST_MESSAGE])
 
     def acted(self, action: Action, by: str | None, *, now: datetime) -> Self:

@@ -82,7 +82,7 @@ def _alarmed(text: str, alarms: "list[Alarm]") -> str:
 
 def _held(held: "HeldMails") -> str:
     return (
-        f"{held.mails} mails of the caller `{held.caller}` are held since {held.since:%Y-%m-%d %H:%M} UTC, for it has "
+        f"Held mails of the caller `{held.caller}`: {held.mails}, since {held.since:%Y-%m-%d %H:%M} UTC, for it has "
         f"reached its `recipients_per_day`. GET /emails?status=held&caller={held.caller} lists them; release or cancel "
         "each, or raise the number in MAILER_CALLERS."
     )
