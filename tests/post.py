@@ -4,11 +4,13 @@ import itertools
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from mailer.callers.policy import QUEUE
 from mailer.delivery.accept import accept
 from mailer.delivery.amend import Amendment
 from mailer.delivery.attempt import Attempt
+from mailer.delivery.batch import Batch
 from mailer.delivery.decide import Policy
 from mailer.delivery.deliver import Delivery
 from mailer.delivery.gate import Gate, Mode
@@ -28,7 +30,7 @@ from mailer.pace.quota import Quota
 from mailer.pace.slots import Slots
 from mailer.pace.throttle import Throttle
 from mailer.request.model import ONE_CALL, Priority
-from mailer.request.parse import read_request
+from mailer.request.parse import parse, read_request
 from mailer.setting_texts import OnUncertain
 from tests.builders import RULES, a_file, as_bytes, composed, members
 from tests.fakes import Alarms, Clock, MemoryCounts, MemoryLedger, MemoryPauses, MemoryRequests, MemoryRows, MemorySlots
@@ -201,6 +203,17 @@ class Post:
         return accept(
             request, stores=stores or self.stores(), turns=self.turns, clock=self.clock, within=within, caller=caller
         )
+
+    def batch(self, pool, **parts):
+        kept = {name: parts.pop(name) for name in ("ledger", "outbox") if name in parts}
+        known = {
+            "read": partial(parse, rules=self.rules),
+            "stores": self.stores(**kept),
+            "turns": self.turns,
+            "pool": pool,
+            "clock": self.clock,
+        }
+        return Batch(**known | parts)
 
     def by_http(self, **changes):
         self.accept(**changes)

@@ -4,18 +4,15 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
-from functools import partial
 from uuid import uuid4
 
 import pytest
 from azure.data.tables import TableClient
 
-from mailer.delivery.batch import Batch
 from mailer.delivery.record import Status
 from mailer.errors import TryLater, WrongStatus
 from mailer.pace.allowances import Allowances
 from mailer.pace.quota import INSTANCES
-from mailer.request.parse import parse
 from mailer.storage.clean_up import NOTES_KEPT, CleanUpTable
 from mailer.storage.held_rows import TableHeld
 from mailer.storage.pace_rows import TableCounts
@@ -116,9 +113,7 @@ def test_what_was_not_accepted_is_not_counted(post):
 def test_of_a_batch_the_surplus_is_held():
     post = Post(limits={"shop": 10})
     with ThreadPoolExecutor(8) as pool:
-        read = partial(parse, rules=post.rules)
-        step = Batch(read=read, stores=post.stores(), turns=post.turns, pool=pool, clock=post.clock)
-        results = step.accept([as_bytes(members())] * 25, caller="shop")
+        results = post.batch(pool).accept([as_bytes(members())] * 25, caller="shop")
 
     assert Counter(result.receipt.status for result in results) == {Status.QUEUED: 10, Status.HELD: 15}
 
@@ -155,6 +150,17 @@ def test_a_message_that_is_put_back_while_storage_is_away_is_counted_once(post):
     for _ in range(3):
         post.deliver(post.by_queue())
     assert statuses(post) == ["sent"] * 3
+
+
+def test_a_message_that_is_refused_is_no_surplus_and_not_counted(post):
+    for number in range(4):
+        post.deliver(post.by_queue(body=f"nonsense {number}".encode()))
+        post.deliver(post.by_queue(to="nobody"))
+    for _ in range(4):
+        post.deliver(post.by_queue())
+    post.deliver(post.by_queue(body=b"more nonsense"))
+
+    assert Counter(statuses(post)) == {"failed": 9, "sent": 3, "held": 1}
 
 
 def test_a_scheduled_surplus_is_held_too(post):

@@ -5,6 +5,7 @@ import logging
 import os
 import random
 from collections import Counter
+from concurrent.futures import Executor, Future
 from datetime import timedelta
 
 import pytest
@@ -50,6 +51,15 @@ numbers = st.integers(0, 999)
 moods = st.just("takes it") | st.sampled_from(sorted(MOODS))
 
 
+class Inline(Executor):
+    """Does one thing after the other, so that a history is always the same."""
+
+    def submit(self, function, /, *arguments):
+        done = Future()
+        done.set_result(function(*arguments))
+        return done
+
+
 def few(machine):
     """Much happens to few mails."""
     return len(machine.handed_in) < 3
@@ -67,6 +77,7 @@ class Histories(RuleBasedStateMachine):
         self.promised = set()  # numbers
         self.queued, self.posted = set(), set()  # numbers, by the door
         self.malformed = set()  # texts
+        self.batches = []
         self.kept = {}  # what was ever kept for a person, by mail: the record of what cannot be read has no tags
         self.ids = []  # of receipts
         self.canceled = set()
@@ -115,6 +126,35 @@ class Histories(RuleBasedStateMachine):
         self._receipt(receipt.id, made["tags"]["n"])
         if request.scheduled_at and request.scheduled_at > self.world.clock.now:
             self.not_before.setdefault(receipt.id, request.scheduled_at)
+
+    def _post_batch(self, batch, fault):
+        self.posted |= {made["tags"]["n"] for made in batch}
+        self.world.faults.armed = fault
+        caller = QUEUE if self.world.limits else None
+        try:
+            results = self.world.batch(Inline()).accept(
+                list(map(as_bytes, batch)), caller=caller, key=batch[0]["tags"]["n"]
+            )
+        except NOT_DONE:
+            return
+        for made, result in zip(batch, results, strict=True):
+            if result.receipt:
+                self._receipt(result.receipt.id, made["tags"]["n"])
+
+    @precondition(few)
+    @rule(keyed=st.booleans(), large=st.booleans(), fault=faults)
+    def a_client_posts_a_batch(self, keyed, large, fault):
+        batch = [
+            self._members(keyed=keyed, waits=None, large=large),
+            self._members(keyed=False, waits=None, large=False),
+        ]
+        self.batches.append(batch)
+        self._post_batch(batch, fault)
+
+    @precondition(lambda self: self.batches)
+    @rule(which=numbers, fault=faults)
+    def a_client_repeats_a_batch_under_its_key(self, which, fault):
+        self._post_batch(self.batches[which % len(self.batches)], fault)
 
     def _receipt(self, mail, number):
         self.promised.add(number)

@@ -5,18 +5,16 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from datetime import timedelta
-from functools import partial
 from uuid import uuid4
 
 import pytest
 from azure.data.tables import TableClient
 from azure.storage.queue import QueueClient
 
-from mailer.delivery.batch import MOST, Batch
+from mailer.delivery.batch import MOST
 from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.record import Status
 from mailer.errors import TryLater
-from mailer.request.parse import parse
 from mailer.storage.later_rows import LaterRows
 from mailer.storage.pace_rows import TableCounts, TablePauses
 from mailer.storage.queues import MailQueue
@@ -182,14 +180,7 @@ def test_a_bulk_mail_by_queue_that_waits_for_its_slot_takes_eight(paced):
 def accept_batch(paced, *, key=None):
     """A hundred mails in one call, at their mailbox's pace."""
     with ThreadPoolExecutor(8) as pool:
-        step = Batch(
-            read=partial(parse, rules=paced.rules),
-            stores=paced.stores(),
-            turns=paced.turns,
-            pool=pool,
-            clock=paced.clock,
-        )
-        return step.accept([as_bytes(members())] * MOST, key=key)
+        return paced.batch(pool).accept([as_bytes(members())] * MOST, key=key)
 
 
 def test_a_mail_of_a_batch_takes_two_and_its_slots_few_for_all(paced):

@@ -91,7 +91,7 @@ class Delivery:
 
     def _admitted(self, event: Event, mail: Mail) -> Status:
         """Count a producer's new mail for its policy, or hold it."""
-        if event is not ARRIVED or mail.record.version is not None:
+        if event is not ARRIVED or mail.refused or mail.record.version is not None:
             return self._apply(event, mail)
         if not self.turns.admits(mail.record):
             held = replace(mail, record=self.turns.without_turn(mail.record, mail.asked))
