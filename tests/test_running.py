@@ -185,7 +185,8 @@ def test_make_run_stays_up_and_ends_on_a_signal_with_no_process_left(tmp_path, n
         pages = {"Console": "7071/api/console", "Templates": "7072", "Inbox": "1080", "Faults": "8444"}
         for name, page in pages.items():
             assert f"{name:10} http://localhost:{page}\n" in log.read_text()
-            assert "<html" in requests.get(f"http://localhost:{page}", timeout=30).text.lower()
+            answer = requests.get(f"http://localhost:{page}", headers={"Accept": "text/html"}, timeout=30)
+            assert "<html" in answer.text.lower()
     finally:
         run.send_signal(number)
         run.wait(30)

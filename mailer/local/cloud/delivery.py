@@ -16,6 +16,7 @@ WITHIN = 30.0  # seconds for one answer of the mail catcher, which reads a whole
 PIECE = 57 * 4096  # bytes; base64 writes 57 in a line
 READY = 354  # SMTP for: send the mail
 MARK = 48  # bytes; one line of base64
+LONGEST = 998  # characters of a line: https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1
 IDLE = 0.5  # seconds without a mail after which the connection is closed, so that MailDev can stop at once
 
 
@@ -94,6 +95,7 @@ class Courier:
         """With a header that leads to the mail's record in the console: https://www.rfc-editor.org/rfc/rfc5064."""
         own = mail.internet_message_id.strip("<>").partition("@")[0]
         if self._console and is_mail_id(own):
+            message.policy = message.policy.clone(max_line_length=LONGEST)  # folded, no reader would find an address
             message["Archived-At"] = f"<{self._console}#mail={own}>"
         return message
 
