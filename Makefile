@@ -57,4 +57,4 @@ lock: install
 		requirements-cli.txt --group local --group dev -o mailer/local/requirements.txt
 
 clean:
-	rm -rf .venv* .local mailer/local/node_modules tests/newman/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv* .local mailer/local/node_modules tests/newman/node_modules tests/axe/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -17,9 +17,9 @@ var alerts = [
   {
     name: 'dead-letters'
     title: 'Mails wait for a person'
-    description: 'Mails are in doubt, or the host gave messages up. Look in Sent Items, then replay them or let them be.'
+    description: 'Mails are in doubt, held as a caller\'s surplus, or were given up by the host. Replay, release or cancel them.'
     severity: 2
-    query: 'AppTraces | where Message startswith "mail_uncertain " or Message startswith "mail_settled " | summarize lines = count()'
+    query: 'AppTraces | where Message startswith "mail_uncertain " or Message startswith "mail_settled " or Message startswith "mail_held " | summarize lines = count()'
     operator: 'GreaterThan'
     threshold: 0
   }
@@ -46,7 +46,7 @@ var alerts = [
     title: 'mailer does not run'
     description: 'No timer of mailer has run for 15 minutes. Look at the function app and at /api/health.'
     severity: 1
-    query: 'AppRequests | where Name in ("release", "sweep") | summarize lines = count()'
+    query: 'AppRequests | where Name in ("release", "sweep", "carry_on") | summarize lines = count()'
     operator: 'LessThan'
     threshold: 1
   }

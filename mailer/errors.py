@@ -160,6 +160,8 @@ class Uncertain(Refusal):
 class ConfigError(Exception):
     """The settings are wrong; names every one of them. Outside the tree: no mail can be blamed for it."""
 
+    code = "configuration_error"
+
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(brief(problem, LONGEST_PROBLEM) for problem in problems)
         super().__init__("; ".join(self.problems))

@@ -1,15 +1,18 @@
-"""Requests over one kept session, with what the environment says of a host (proxy, certificates) read once.
+"""Requests over kept connections, with what the environment says of a host (proxy, certificates) read once.
 
-requests reads it anew for each request, and ~/.netrc too, which may hold no key to Graph or Storage:
-https://requests.readthedocs.io/en/latest/user/advanced/#prepared-requests.
+requests reads it anew for each request, and ~/.netrc too, which may hold no key to Graph or Storage; it looks for
+cookies and redirects, of which neither has any. https://requests.readthedocs.io/en/latest/user/advanced/#transport-adapters.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import requests.adapters
+import urllib3
+from requests.structures import CaseInsensitiveDict
 
 CONNECTIONS = 64  # kept to one host; a worker has no more threads, and one that is dropped costs a handshake
 
@@ -32,10 +35,11 @@ class KeptSession:
     def request(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout: tuple[float, float]
     ) -> requests.Response:
-        """One exchange; follows no redirect. `timeout` is for connecting and for the answer. Raises as requests."""
-        prepared = requests.PreparedRequest()
-        prepared.prepare(method, url, headers=headers, data=body)
-        return self._session.send(prepared, timeout=timeout, allow_redirects=False, **self._environment_of(url))
+        """One exchange, its answer read. `timeout` is for connecting and for the answer. Raises as requests does."""
+        prepared = _prepared(method, url, headers, body)
+        reply = self._session.get_adapter(url).send(prepared, timeout=timeout, **self._environment_of(url))
+        _ = reply.content  # reads it
+        return reply
 
     def close(self) -> None:
         """Drop the kept connections; the session itself goes on."""
@@ -45,5 +49,51 @@ class KeptSession:
         host = urlsplit(url).netloc
         known = self._environment.get(host)
         if known is None:
-            known = self._environment[host] = self._session.merge_environment_settings(url, {}, None, None, None)
+            known = self._environment[host] = self._session.merge_environment_settings(url, {}, False, None, None)
         return known
+
+
+class KeptPool:
+    """Connections to one host, thread-safe, without the answers and errors of requests between; raises as urllib3."""
+
+    def __init__(self, url: str) -> None:
+        environment = requests.Session().merge_environment_settings(url, {}, None, None, None)
+        verify, cert = environment["verify"], environment["cert"]
+        request = requests.Request("GET", url).prepare()
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
+        self._pool: Any = adapter.get_connection_with_tls_context(request, verify, environment["proxies"], cert)
+        adapter.cert_verify(self._pool, url, verify, cert)  # type: ignore[no-untyped-call]
+
+    def request(
+        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes | None, timeout: tuple[float, float]
+    ) -> urllib3.BaseHTTPResponse:
+        """One exchange, its answer read. `timeout` is for connecting and for each piece of the answer."""
+        connect, read = timeout
+        reply: urllib3.BaseHTTPResponse = self._pool.urlopen(
+            method,
+            path,
+            body=body,
+            headers=headers,
+            timeout=urllib3.Timeout(connect=connect, read=read),
+            retries=False,
+            redirect=False,
+        )
+        return reply
+
+
+def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> requests.PreparedRequest:
+    """As requests would prepare it, without looking for a file, a form, cookies or a password in it."""
+    prepared = requests.PreparedRequest()
+    prepared.method, prepared.url = method, _prepared_url(url)
+    prepared.headers = CaseInsensitiveDict(headers)
+    prepared.body = body
+    if body is not None or method not in {"GET", "HEAD"}:
+        prepared.headers["Content-Length"] = str(len(body or b""))
+    return prepared
+
+
+@functools.lru_cache(CONNECTIONS)
+def _prepared_url(url: str) -> str | None:
+    prepared = requests.PreparedRequest()
+    prepared.prepare_url(url, None)
+    return prepared.url

@@ -11,6 +11,7 @@ from mailer.request.attachment import File
 from mailer.request.mail_id import mail_id
 from mailer.request.model import Address, Content, MailRequest, RenderedMail
 from mailer.request.parse import Rules, read_request
+from mailer.settings import Storage
 from tests.fakes import START
 
 SHOP = Address(address="shop@contoso.com", name="Contoso Shop")
@@ -79,3 +80,8 @@ def claimed(record, *, claim="worker", now=START, **changes) -> MailRecord:
 
 def minutes(number):
     return timedelta(minutes=number)
+
+
+def storage_of(running):
+    """The settings of a running Azurite."""
+    return Storage(connection_string=running.connection_string)

@@ -1,21 +1,27 @@
 """mailer's steps over memory: a ledger, a queue that keeps delays, rows that wait, a Graph that is told what to do."""
 
+import itertools
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
+from mailer.callers.policy import QUEUE
 from mailer.delivery.accept import accept
 from mailer.delivery.amend import Amendment
-from mailer.delivery.attempt import Preparation
+from mailer.delivery.attempt import Attempt
+from mailer.delivery.batch import Batch
 from mailer.delivery.decide import Policy
 from mailer.delivery.deliver import Delivery
 from mailer.delivery.gate import Gate, Mode
 from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.message import SOON
+from mailer.delivery.opening import Opening
 from mailer.delivery.rules import preparation_of
 from mailer.delivery.stores import Stores
 from mailer.delivery.turns import Turns
 from mailer.errors import GiveUp, Misconfigured, TryLater, Uncertain
+from mailer.pace.allowances import Allowances
 from mailer.pace.grid import Grid
 from mailer.pace.later import AHEAD, Later
 from mailer.pace.pace import Pace
@@ -24,7 +30,7 @@ from mailer.pace.quota import Quota
 from mailer.pace.slots import Slots
 from mailer.pace.throttle import Throttle
 from mailer.request.model import ONE_CALL, Priority
-from mailer.request.parse import read_request
+from mailer.request.parse import parse, read_request
 from mailer.setting_texts import OnUncertain
 from tests.builders import RULES, a_file, as_bytes, composed, members
 from tests.fakes import Alarms, Clock, MemoryCounts, MemoryLedger, MemoryPauses, MemoryRequests, MemoryRows, MemorySlots
@@ -82,7 +88,7 @@ class ScriptedGraph:
 class Post:
     """All steps over one memory. Parts of a delivery can be replaced by name. Without a rate nobody is paced."""
 
-    def __init__(self, *, rate=None, daily=None, pools=None, senders=RULES.senders):
+    def __init__(self, *, rate=None, daily=None, pools=None, senders=RULES.senders, limits=None):
         self.ledger = MemoryLedger()
         self.clock = Clock()
         self.queue = []  # of (due, body)
@@ -92,13 +98,13 @@ class Post:
         self.slots, self.pauses, self.counts = MemorySlots(), MemoryPauses(), MemoryCounts()
         self.pools = pools or {}
         self.rules = replace(RULES, pools=self.pools, senders=senders)
-        self.rate, self.daily = rate, daily
+        self.rate, self.daily, self.limits = rate, daily, limits
         self.start_instance()
         self.alarms = Alarms()
         self.policy = OnUncertain.HOLD
         self.max_age = timedelta(hours=48)
         self.waited = []
-        self.numbers = iter(range(100_000))
+        self.numbers = itertools.count()
 
     @property
     def sent(self):
@@ -117,6 +123,7 @@ class Post:
             pools=pools,
             priority=lambda request: request.priority or Priority.NORMAL,
             clock=self.clock,
+            allowances=Allowances(self.limits, counts, clock=self.clock) if self.limits else None,
         )
 
     @property
@@ -146,14 +153,20 @@ class Post:
             graph.send = lambda mail, token: (self.graph.send(mail, token), send())[0]
         if "max_age" in parts:
             self.max_age = parts.pop("max_age")
-        kept = {name: parts.pop(name) for name in ("ledger", "requests", "outbox") if name in parts}
+        stores = self.stores(**{name: parts.pop(name) for name in ("ledger", "requests", "outbox") if name in parts})
         preparation = preparation_of(rules or (lambda: self.rules), compose, lambda: OPEN, self.clock)
+        preparation = replace(preparation, screen=screen, producer=lambda: QUEUE if self.limits else None)
         known = {
-            "stores": self.stores(**kept),
+            "stores": stores,
             "turns": self.turns,
-            "preparation": Preparation(read=preparation.read, compose=compose, screen=screen),
-            "graph": graph,
-            "throttle": self.throttle,
+            "opening": Opening(stores=stores, preparation=preparation, clock=self.clock),
+            "attempt": Attempt(
+                ledger=stores.ledger,
+                preparation=preparation,
+                graph=parts.pop("graph", graph),
+                throttle=parts.pop("throttle", self.throttle),
+                clock=self.clock,
+            ),
             "alarms": self.alarms,
             "policy": self._policy,
             "clock": self.clock,
@@ -185,9 +198,22 @@ class Post:
             body=body or as_bytes(members(**changes)), id=f"m{next(self.numbers)}", inserted_at=self.clock.now
         )
 
-    def accept(self, *, within=timedelta(), stores=None, **changes):
+    def accept(self, *, within=timedelta(), stores=None, caller=None, **changes):
         request = read_request(members(**changes), rules=self.rules)
-        return accept(request, stores=stores or self.stores(), turns=self.turns, clock=self.clock, within=within)
+        return accept(
+            request, stores=stores or self.stores(), turns=self.turns, clock=self.clock, within=within, caller=caller
+        )
+
+    def batch(self, pool, **parts):
+        kept = {name: parts.pop(name) for name in ("ledger", "outbox") if name in parts}
+        known = {
+            "read": partial(parse, rules=self.rules),
+            "stores": self.stores(**kept),
+            "turns": self.turns,
+            "pool": pool,
+            "clock": self.clock,
+        }
+        return Batch(**known | parts)
 
     def by_http(self, **changes):
         self.accept(**changes)

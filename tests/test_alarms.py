@@ -1,6 +1,7 @@
 """What only a person can mend is told once for each cause, and seen by the health page of every instance."""
 
 import threading
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
@@ -9,6 +10,8 @@ import pytest
 from azure.data.tables import TableClient, UpdateMode
 
 from mailer.storage.alarms import KEEP, LOOK, REPEAT, STANDS, Alarm, TableAlarms, after
+from mailer.storage.clients import kept_table
+from tests.builders import storage_of
 from tests.fakes import START, Clock
 
 SHOP, ALERTS = "shop@contoso.com", "alerts@contoso.com"
@@ -35,7 +38,7 @@ class Instances:
 
 @pytest.fixture
 def app(storage):
-    with TableClient.from_connection_string(storage.connection_string, f"t{uuid4().hex}") as table:
+    with closing(kept_table(storage_of(storage), f"t{uuid4().hex}")) as table:
         yield Instances(table)
 
 

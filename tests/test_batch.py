@@ -4,11 +4,10 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from functools import partial
 
 import pytest
 
-from mailer.delivery.batch import BEGUN_WITHIN, MOST, Batch
+from mailer.delivery.batch import BEGUN_WITHIN, MOST
 from mailer.delivery.record import Status
 from mailer.errors import InvalidRequest, KeyReused
 from mailer.request.json_object import read_items
@@ -39,15 +38,7 @@ def entries(*requests):
 
 
 def batch(post, pool, **parts):
-    kept = {name: parts.pop(name) for name in ("ledger", "outbox") if name in parts}
-    known = {
-        "read": partial(parse, rules=post.rules),
-        "stores": post.stores(**kept),
-        "turns": post.turns,
-        "pool": pool,
-        "clock": post.clock,
-    }
-    return Batch(**known | parts)
+    return post.batch(pool, **parts)
 
 
 def receipts(results):
@@ -211,6 +202,17 @@ def test_a_hundred_slots_cost_few_calls(paced, pool, priority):
     expected = sorted(result.receipt.expected_at for result in results)
     assert len(set(expected)) >= MOST - 3  # the first few may leave at once
     assert timedelta(minutes=3) < expected[-1] - expected[0] < timedelta(minutes=3, seconds=40)
+
+
+@pytest.mark.parametrize("priority", ["normal", "bulk"])
+def test_the_mails_of_a_batch_leave_when_it_was_said_that_they_would(paced, pool, priority):
+    results = batch(paced, pool).accept(entries(*[members(priority=priority)] * 40))
+    expected = {result.receipt.id: result.receipt.expected_at for result in results}
+    paced.run()
+
+    assert set(paced.sent) == set(expected)
+    for record in paced.ledger.records.values():
+        assert timedelta() <= record.times[Status.SENT] - expected[record.id] <= timedelta(milliseconds=1)
 
 
 def test_every_mail_of_a_batch_has_a_slot_of_its_own(paced, pool):

@@ -15,10 +15,13 @@ from mailer import wiring
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.message import write_message
 from mailer.delivery.record import Status
+from mailer.doors.door import ROUTES
+from mailer.doors.http import HTTP
 from mailer.local.cloud import seed
 from tests.builders import as_bytes, members
 from tests.test_function_app import Worker, cloud, content, environ, error  # noqa: F401 - cloud and environ are fixtures
 
+assert HTTP  # by which all routes are registered
 API = "https://mailer.example.com/api"
 ALL = {"may": ["*"], "from": ["*"], "templates": ["*"], "to": ["*"], "priority": ["*"], "recipients_per_day": "*"}
 APP = "77777777-7777-4777-8777-777777777777"
@@ -121,8 +124,9 @@ def test_what_the_policy_forbids_is_refused_with_all_its_rules(doors):
     refused = error(doors.send("shop", body=as_bytes(members(to="ada@example.org", priority="urgent"))), 403)
 
     assert {each["target"] for each in refused["details"]} == {"to[0]", "template", "priority"}
-    assert "may not use this priority: its rule `priority` in MAILER_CALLERS forbids it; it allows normal." in str(
-        refused["details"]
+    assert (
+        "may not send with this priority: its rule `priority` in MAILER_CALLERS forbids it; it allows normal."
+        in str(refused["details"])
     )
     assert "example.org" not in json.dumps(refused)
 
@@ -197,6 +201,36 @@ def test_no_key_comes_into_a_log(doors, caplog):
     doors.send("nobody's key")
 
     assert not any(text in caplog.text for text in ("nobody's key", key("crm")[7:]))
+
+
+# Every door
+
+
+@pytest.fixture
+def one_right(environ, monkeypatch):  # noqa: F811 - as above
+    """A caller for each right, who has all but that one, and one for each who has it alone."""
+    rights = {each.may for each in ROUTES if each.may}
+    without = {f"no-{right}": {"key": key(f"no-{right}"), **ALL, "may": [*rights - {right}]} for right in rights}
+    only = {right: {"key": key(right), **ALL, "may": [right]} for right in rights}
+    monkeypatch.setenv("MAILER_CALLERS", json.dumps(without | only))
+    return Doors()
+
+
+@pytest.mark.parametrize("route", [each for each in ROUTES if each.may], ids=lambda route: route.function)
+def test_no_door_opens_without_its_right_and_each_does_with_it_alone(one_right, route):
+    def ask(by):
+        request = func.HttpRequest(
+            route.methods[0],
+            f"{API}/{route.route}",
+            headers={"x-functions-key": by},
+            route_params={"id": "none", "code": "none"},
+            body=b"",
+        )
+        return one_right.call(route.function, request)
+
+    for by in (f"no-{route.may}", "nobody"):
+        assert error(ask(by), 403)["code"] == "caller_not_allowed"
+    assert ask(route.may).status_code not in {401, 403}
 
 
 # By app
@@ -393,3 +427,61 @@ def test_each_mail_of_a_batch_is_asked_for_its_caller(doors):
 
     assert told["errors"][1]["code"] == told["errors"][2]["code"] == "caller_not_allowed"
     assert error(doors.batch([members()], "nobody"), 403)
+
+
+# The fuse by HTTP
+
+
+@pytest.fixture
+def fused(environ, monkeypatch):  # noqa: F811 - as above
+    small = {**ALL, "may": ["send", "read"], "recipients_per_day": 1}
+    fuse = {"crm": {"key": key("crm"), **small}, "ops": CALLERS["ops"], "queue": small}
+    monkeypatch.setenv("MAILER_CALLERS", json.dumps(fuse))
+    return Doors()
+
+
+def test_a_callers_surplus_is_held_listed_on_the_health_page_and_released_by_an_operator(fused):
+    fused.send("crm")
+
+    posted = fused.send("crm")
+    mail = content(posted)["id"]
+    assert (posted.status_code, content(posted)["status"], content(posted)["expected_at"]) == (202, "held", None)
+    assert content(posted)["error"]["code"] == "recipients_per_day"
+    shown = content(fused.health())["parts"]["callers"]
+    assert shown["status"] == "warning"
+    assert any("Held mails of the caller `crm`: 1, since" in problem for problem in shown["problems"])
+    request = func.HttpRequest(
+        "GET", f"{API}/emails", params={"status": "held"}, headers={"x-functions-key": "ops"}, body=b""
+    )
+    assert [each["id"] for each in content(fused.call("get_emails", request))["value"]] == [mail]
+    assert error(fused.ask("release_email", "POST", by="crm", mail=mail), 403)
+
+    released = fused.ask("release_email", "POST", by="ops", mail=mail)
+
+    assert (released.status_code, content(released)["status"]) == (202, "queued")
+    assert [(each["action"], each["by"]) for each in content(released)["done"]] == [("release", "ops")]
+    assert error(fused.ask("release_email", "POST", by="ops", mail=mail), 409)["code"] == "wrong_status"
+    assert "held" not in str(content(Doors().health())["parts"]["callers"])
+
+
+def test_an_urgent_surplus_is_held_too_and_not_delivered_in_the_call(fused):
+    fused.send("crm")
+
+    posted = fused.send("crm", body=as_bytes(members(priority="urgent")), prefer="wait=20")
+
+    assert (posted.status_code, content(posted)["status"]) == (202, "held")
+
+
+def test_a_batch_says_which_of_its_mails_are_held(fused):
+    told = content(fused.batch([members(), members(), members()], "crm"))
+
+    assert sorted(each["status"] for each in told["data"]) == ["held", "held", "queued"]
+    assert {each["error"]["code"] for each in told["data"] if "error" in each} == {"recipients_per_day"}
+
+
+def test_a_producers_surplus_is_held(fused):
+    fused.deliver(as_bytes(members()).decode())
+    mail = fused.deliver(as_bytes(members(subject="Another")).decode())
+
+    record = content(fused.show(mail, "ops"))
+    assert (record["status"], record["caller"], record["error"]["code"]) == ("held", "queue", "recipients_per_day")

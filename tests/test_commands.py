@@ -8,7 +8,8 @@ import pytest
 from mailer.local.programs import ROOT
 from tests.terminal import mailer
 
-COMMANDS = ["setup", "rotate", "teardown", "doctor", "send-test", "replay", "templates"]
+COMMANDS = ["send", "show", "list", "failures", "replay", "retry", "cancel", "release", "health", "console"]
+COMMANDS += ["setup", "rotate", "teardown", "doctor", "send-test", "templates", "completion"]
 
 
 def test_help_names_every_command():
@@ -57,5 +58,5 @@ def test_wrong_settings_are_one_sentence(monkeypatch, tmp_path):
     )
 
     assert done.returncode == 1
-    assert "MAILER_TENANT_ID is missing" in done.stderr
+    assert "MailerStorage is wrong (nothing is set)" in done.stderr
     assert "Traceback" not in done.stderr

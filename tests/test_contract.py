@@ -33,7 +33,7 @@ def traced(text, **files):
 def told(text, *, schema=None, **files):
     """Path and type of each variable, with a question mark where it is optional; objects and their like left out."""
     trace = traced(text, **files)
-    assert list(trace.faults) == []
+    assert list(trace.trees.faults) == []
     found = contract(trace.variables, schema)
     above = {one.parent.path for one in trace.variables.all()}
     return {
@@ -243,7 +243,7 @@ def test_files_that_include_each_other_come_to_an_end():
     ],
 )
 def test_what_cannot_work_is_told_with_its_line(text, file, line, fault):
-    ((place, words),) = traced(text, broken="\n\n{% for x in a %}").faults
+    ((place, words),) = traced(text, broken="\n\n{% for x in a %}").trees.faults
 
     assert (place, words.partition(" Jinja was looking")[0]) == ((file, line), fault)
 

@@ -49,12 +49,15 @@ MAILS = {
     "to be looked up last": {"status": Status.UNCERTAIN, "look": 3, "due_at": NOW},
     "to be looked up last, sent again": {"status": Status.UNCERTAIN, "look": 3, "due_at": NOW, "resent": 1},
     "to be looked up, old": {"status": Status.UNCERTAIN, "look": 3, "due_at": NOW, "since": NOW - MAX_AGE - HOUR},
-    "held": {"status": Status.UNCERTAIN, "look": 0},
+    "in doubt": {"status": Status.UNCERTAIN, "look": 0},
     "sent": {"status": Status.SENT},
     "failed": {"status": Status.FAILED, "attempts": 3},
     "canceled": {"status": Status.CANCELED},
     "suppressed": {"status": Status.SUPPRESSED},
+    "held": {"status": Status.HELD},
+    "held, due later": {"status": Status.HELD, "due_at": NOW + HOUR},
 }
+CODED = {"waits to be mended", "held", "held, due later"}
 WHY = {"code": "c", "text": "t."}
 EVENTS = {what.value: Event(what=what, **WHY) for what in What}
 EVENTS |= {"asked to wait": Event(what=What.TURNED_AWAY, **WHY, after=timedelta(minutes=7))}
@@ -74,7 +77,7 @@ TABLE = [
     ("to be looked up", "arrived", ANY, Do.LOOK, None, None, None, None),
     ("to be looked up later", "arrived", ANY, Do.WAIT, None, HOUR, None, None),
     *[(mail, "arrived", ANY, Do.DROP, None, None, None, None)
-      for mail in ("held", "sent", "failed", "canceled", "suppressed")],
+      for mail in ("in doubt", "sent", "failed", "canceled", "suppressed")],
     # Its worker never came back.
     ("sending, lease over", "arrived", HOLD, Do.END, "uncertain", None, None, 0),
     ("sending, lease over", "arrived", RESEND, Do.WAIT, "queued", timedelta(seconds=30), 1, 0),
@@ -98,7 +101,7 @@ TABLE = [
     # Its turn is later.
     *[(mail, "paced", ANY, Do.WAIT, "queued", HOUR, None, None)
       for mail in ("queued", "queued, old", "queued, due later", "scheduled, due")],
-    *[(mail, "paced", ANY, Do.REFUSE, None, None, None, None) for mail in ("sending", "sent", "held", "canceled")],
+    *[(mail, "paced", ANY, Do.REFUSE, None, None, None, None) for mail in ("sending", "sent", "in doubt", "canceled")],
     # What came of one that ended before its claim.
     ("queued", "turned_away", ANY, Do.WAIT, "queued", timedelta(seconds=30), None, None),
     ("queued", "needs_mending", ANY, Do.WAIT, "queued", MENDING_WAIT, None, None),
@@ -111,9 +114,9 @@ TABLE = [
       for mail in ("queued, due later", "scheduled")
       for event in ("turned_away", "needs_mending", "refused", "suppressed", "in_doubt")],
     # A send that is known overrules whatever was settled meanwhile.
-    *[(mail, "sent", ANY, Do.END, "sent", None, None, None) for mail in ("queued", "held", "failed")],
+    *[(mail, "sent", ANY, Do.END, "sent", None, None, None) for mail in ("queued", "in doubt", "failed")],
     *[(mail, "turned_away", ANY, Do.DROP, None, None, None, None)
-      for mail in ("held", "sent", "failed", "canceled", "suppressed")],
+      for mail in ("in doubt", "sent", "failed", "canceled", "suppressed")],
     # What came of a look.
     ("to be looked up", "found", ANY, Do.END, "sent", None, None, 0),
     ("to be looked up", "not_found", ANY, Do.WAIT, "uncertain", LOOKS[1], None, 2),
@@ -130,20 +133,35 @@ TABLE = [
       for mail in ("queued", "queued, due later", "scheduled")],
     ("canceled", "canceled", ANY, Do.DROP, None, None, None, None),
     *[(mail, "canceled", ANY, Do.REFUSE, None, None, None, None)
-      for mail in ("sending", "sent", "failed", "held", "to be looked up", "suppressed")],
+      for mail in ("sending", "sent", "failed", "in doubt", "to be looked up", "suppressed")],
     *[(mail, "moved", ANY, Do.WAIT, "scheduled", 2 * HOUR, None, None)
       for mail in ("queued", "queued, due later", "scheduled")],
     *[(mail, "moved", ANY, Do.REFUSE, None, None, None, None)
-      for mail in ("sending", "sent", "failed", "held", "canceled", "suppressed")],
+      for mail in ("sending", "sent", "failed", "in doubt", "canceled", "suppressed")],
     ("failed", "replayed", ANY, Do.WAIT, "queued", HEAD_START, 0, 0),
-    ("held", "replayed", ANY, Do.WAIT, "queued", HEAD_START, 1, 0),
+    ("in doubt", "replayed", ANY, Do.WAIT, "queued", HEAD_START, 1, 0),
     ("to be looked up", "replayed", ANY, Do.WAIT, "queued", HEAD_START, 1, 0),
     *[(mail, "replayed", ANY, Do.REFUSE, None, None, None, None)
       for mail in ("queued", "scheduled", "sending", "sent", "canceled", "suppressed")],
     ("waits to be mended", "retried", ANY, Do.WAIT, "queued", HEAD_START, None, None),
     ("waits to be mended", "arrived", ANY, Do.WAIT, None, HOUR, None, None),
     *[(mail, "retried", ANY, Do.REFUSE, None, None, None, None)
-      for mail in ("queued", "queued, due later", "scheduled", "sending", "sent", "failed", "held", "canceled")],
+      for mail in ("queued", "queued, due later", "scheduled", "sending", "sent", "failed", "in doubt", "canceled")],
+    # It is more than its caller may send in a day, and a person lets it go, or does not.
+    *[(mail, "surplus", ANY, Do.END, "held", None, None, None)
+      for mail in ("queued", "queued, due later", "scheduled", "scheduled, due")],
+    *[(mail, "surplus", ANY, Do.DROP, None, None, None, None)
+      for mail in ("sending", "sent", "failed", "in doubt", "to be looked up", "canceled", "suppressed", "held")],
+    ("held", "released", ANY, Do.WAIT, "queued", HEAD_START, None, None),
+    ("held, due later", "released", ANY, Do.WAIT, "scheduled", HOUR, None, None),
+    *[(mail, "released", ANY, Do.REFUSE, None, None, None, None)
+      for mail in ("queued", "scheduled", "sending", "sent", "failed", "in doubt", "canceled", "suppressed")],
+    *[(mail, "canceled", ANY, Do.END, "canceled", None, None, None) for mail in ("held", "held, due later")],
+    *[("held", event, ANY, Do.DROP, None, None, None, None)
+      for event in ("arrived", "turned_away", "refused", "in_doubt", "host_gave_up", "message_lost", "content_lost")],
+    *[("held", event, ANY, Do.REFUSE, None, None, None, None)
+      for event in ("replayed", "moved", "retried", "paced")],
+    ("held", "sent", ANY, Do.END, "sent", None, None, None),
     # The host gives its message up.
     *[(mail, "host_gave_up", ANY, Do.END, "failed", None, None, None)
       for mail in ("queued", "scheduled, due", "uploading, lease over")],
@@ -162,12 +180,12 @@ TABLE = [
     ("to be looked up", "content_lost", ANY, Do.END, "uncertain", None, None, 0),
     *[(mail, event, ANY, Do.DROP, None, None, None, None)
       for event in ("host_gave_up", "message_lost", "content_lost")
-      for mail in ("held", "sent", "failed", "canceled", "suppressed")],
+      for mail in ("in doubt", "sent", "failed", "canceled", "suppressed")],
 ]  # fmt: skip
 
 
 def a_mail(name):
-    code = "no_answer" if MAILS[name]["status"] is Status.UNCERTAIN else "c" if MAILS[name].get("mending") else ""
+    code = "no_answer" if MAILS[name]["status"] is Status.UNCERTAIN else "c" if name in CODED else ""
     return MailRecord(id=SOME_ID, error_code=code, **MAILS[name])
 
 
@@ -198,7 +216,7 @@ def test_every_status_and_every_event_has_a_row():
     assert {status for status, _ in rows} == set(Status)
     assert {what for _, what in rows} == set(What)
     for status in Status:
-        asked = {What.ARRIVED, What.REPLAYED, What.CANCELED, What.MOVED, What.HOST_GAVE_UP}
+        asked = {What.ARRIVED, What.REPLAYED, What.CANCELED, What.MOVED, What.RELEASED, What.HOST_GAVE_UP}
         assert asked <= {what for known, what in rows if known is status}, status
 
 
@@ -219,7 +237,7 @@ def test_every_decision_is_whole(mail, event, policy):
         assert step.record is None
     if step.record and step.do is Do.WAIT:
         assert step.record.status.waiting or step.record.look
-    if step.record and step.record.status in {Status.FAILED, Status.UNCERTAIN}:
+    if step.record and step.record.status.keeps_content:
         assert step.record.error_code
 
 

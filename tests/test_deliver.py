@@ -707,6 +707,19 @@ def test_a_send_stays_known_although_the_lease_ran_out_meanwhile(post, message):
     assert (post.record.status, post.record.error_code) == (Status.SENT, "")
 
 
+@pytest.mark.parametrize("changed", ["a sender is taken away", "its content is gone"])
+def test_a_send_stays_known_whatever_has_become_of_the_request_meanwhile(post, changed):
+    post.policy = OnUncertain.RESEND
+    message = post.by_http(from_="alerts@contoso.com", text="x" * 70_000)
+    post.deliver(message, ledger=Away(post.ledger, only=writes(Status.SENT)))
+    carried = post.take()
+    if changed == "its content is gone":
+        post.requests.kept.clear()
+
+    assert post.deliver(carried, rules=lambda: replace(RULES, senders=RULES.senders[:1])) is Status.SENT
+    assert (len(post.sent), post.record.status) == (1, Status.SENT)
+
+
 def test_nobody_waits_for_the_storage_with_what_a_message_says_by_itself(post, message):
     """A lease ran out while the blobs are away: the message comes again, and says the same."""
     with pytest.raises(Crash):
@@ -1078,6 +1091,27 @@ def test_a_producers_message_stays_its_mails_whatever_the_senders_are_now(post, 
 
     assert (post.record.id, post.record.error_code) == (own, "lease_expired")
     assert post.kept
+
+
+def test_a_request_that_is_refused_now_is_its_mails_although_the_record_changes_while_it_is_looked_at(post):
+    """Its worker died, a sender was taken away, and another worker gave the mail back in that very moment."""
+    message = post.by_http(from_="alerts@contoso.com")
+    with pytest.raises(Crash):
+        post.deliver(message, send=raising(Crash()))
+    post.clock.advance(seconds=LEASE.total_seconds())
+
+    class Changing(MemoryLedger):
+        def write(self, record):
+            if record.status is Status.UNCERTAIN:
+                post.ledger.write(post.record.moved(Status.QUEUED, now=post.clock.now))
+            return post.ledger.write(record)
+
+        def read(self, mail_id):
+            return post.ledger.read(mail_id)
+
+    post.deliver(message, ledger=Changing(), rules=lambda: replace(RULES, senders=RULES.senders[:1]))
+
+    assert (post.record.status, post.record.error_code) == (Status.FAILED, "sender_not_allowed")
 
 
 def test_a_mismatch_that_storage_does_not_take_down_is_put_back(post):

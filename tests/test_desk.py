@@ -1,6 +1,5 @@
 """The template desk in a real browser: what somebody sees who writes a template."""
 
-import contextlib
 import http.server
 import json
 import os
@@ -11,23 +10,14 @@ import urllib.request
 from types import SimpleNamespace
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from mailer.local import programs
 from mailer.local.desk.panes import in_scheme, panes
+from tests.browser import launched
 
 expect.set_options(timeout=15_000)
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-ALONE = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 BODY = """<!doctype html>
 <html><head><meta name="color-scheme" content="light dark"><style>
 body {{ background: #fff }} @media (prefers-color-scheme: dark) {{ body {{ background: #000 !important }} }}
@@ -95,14 +85,8 @@ def desk(tmp_path_factory, remote):
 
 @pytest.fixture(scope="module")
 def browser():
-    if CHROMIUM is None:
-        reason = "there is no chromium or google-chrome on this machine; on Debian and Ubuntu: apt install chromium"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    with (
-        sync_playwright() as playwright,
-        contextlib.closing(playwright.chromium.launch(executable_path=CHROMIUM, args=ALONE)) as launched,
-    ):
-        yield launched
+    with launched() as running:
+        yield running
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import logging
 import os
 import random
 from collections import Counter
+from concurrent.futures import Executor, Future
 from datetime import timedelta
 
 import pytest
@@ -19,6 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from mailer.callers.policy import QUEUE
 from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.prefer import _delivered
 from mailer.delivery.record import Status
@@ -49,6 +51,15 @@ numbers = st.integers(0, 999)
 moods = st.just("takes it") | st.sampled_from(sorted(MOODS))
 
 
+class Inline(Executor):
+    """Does one thing after the other, so that a history is always the same."""
+
+    def submit(self, function, /, *arguments):
+        done = Future()
+        done.set_result(function(*arguments))
+        return done
+
+
 def few(machine):
     """Much happens to few mails."""
     return len(machine.handed_in) < 3
@@ -66,6 +77,7 @@ class Histories(RuleBasedStateMachine):
         self.promised = set()  # numbers
         self.queued, self.posted = set(), set()  # numbers, by the door
         self.malformed = set()  # texts
+        self.batches = []
         self.kept = {}  # what was ever kept for a person, by mail: the record of what cannot be read has no tags
         self.ids = []  # of receipts
         self.canceled = set()
@@ -80,9 +92,12 @@ class Histories(RuleBasedStateMachine):
         if self.world.clock.now < self.not_before.get(mail, self.world.clock.now):
             self.broken.append(f"sent before its hour: {mail}")
 
-    @initialize(mood=moods)
-    def the_world_begins(self, mood):
+    @initialize(mood=moods, limit=st.none() | st.integers(0, 3))
+    def the_world_begins(self, mood, limit):
+        """Both doors are one caller's, with a day's recipients or without."""
         self.world.graph.mood = mood
+        self.world.limits = None if limit is None else {QUEUE: limit}
+        self.world.start_instance()
 
     # What clients do
 
@@ -99,7 +114,9 @@ class Histories(RuleBasedStateMachine):
         self.world.faults.armed = fault
         request = a_request(**made)
         try:
-            accepted = self.world.accept(**made, within=timedelta(seconds=20 * wait))
+            accepted = self.world.accept(
+                **made, within=timedelta(seconds=20 * wait), caller=QUEUE if self.world.limits else None
+            )
             receipt = accepted.receipt
             if accepted.message:
                 message = QueuedMessage(body=accepted.message.encode(), id="", inserted_at=None)
@@ -109,6 +126,35 @@ class Histories(RuleBasedStateMachine):
         self._receipt(receipt.id, made["tags"]["n"])
         if request.scheduled_at and request.scheduled_at > self.world.clock.now:
             self.not_before.setdefault(receipt.id, request.scheduled_at)
+
+    def _post_batch(self, batch, fault):
+        self.posted |= {made["tags"]["n"] for made in batch}
+        self.world.faults.armed = fault
+        caller = QUEUE if self.world.limits else None
+        try:
+            results = self.world.batch(Inline()).accept(
+                list(map(as_bytes, batch)), caller=caller, key=batch[0]["tags"]["n"]
+            )
+        except NOT_DONE:
+            return
+        for made, result in zip(batch, results, strict=True):
+            if result.receipt:
+                self._receipt(result.receipt.id, made["tags"]["n"])
+
+    @precondition(few)
+    @rule(keyed=st.booleans(), large=st.booleans(), fault=faults)
+    def a_client_posts_a_batch(self, keyed, large, fault):
+        batch = [
+            self._members(keyed=keyed, waits=None, large=large),
+            self._members(keyed=False, waits=None, large=False),
+        ]
+        self.batches.append(batch)
+        self._post_batch(batch, fault)
+
+    @precondition(lambda self: self.batches)
+    @rule(which=numbers, fault=faults)
+    def a_client_repeats_a_batch_under_its_key(self, which, fault):
+        self._post_batch(self.batches[which % len(self.batches)], fault)
 
     def _receipt(self, mail, number):
         self.promised.add(number)
@@ -150,7 +196,7 @@ class Histories(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.records)
     @rule(
-        what=st.sampled_from(["cancel", "move", "replay"]),
+        what=st.sampled_from(["cancel", "move", "replay", "release"]),
         which=numbers,
         by=whiles,
         from_its_hour=st.booleans(),
@@ -160,6 +206,9 @@ class Histories(RuleBasedStateMachine):
         mail = self._some(which)
         if what == "cancel":
             self._cancel(mail, fault)
+            return
+        if what == "release":
+            self._amend(lambda amendment: amendment.release(mail), fault, lambda: None)
             return
         self.not_before.pop(mail, None)
         if what == "replay":
@@ -273,13 +322,13 @@ class Histories(RuleBasedStateMachine):
             resent = record.resent or 0
             assert resent <= AUTOMATIC[self.policy] + self.replays[record.id], f"sent again too often: {record}"
             assert copies[record.id] <= 1 + resent, f"doubled: {record}"
-            if record.status in {Status.FAILED, Status.CANCELED, Status.SUPPRESSED, Status.SCHEDULED}:
+            if record.status in {Status.FAILED, Status.CANCELED, Status.SUPPRESSED, Status.SCHEDULED, Status.HELD}:
                 assert copies[record.id] <= resent, f"{record.status}, but sent: {record}"
             assert record.status is not Status.SENT or copies[record.id], f"never sent: {record}"
 
     def what_a_person_may_replay_has_its_content(self):
         for record in self.world.records.values():
-            if record.status.replayable and self._was_promised(record):
+            if record.status.keeps_content and self._was_promised(record):
                 assert record.id in self.world.requests.part.kept, f"content gone: {record}"
 
     def nothing_is_forgotten_before_its_time(self):

@@ -5,15 +5,15 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from azure.data.tables import TableClient
 
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.message import SOON, read_message
 from mailer.delivery.record import Status
 from mailer.pace.later import AHEAD, RELEASED_WITHIN, TOGETHER, Later
 from mailer.request.mail_id import mail_id
+from mailer.storage.clients import kept_table
 from mailer.storage.later_rows import LaterRows
-from tests.builders import SOME_ID
+from tests.builders import SOME_ID, storage_of
 from tests.fakes import START, Clock, MemoryRows
 from tests.post import BUSY, DENIED, Post, raising
 
@@ -25,8 +25,7 @@ def rows(request):
     if request.param == "memory":
         yield MemoryRows()
         return
-    account = request.getfixturevalue("storage").connection_string
-    with closing(TableClient.from_connection_string(account, f"t{uuid4().hex}")) as table:
+    with closing(kept_table(storage_of(request.getfixturevalue("storage")), f"t{uuid4().hex}")) as table:
         yield LaterRows(table)
 
 
@@ -155,7 +154,7 @@ def test_a_crash_after_the_message_leaves_a_row_that_is_released_again(outbox):
 
 
 def test_a_run_that_takes_too_long_leaves_the_rest_to_the_next(storage):
-    with closing(TableClient.from_connection_string(storage.connection_string, f"t{uuid4().hex}")) as table:
+    with closing(kept_table(storage_of(storage), f"t{uuid4().hex}")) as table:
         outbox = Outbox(LaterRows(table))
         for number in range(TOGETHER + 1):
             outbox.put(after=HOUR, mail=an_id(number))

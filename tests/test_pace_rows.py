@@ -5,11 +5,12 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from azure.data.tables import TableClient
 
 from mailer.storage.clean_up import CleanUpTable
+from mailer.storage.clients import kept_table
 from mailer.storage.pace_rows import TableCounts, TablePauses
 from mailer.storage.slot_rows import TableSlots
+from tests.builders import storage_of
 from tests.fakes import START, MemoryCounts, MemoryPauses, MemorySlots
 
 SHOP, ALERTS = "shop@contoso.com", "alerts@contoso.com"
@@ -18,7 +19,7 @@ HOUR = int(START.timestamp()) // 3600
 
 @pytest.fixture
 def table(storage):
-    with closing(TableClient.from_connection_string(storage.connection_string, f"t{uuid4().hex}")) as table:
+    with closing(kept_table(storage_of(storage), f"t{uuid4().hex}")) as table:
         yield table
 
 

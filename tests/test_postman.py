@@ -1,11 +1,7 @@
 """docs/postman in Postman's own runner: against the local cloud and the running app. And the .http file beside it."""
 
-import fcntl
-import hashlib
 import json
-import os
 import re
-import shutil
 import subprocess
 import time
 import xml.etree.ElementTree as ET
@@ -19,6 +15,7 @@ from mailer.local import programs
 from mailer.local.cloud import seed
 from mailer.local.programs import ROOT
 from tests.doors import triggers
+from tests.npm import installed
 
 POSTMAN = ROOT / "docs/postman"
 COLLECTION = json.loads((POSTMAN / "mailer.postman_collection.json").read_text())
@@ -36,16 +33,7 @@ pytestmark = pytest.mark.timeout(300)  # the first run installs newman
 @pytest.fixture(scope="session")
 def newman():
     """newman's command, installed beside the tests as its lock says."""
-    lock, stamp = NEWMAN / "package-lock.json", NEWMAN / "node_modules/.installed"
-    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
-    with (NEWMAN / "package.json").open() as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)  # another test process may be at it
-        if not stamp.exists() or stamp.read_text() != wanted:
-            npm = shutil.which("npm", path=f"{Path(programs.node()).parent}{os.pathsep}{os.environ['PATH']}")
-            command = [npm, "ci", "--prefix", str(NEWMAN), "--no-audit", "--no-fund", "--ignore-scripts"]
-            subprocess.run(command, check=True, capture_output=True, timeout=240)
-            stamp.write_text(wanted)
-    return [programs.node(), str(NEWMAN / "node_modules/newman/bin/newman.js"), "run"]
+    return [programs.node(), str(installed(NEWMAN) / "newman/bin/newman.js"), "run"]
 
 
 class Run:

@@ -14,8 +14,9 @@ from mailer.delivery.record import Action, Conflict, KeyOwner, Status
 from mailer.errors import TryLater
 from mailer.local import programs
 from mailer.request.model import Priority
+from mailer.storage.clients import kept_table
 from mailer.storage.records import TableLedger, row_of
-from tests.builders import a_record, claimed, minutes
+from tests.builders import a_record, claimed, minutes, storage_of
 from tests.fakes import START, MemoryLedger
 
 WINDOW = timedelta(hours=24)
@@ -24,7 +25,7 @@ THREADS = 20
 
 @pytest.fixture
 def table(storage):
-    with closing(TableClient.from_connection_string(storage.connection_string, f"t{uuid4().hex}")) as table:
+    with closing(kept_table(storage_of(storage), f"t{uuid4().hex}")) as table:
         yield table
 
 
@@ -254,7 +255,7 @@ def test_of_many_mails_one_takes_over_a_key_past_its_window(ledger):
 
 def test_the_table_is_made_when_it_is_first_missed(storage):
     name = f"t{uuid4().hex}"
-    with closing(TableClient.from_connection_string(storage.connection_string, name)) as table:
+    with closing(kept_table(storage_of(storage), name)) as table:
         ledger = TableLedger(table, key_window=WINDOW)
 
         assert ledger.read(a_record().id) is None

@@ -11,11 +11,11 @@ import azure.functions as func
 import pytest
 import trustme
 
-from mailer import wiring
 from mailer.errors import ConfigError
 from mailer.local.cloud import seed
 from mailer.local.programs import ROOT
 from mailer.settings import read_settings
+from tests.anew import start_anew
 
 FOREIGN = ("MAILER_", "MailerStorage", "AzureWebJobsStorage", "AZURE_", "IDENTITY_")
 CERTIFICATE_NAME = "mailer-certificate"
@@ -61,7 +61,7 @@ def health(environ, monkeypatch):
     def ask(**settings):
         for setting, text in settings.items():
             monkeypatch.setenv(setting, text)
-        importlib.reload(wiring)
+        start_anew()
         spec = importlib.util.spec_from_file_location("function_app_under_test", ROOT / "function_app.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)

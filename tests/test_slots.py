@@ -6,12 +6,13 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from azure.data.tables import TableClient
 
 from mailer.pace.grid import Grid
 from mailer.pace.slots import Slots
 from mailer.request.model import Priority
+from mailer.storage.clients import kept_table
 from mailer.storage.slot_rows import TableSlots
+from tests.builders import storage_of
 from tests.fakes import START, Clock, MemorySlots
 
 SHOP = "shop@contoso.com"
@@ -25,8 +26,7 @@ def rows(request):
     if request.param == "memory":
         yield MemorySlots()
         return
-    account = request.getfixturevalue("storage").connection_string
-    with closing(TableClient.from_connection_string(account, f"t{uuid4().hex}")) as table:
+    with closing(kept_table(storage_of(request.getfixturevalue("storage")), f"t{uuid4().hex}")) as table:
         yield TableSlots(table)
 
 
@@ -153,7 +153,7 @@ def test_nothing_is_taken_beyond_the_limit(slots):
 
 
 def test_slots_that_are_over_are_cleaned_up(storage):
-    with closing(TableClient.from_connection_string(storage.connection_string, f"t{uuid4().hex}")) as table:
+    with closing(kept_table(storage_of(storage), f"t{uuid4().hex}")) as table:
         rows = TableSlots(table)
         slots = Slots(GRID, rows, clock=Clock())
         taken = take(slots, 70)

@@ -129,7 +129,18 @@ def test_no_stylesheet_is_fetched(folder, tmp_path):
             "<style>.a{padding-left:1px}.b{padding:0}.c{padding-left:2px}</style><p class='a b c'>x",
             '"padding: 0;padding-left: 2px;"',
         ),
-        ("<style>p{color:red !important}.a{color:blue}</style><p class=a>x", "color: red !important"),
+        (
+            "<style>p{color:red !important}.a{color:blue}</style><p class=a>x",
+            '"color: blue;color: red;color: red !important;"',
+        ),
+        (
+            "<style>p{color:red}</style><style media=print>p{color:blue}</style><p>x",
+            "<style media=print>p { color: blue !important; }",
+        ),
+        (
+            "<style>p{color:red}</style><!--[if mso]><style>p{color:blue;margin:0}</style><![endif]--><p>x",
+            "<!--[if mso]><style>p { color: blue !important; margin: 0; }\n</style><![endif]-->",
+        ),
         ("<style>p{color:red}</style><p style='color:blue;font:a \"b\"'>x", 'style="color:blue;font:a &quot;b&quot;"'),
         ("<style>p{margin:0}</style><p style=color:blue>x", 'style="margin: 0;color:blue"'),
         ("<style>p{margin:0}</style><p style='a:b' id=c style='*d:e'>x", 'style="margin: 0;a:b"'),

@@ -15,7 +15,7 @@ from azure.storage.queue import QueueClient
 from mailer.delivery import sweep as sweeping
 from mailer.delivery.decide import LEASE, LOOKS, Policy
 from mailer.delivery.record import KeyOwner, Status
-from mailer.delivery.sweep import EXPIRED_WITHIN, Sweep
+from mailer.delivery.sweep import EXPIRED_WITHIN, STALLED_WITHIN, Sweep
 from mailer.setting_texts import OnUncertain
 from mailer.storage import tables
 from mailer.storage.clean_up import CleanUpTable, Waits
@@ -209,6 +209,22 @@ def test_stalled_mails_of_any_age_are_found_sooner_or_later(store):
         store.after(minutes=30).sweep()
         runs += 1
     assert 1 < runs < 30
+
+
+def test_stalled_mails_are_found_although_a_run_has_time_for_two_days_only(store):
+    old = store.put_record(at=START - timedelta(days=5), times={Status.QUEUED: START - timedelta(days=5)})
+
+    class Full(CleanUpTable):
+        """Days with very many mails."""
+
+        def stalled(self, day, *, before):
+            store.after(seconds=STALLED_WITHIN / 2 + 1)
+            return super().stalled(day, before=before)
+
+    for _ in range(10):
+        store.sweep(table=Full(store.table))
+
+    assert store.ledger.read(old.id).status is Status.FAILED
 
 
 # What is past its time

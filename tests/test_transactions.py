@@ -5,18 +5,16 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from datetime import timedelta
-from functools import partial
 from uuid import uuid4
 
 import pytest
 from azure.data.tables import TableClient
 from azure.storage.queue import QueueClient
 
-from mailer.delivery.batch import MOST, Batch
+from mailer.delivery.batch import MOST
 from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.record import Status
 from mailer.errors import TryLater
-from mailer.request.parse import parse
 from mailer.storage.later_rows import LaterRows
 from mailer.storage.pace_rows import TableCounts, TablePauses
 from mailer.storage.queues import MailQueue
@@ -182,14 +180,7 @@ def test_a_bulk_mail_by_queue_that_waits_for_its_slot_takes_eight(paced):
 def accept_batch(paced, *, key=None):
     """A hundred mails in one call, at their mailbox's pace."""
     with ThreadPoolExecutor(8) as pool:
-        step = Batch(
-            read=partial(parse, rules=paced.rules),
-            stores=paced.stores(),
-            turns=paced.turns,
-            pool=pool,
-            clock=paced.clock,
-        )
-        return step.accept([as_bytes(members())] * MOST, key=key)
+        return paced.batch(pool).accept([as_bytes(members())] * MOST, key=key)
 
 
 def test_a_mail_of_a_batch_takes_two_and_its_slots_few_for_all(paced):
@@ -198,6 +189,26 @@ def test_a_mail_of_a_batch_takes_two_and_its_slots_few_for_all(paced):
 
     assert all(result.receipt for result in results)
     assert paced.calls.total() <= 2 * MOST + 8
+
+
+def test_counting_a_callers_recipients_takes_few_for_many_mails(storage):
+    with ExitStack() as stack:
+        post = Post(storage.connection_string, stack, limits={"shop": 5000})
+        for _ in range(100):
+            post.accept(caller="shop")
+
+        assert post.calls.total() <= 2 * 100 + 10
+
+
+def test_a_held_mail_takes_five_its_content_included(storage):
+    """Its note, its record, and the look at what other instances have counted."""
+    with ExitStack() as stack:
+        post = Post(storage.connection_string, stack, limits={"shop": 1})
+        post.accept(caller="shop")
+        post.calls.clear()
+
+        assert post.accept(caller="shop").receipt.status is Status.HELD
+        assert post.calls.total() + len(post.requests.kept) <= 5
 
 
 def test_a_batch_with_a_key_takes_one_more(paced):

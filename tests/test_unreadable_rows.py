@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from azure.data.tables import TableClient, UpdateMode
+from azure.data.tables import UpdateMode
 
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.record import Status
@@ -17,11 +17,13 @@ from mailer.request.mail_id import mail_id
 from mailer.request.model import Priority
 from mailer.storage.alarms import TableAlarms
 from mailer.storage.clean_up import CleanUpTable
+from mailer.storage.clients import kept_table
+from mailer.storage.held_rows import TableHeld
 from mailer.storage.later_rows import LaterRows
 from mailer.storage.pace_rows import TableCounts, TablePauses
 from mailer.storage.records import KEYS, TableLedger, row_of
 from mailer.storage.slot_rows import TableSlots
-from tests.builders import a_record
+from tests.builders import a_record, storage_of
 from tests.fakes import START, Clock
 from tests.post import DOWN
 from tests.test_records import a_key_owner
@@ -32,7 +34,7 @@ SHOP = "shop@contoso.com"
 
 @pytest.fixture
 def table(storage):
-    with closing(TableClient.from_connection_string(storage.connection_string, f"t{uuid4().hex}")) as table:
+    with closing(kept_table(storage_of(storage), f"t{uuid4().hex}")) as table:
         yield table
 
 
@@ -246,6 +248,20 @@ def test_an_alarm_that_cannot_be_read_hides_no_other_and_costs_no_mail(table, ch
     clock.advance(hours=1)
     other.sound(SHOP, "first", "Mend it.")
     assert [alarm.code for alarm in other.standing()] == ["first"]
+
+
+@pytest.mark.parametrize("changes", [{"caller": None}, {"at": "now"}], ids=repr)
+def test_a_held_mails_note_that_cannot_be_read_hides_no_other(table, changes):
+    held = TableHeld(table)
+    one, other = (
+        a_record(entropy=entropy, caller=caller).moved(Status.UNCERTAIN, now=START)
+        for entropy, caller in ((b"0123456789", "shop"), (b"9876543210", "ops"))
+    )
+    held.put(one)
+    held.put(other)
+    spoil(table, the_row(table, caller="shop"), changes)
+
+    assert [mails.caller for mails in held.standing()] == ["ops"]
 
 
 def test_a_mark_that_cannot_be_read_begins_anew(table):

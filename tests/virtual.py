@@ -130,7 +130,7 @@ class World(Post):
             self.asked.append(Sent(mailbox, mail.content.subject, priority, self.clock.now, waited))
 
         delivery = self.delivery()
-        delivery.graph.send = send
+        delivery.attempt.graph.send = send
         message = self.by_queue(body=body)
         delivery.deliver(message)
 

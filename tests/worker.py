@@ -6,6 +6,7 @@ to Azure Functions and pinned exactly (1.3.0); all that is known of its insides 
 
 import asyncio
 import importlib
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,7 +37,7 @@ class Worker:
         if get_threadpool_executor() is None:
             start_threadpool_executor()
         self._root = str(root)
-        self._functions = _index(self._root)
+        self._functions, self.module = _index(self._root)
 
     def names(self):
         """The functions that the worker would report to a host; raises FunctionLoadError for one it refuses."""
@@ -72,6 +73,11 @@ class Worker:
         sent = {output: datum.value for output, datum in outputs}
         return sent | ({"$return": returned.value} if returned is not None else {})
 
+    def invoke_timer(self, name):
+        """Run a function whose time has come."""
+        told = {"IsPastDue": False, "Schedule": {"AdjustForDST": True}, "ScheduleStatus": {}}
+        self._invoke(name, Datum(json.dumps(told), "json"), {})
+
     def _invoke(self, name, data, metadata):
         # The library has one registry for all apps, and another Worker may have put a function of this name there.
         identifier = next(function.function_id for function in self._register() if function.name == name)
@@ -90,12 +96,16 @@ class Worker:
 
 
 def _index(root):
-    """Import function_app of this root, whichever other one was imported before, and leave no trace of it."""
+    """Import function_app of this root, whichever other one was imported before, and leave no trace of it.
+
+    Returns its functions and the module.
+    """
     before = sys.modules.pop("function_app", None)
     sys.path.insert(0, root)
     importlib.invalidate_caches()
     try:
-        return index_function_app("function_app.py")
+        functions = index_function_app("function_app.py")
+        return functions, sys.modules["function_app"]
     finally:
         sys.path.remove(root)
         sys.modules.pop("function_app", None)

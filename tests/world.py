@@ -35,8 +35,8 @@ class Message:
 class World(Post):
     """All of mailer's steps, and what is round them."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, **limits):
+        super().__init__(**limits)
         self.faults = Faults()
         self.ledger = Faulty("table", MemoryLedger(), self.faults)
         self.rows = Faulty("table", MemoryRows(), self.faults)

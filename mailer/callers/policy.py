@@ -48,7 +48,7 @@ class Caller:
     def check(self, right: str) -> None:
         """Raises InvalidRequest for a caller who has not this right."""
         if not self._has(self.may, right):
-            raise InvalidRequest([self._problem("may", right, self.may)])
+            raise InvalidRequest([self._problem("may", f"`{right}`", self.may)])
 
     def sees(self, caller: str | None) -> bool:
         """Whether a mail of this caller may be shown: one's own, and to an operator everybody's."""
@@ -63,23 +63,25 @@ class Caller:
     def check_template(self, template: str) -> None:
         """Raises InvalidRequest for a template that this caller may not use."""
         if not self.may_use(template):
-            raise InvalidRequest([self._problem("templates", "template", self.templates, target="template.id")])
+            raise InvalidRequest(
+                [self._problem("templates", "use this template", self.templates, target="template.id")]
+            )
 
     def problems(self, asked: Asked) -> Iterator[Problem]:
         """What of this mail the policy forbids, all at once."""
         if asked.whole and not self._has(self.may, "send"):
-            yield self._problem("may", "send", self.may)
+            yield self._problem("may", "`send`", self.may)
         if asked.whole and not self._has(self.senders, asked.sender):
-            yield self._problem("from", "sender", self.senders, target="from")
+            yield self._problem("from", "send from this sender", self.senders, target="from")
         if (asked.whole or asked.template) and not self.may_use(asked.template):
-            what = "template" if asked.template else "mail without a template"
+            what = "use this template" if asked.template else "send a mail without a template"
             target = "template.id" if asked.template else "template"
             yield self._problem("templates", what, self.templates, target=target)
         if asked.whole and not self._has(self.priorities, asked.priority):
-            yield self._problem("priority", "priority", self.priorities, target="priority")
+            yield self._problem("priority", "send with this priority", self.priorities, target="priority")
         for place, address in asked.recipients.items():
             if not self._reaches(address):
-                yield self._problem("to", "recipient", self._domains, target=place)
+                yield self._problem("to", "reach this recipient", self._domains, target=place)
 
     def normalised(self, normal: Callable[[str], str]) -> "Caller":
         """The policy with its addresses and domains as requests have them. Raises ValueError for what is none."""
@@ -102,15 +104,19 @@ class Caller:
 
     def _problem(self, rule: str, what: str, allowed: Sequence[str], *, target: str | None = None) -> Problem:
         shown = ", ".join(allowed[:MOST_SHOWN]) + (" …" if len(allowed) > MOST_SHOWN else "")
-        instead = f"it allows {shown}" if shown else "it allows none"
-        message = f"The caller `{self.name}` may not use this {what}: its rule `{rule}` in MAILER_CALLERS forbids it; "
-        if rule == "may":
-            message = f"The caller `{self.name}` may not `{what}`: its rule `may` in MAILER_CALLERS forbids it; "
-        return Problem(code=CODE, message=f"{message}{instead}.", target=target)
+        message = (
+            f"The caller `{self.name}` may not {what}: its rule `{rule}` in MAILER_CALLERS forbids it; it allows "
+            f"{shown or 'nothing'}."
+        )
+        return Problem(code=CODE, message=message, target=target)
 
 
 ANYBODY = Caller(may=(ALL,), senders=(ALL,), templates=(ALL,), to=(ALL,), priorities=(ALL,), recipients_per_day=None)
 """Who calls where MAILER_CALLERS is not set: the host's keys alone decide."""
+
+
+NOBODY = Caller(name="")
+"""Who calls where nobody is asked, for what tells nothing of mails."""
 
 
 @dataclass(frozen=True, slots=True)

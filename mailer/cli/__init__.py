@@ -1,9 +1,10 @@
 """The commands of `python -m mailer`, a file each, on typer and rich; the app never imports them.
 
-send, show                              mails, and what became of them
-replay, cancel                          what is done to them; changes is what these share
-health                                  what works and what does not
-setup, rotate, teardown                 the app registration and all around it
+send, show, listing, failures           mails, and what became of them
+replay, retry, cancel, release          what is done to them; changes is what these share
+console, console_server                 the operator's page on this machine
+health, callers                         what works and what does not; who may do what
+setup, rotate, teardown, course         the app registration and all around it
 doctor, send_test                       each link of the chain; a mail in a person's own name
 templates, completion                   what an author of templates does; what a shell is told
 client, reach                           the API that the commands call, and where it is

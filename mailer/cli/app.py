@@ -11,11 +11,17 @@ import typer
 
 import mailer
 from mailer.cli import (
+    callers,
     cancel,
     completion,
+    console,
     doctor,
+    failures,
     health,
+    listing,
+    release,
     replay,
+    retry,
     rotate,
     send,
     send_test,
@@ -44,9 +50,15 @@ MAILS = "Mails"
 MAILER = "mailer itself"
 app.command("send", rich_help_panel=MAILS, epilog=send.EXAMPLES)(send.send)
 app.command("show", rich_help_panel=MAILS, epilog=show.EXAMPLES)(show.show)
-app.command("replay", rich_help_panel=MAILS)(replay.replay)
+app.command("list", rich_help_panel=MAILS, epilog=listing.EXAMPLES)(listing.list_mails)
+app.command("failures", rich_help_panel=MAILS, epilog=failures.EXAMPLES)(failures.failures)
+app.command("replay", rich_help_panel=MAILS, epilog=replay.EXAMPLES)(replay.replay)
+app.command("retry", rich_help_panel=MAILS, epilog=retry.EXAMPLES)(retry.retry)
 app.command("cancel", rich_help_panel=MAILS, epilog=cancel.EXAMPLES)(cancel.cancel)
+app.command("release", rich_help_panel=MAILS, epilog=release.EXAMPLES)(release.release)
 app.command("health", rich_help_panel=MAILER, epilog=health.EXAMPLES)(health.health)
+app.command("console", rich_help_panel=MAILER, epilog=console.EXAMPLES)(console.console)
+app.add_typer(callers.app, name="callers", rich_help_panel=MAILER)
 app.add_typer(templates.app, name="templates", rich_help_panel=MAILER)
 app.command("doctor", rich_help_panel=MAILER)(doctor.doctor)
 app.command("setup", rich_help_panel=MAILER)(setup.setup)

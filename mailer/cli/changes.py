@@ -13,7 +13,7 @@ Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="the ma
 Code = Annotated[str | None, typer.Option(metavar="CODE", help="all mails with this error code")]
 Plan = Mapping[str, Any]  # {code, count, may_double, dry_run}
 
-DONE = {"replay": "queued again", "retry": "on their way", "cancel": "canceled", "release": "released"}
+DONE = {"replay": "queued again", "retry": "let go", "cancel": "canceled", "release": "released"}
 
 
 def change_each(client: Client, ids: Sequence[str], action: str, *, as_json: bool) -> int:

@@ -4,7 +4,6 @@ Every command is written once, against what the API answers.
 """
 
 import json
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import requests
 
+from mailer.doors.direct import Reply
 from mailer.errors import MailerError
 
 TIMEOUT = (10, 240)  # seconds to connect, and for an answer: a call to the app may take four minutes
@@ -82,12 +82,8 @@ class Client:
         return _checked(status, _read(answer))
 
 
-def by_rights() -> Call:
-    """The doors in this process, on the storage account and the Graph of the settings."""
-    from mailer.doors.direct import Direct  # noqa: PLC0415 - a call by URL does without the app's own parts
-
-    direct = Direct()
-    logging.getLogger("azure").setLevel(logging.CRITICAL)  # the SDKs tell at length what one sentence says here
+def by_rights(direct: Callable[[str, str, Mapping[str, str], bytes], Reply]) -> Call:
+    """The doors in this process."""
 
     def call(method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         reply = direct(method, url, headers, body)

@@ -1,5 +1,6 @@
 """Where the commands find mailer: a deployed app by --url and a key, or what the settings name, by one's own rights."""
 
+import logging
 import sys
 from ipaddress import ip_address
 from typing import Annotated
@@ -9,6 +10,7 @@ import typer
 
 from mailer.cli import options
 from mailer.cli.client import PREFIX, Client, by_rights, by_url
+from mailer.doors.direct import Direct
 
 Url = Annotated[
     str | None,
@@ -34,11 +36,19 @@ def client(url: str | None, key: str | None) -> Client:
     """The API where it is to be called; a wrong address is wrong use."""
     options.forget_own()
     if url is None:
-        return Client(by_rights())
-    return Client(by_url(_base(url), key if key is not None else _asked(url)))
+        return Client(by_rights(own_rights()))
+    return Client(by_url(base(url), key if key is not None else _asked(url)))
 
 
-def _base(url: str) -> str:
+def own_rights() -> Direct:
+    """The doors in this process, on the storage account and the Graph of the settings."""
+    options.forget_own()
+    direct = Direct()
+    logging.getLogger("azure").setLevel(logging.CRITICAL)  # the SDKs tell at length what one sentence says here
+    return direct
+
+
+def base(url: str) -> str:
     """Scheme and host of the app; what follows is the API's own business."""
     parts = urlsplit(url if "://" in url else f"https://{url}")
     try:

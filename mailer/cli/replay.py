@@ -1,57 +1,61 @@
-"""Send failed or uncertain mails again."""
+"""Send failed or uncertain mails again: `python -m mailer replay`."""
 
-from collections import Counter
-from datetime import UTC, datetime
+import itertools
 from typing import Annotated, Literal
 
 import typer
 
-from mailer import wiring
-from mailer.delivery.record import MailRecord, Status
-from mailer.errors import MailerError
-from mailer.setting_texts import read_duration
+from mailer.cli import options, reach
+from mailer.cli.changes import Code, Ids, agreed, change_causes, change_each, only_one, span_of
+from mailer.cli.client import Client
+from mailer.cli.output import note
+from mailer.cli.times import Since, Until
+
+EXAMPLES = """\b
+Examples:
+python -m mailer replay 01a20ad7-bd1d-729d-8127-a3c15948aa6e
+python -m mailer replay --code ErrorAccessDenied --since 24h
+python -m mailer replay --status failed --since 7d --yes
+"""
+REPLAYABLE = ("failed", "uncertain")
 
 
 def replay(
-    code: Annotated[str | None, typer.Option(help="only mails with this error code, such as ErrorAccessDenied")] = None,
-    since: Annotated[str, typer.Option(help="accepted since: 30m, 24h, 7d, or an ISO 8601 instant")] = "24h",
+    ids: Ids = None,
+    *,
+    code: Code = None,
     status: Annotated[
         Literal["failed", "uncertain"] | None, typer.Option(help="only this status (failed and uncertain)")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="do it; without this, nothing is sent")] = False,
+    since: Since = "24h",
+    until: Until = None,
+    yes: options.Yes = False,
+    url: reach.Url = None,
+    key: reach.Key = None,
+    as_json: options.Json = False,
 ) -> None:
-    """Send failed or uncertain mails again.
+    """Send failed or uncertain mails again, each under its own id.
 
-    Lists the mails that would be sent again; --yes sends them, each under its own id.
+    Says first how many there are, and how many of them may arrive twice: a mail in doubt may have left.
     """
-    statuses = (Status(status),) if status else [one for one in Status if one.replayable]
-    found = wiring.ledger().found(code=code, since=_instant(since), statuses=statuses)
-    raise typer.Exit(_replay(list(found), really=yes))
+    only_one(ids, code=code, status=status)
+    client = reach.client(url, key)
+    span = span_of(since, until)
+    if not ids and not status:
+        codes = [code] if code else _codes(client, since)
+        raise typer.Exit(change_causes(client, codes, "replay", span=span, yes=yes, as_json=as_json))
+    if ids:
+        records = [client.get("emails", mail) for mail in ids]
+    else:
+        pages = client.pages("emails", status=status, error=code, limit="100", **span)
+        records = list(itertools.chain.from_iterable(pages))
+    twice = sum(record["status"] == "uncertain" for record in records)
+    if agreed("replay", len(records), twice, yes=yes):
+        raise typer.Exit(change_each(client, [record["id"] for record in records], "replay", as_json=as_json))
 
 
-def _replay(records: list[MailRecord], *, really: bool) -> int:
-    for record in records:
-        typer.echo(f"{record.id}  {record.status:9}  {record.error_code:24}  {record.template or ''}")
-    causes = Counter(record.error_code for record in records)
-    typer.echo(f"{len(records)} mails: " + (", ".join(f"{count} {code}" for code, count in causes.items()) or "none"))
-    if not really:
-        typer.echo("Nothing was sent. --yes sends them again." if records else "")
-        return 0
-    failed = 0
-    for number, record in enumerate(records, 1):
-        try:
-            wiring.amendment().replay(record.id)
-        except MailerError as reason:
-            failed += 1
-            typer.echo(f"\n{record.id}: {reason}", err=True)
-        typer.echo(f"\r{number} of {len(records)} queued again", nl=False)
-    typer.echo()
-    return 1 if failed else 0
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return datetime.now(UTC) - read_duration(text)
-    except ValueError:
-        instant = datetime.fromisoformat(text)
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+def _codes(client: Client, since: str | None) -> list[str]:
+    """The causes of all that failed or is in doubt."""
+    note("Looking for what failed or is in doubt …")
+    groups = client.get("failures", since=since)["value"]
+    return list(dict.fromkeys(group["code"] for group in groups if group["status"] in REPLAYABLE))

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from mailer import telemetry
 from mailer.delivery.envelope import Envelope
+from mailer.delivery.event import surplus_of
 from mailer.delivery.message import fits, write_message, write_request
 from mailer.delivery.record import Conflict, KeyOwner, MailRecord, Receipt, Status, key_of
 from mailer.delivery.stores import Stores
@@ -31,9 +32,10 @@ class Accepted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """The id that a mail is to have, and whether it may have been accepted under it before."""
+    """The id that a mail is to have, whether a key brings it there again, and whether one has."""
 
     id: str
+    keyed: bool = False
     again: bool = False
 
 
@@ -63,15 +65,22 @@ def accept(
             if owner.digest != claimant.digest:
                 raise KeyReused
             known, record = known or owner.id != record.id, replace(record, id=owner.id)
-        step = _Acceptance(request, write_request(request), stores, now, within)
+        keyed = place.keyed or request.idempotency_key is not None
+        step = _Acceptance(request, write_request(request), stores, now, within, keyed)
         if known and (kept := stores.ledger.read(record.id)):
             return step.take_again(kept)
-        record = turns.take(record, request, earliest=record.due_at or now)
+        if not turns.admits(record):
+            return step.hold(turns.without_turn(record, request))
         try:
+            record = turns.take(record, request, earliest=record.due_at or now)
             return step.take(record)
         except Conflict:
             turns.give_back(record)
+            turns.discount(record)
             return step.take_again(stores.ledger.read(record.id))
+        except TryLater:
+            turns.discount(record)
+            raise
 
 
 def check_limits(request: MailRequest, now: datetime) -> None:
@@ -92,6 +101,7 @@ class _Acceptance:
     stores: Stores
     now: datetime
     within: timedelta
+    keyed: bool
 
     def take(self, record: MailRecord) -> Accepted:
         """Raises Conflict if the record is there already, TryLater."""
@@ -104,11 +114,24 @@ class _Acceptance:
             message = self._put(record)
         except TryLater:
             # With a key, the record may have been promised to a repetition already, and the next one goes on with it.
-            if self.request.idempotency_key is not None or self._taken_back(record, stored=stored):
+            if self.keyed or self._taken_back(record, stored=stored):
                 raise
         telemetry.count_accepted("http")
         log.info("mail_accepted id=%s status=%s recipients=%d", record.id, record.status, record.recipients or 0)
         return self._accepted(record, record.status, message)
+
+    def hold(self, record: MailRecord) -> Accepted:
+        """Keep what is too much for its caller, until a person releases it. Raises TryLater."""
+        event = surplus_of(record.caller)
+        held = replace(record, times={}).moved(Status.HELD, now=self.now, code=event.code, message=event.text)
+        self.stores.requests.put(held.id, self.content)
+        try:
+            self.stores.ledger.write(held)
+        except Conflict:
+            return self.take_again(self.stores.ledger.read(held.id))
+        telemetry.count_accepted("http")
+        log.warning("mail_held id=%s caller=%s", held.id, held.caller)
+        return Accepted(receipt=_receipt_of_held(held))
 
     def take_again(self, record: MailRecord | None) -> Accepted:
         """The first answer once more, having done what a crash during the first one may have left undone."""
@@ -117,6 +140,8 @@ class _Acceptance:
         if record.status.waiting and not record.attempts:
             # Perhaps its message was never written. If it was, there are two now, and one claim.
             self._put(record)
+        if record.times.get(Status.HELD) == min(record.times.values()):
+            return Accepted(receipt=_receipt_of_held(record))
         first = Status.SCHEDULED if Status.SCHEDULED in record.times else Status.QUEUED
         return self._accepted(record, first)
 
@@ -145,3 +170,8 @@ class _Acceptance:
         except TryLater:
             log.warning("record_left_behind id=%s", record.id)
         return True
+
+
+def _receipt_of_held(record: MailRecord) -> Receipt:
+    event = surplus_of(record.caller)
+    return Receipt(id=record.id, status=Status.HELD, error_code=event.code, error_message=event.text)

@@ -35,21 +35,28 @@ class Amendment:
 
     def replay(self, mail: str, *, by: str | None = None) -> MailRecord:
         """Send a failed or uncertain mail again, under the same id."""
-        record, step = self._decided(
-            mail, Event(what=What.REPLAYED), "only a failed or an uncertain one can be sent again"
-        )
+        rule = "only a failed or an uncertain one can be sent again"
+        return self._sent_again(mail, Event(what=What.REPLAYED), Action.REPLAY, by, rule)
+
+    def release(self, mail: str, *, by: str | None = None) -> MailRecord:
+        """Let a mail go that is held, at its own hour if that is still to come."""
+        rule = "only a held one can be released"
+        return self._sent_again(mail, Event(what=What.RELEASED), Action.RELEASE, by, rule)
+
+    def _sent_again(self, mail: str, event: Event, action: Action, by: str | None, rule: str) -> MailRecord:
+        record, step = self._decided(mail, event, rule)
         if self.stores.requests.get(mail) is None:
             raise WrongStatus("The mail's request is not there any more, or never was one; send it anew.")
         step = self._in_turn(step)
         envelope = Envelope(id=mail, proof=record.proof, stored=True)
         if step.due:
             self.stores.outbox.put(envelope, None, due=step.due)
-        replayed = self._done(record, step, Action.REPLAY, by)
+        again = self._done(record, step, action, by)
         if step.due and self.clock() >= step.due:
             # The write took long, so that the message may have come before it, and found nothing to do.
             self.stores.outbox.put(envelope, None, due=step.due)
-        log.info("mail_replayed id=%s", mail)
-        return replayed
+        log.info("mail_%s id=%s", event.what, mail)
+        return again
 
     def reschedule(self, mail: str, due_at: datetime, *, by: str | None = None) -> MailRecord:
         """Move a mail that waits to another instant."""
@@ -74,7 +81,7 @@ class Amendment:
 
     def cancel(self, mail: str, *, by: str | None = None) -> MailRecord:
         """See that a mail is not sent which nobody has begun to send."""
-        record, step = self._decided(mail, Event(what=What.CANCELED), "only one that waits can be canceled")
+        record, step = self._decided(mail, Event(what=What.CANCELED), "only one that waits or is held can be canceled")
         canceled = self._done(record, step, Action.CANCEL, by)
         log.info("mail_canceled id=%s", mail)
         if step.do is Do.END:

@@ -92,12 +92,8 @@ class Attempt:
             # Only now, so that no place stands empty while storage writes.
             with self.throttle.place(mail.mailbox):
                 return self._ask(mail, passed.mail, token)
-        except InvalidRequest as refused:
-            return Event(what=What.REFUSED, code=refused.code, text=str(refused)), mail
-        except ConfigError as wrong:
-            return Event(what=What.NEEDS_MENDING, code="configuration_error", text=str(wrong)), mail
-        except Refusal as refusal:
-            return Event.of(refusal), mail
+        except (InvalidRequest, ConfigError, Refusal) as error:
+            return Event.of(error), mail
 
     def _pause(self, mailbox: str, after: timedelta | None) -> None:
         try:

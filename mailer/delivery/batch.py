@@ -106,7 +106,7 @@ class Batch:
                 raise KeyReused
         at, again = instant_of(owner.id), owner != claimant
         seeds = (hashlib.sha256(f"{owner.id} {index}".encode()).digest() for index in range(len(entries)))
-        return [Place(id=mail_id(at, seed), again=again) for seed in seeds], again
+        return [Place(id=mail_id(at, seed), keyed=key is not None, again=again) for seed in seeds], again
 
     def _accepted(
         self, requests: dict[int, MailRequest], places: Sequence[Place], caller: str | None, began: datetime

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from mailer.delivery.event import Event, What
 from mailer.delivery.record import MailRecord, Status
@@ -35,6 +36,9 @@ LONGEST_WAIT = timedelta(hours=1)
 MENDING_WAIT = timedelta(minutes=15)  # how often to look whether somebody has mended the configuration
 LOOKS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))  # a copy reaches Sent Items with a lag
 HEAD_START = timedelta(seconds=5)  # for a record that a person changes, before its message comes
+
+NEVER_BACK = "The worker that was sending this mail never came back, so nobody knows whether it was sent."
+NEVER_LEFT = "The worker that was uploading this mail's attachments never came back."
 
 
 class Do(StrEnum):
@@ -72,6 +76,12 @@ class Policy:
     spread: Callable[[], float] = lambda: random.uniform(0.1, 1)  # noqa: S311 - no secret
 
 
+# A person's, or the pace of a mailbox, or the allowance of a caller.
+_WISHES = {What.REPLAYED, What.MOVED, What.CANCELED, What.RETRIED, What.RELEASED, What.PACED, What.SURPLUS}
+# What is known of a mail's message: here it is, the host has given it up, there is none, or it has no content.
+_OF_MESSAGES = {What.ARRIVED, What.HOST_GAVE_UP, What.MESSAGE_LOST, What.CONTENT_LOST}
+
+
 def decide(event: Event, mail: MailRecord, *, policy: Policy, now: datetime) -> Next:
     """What comes next for the mail whose record this is."""
     return _Case(event, mail, policy, now).next()
@@ -85,68 +95,53 @@ class _Case:
     now: datetime
 
     def next(self) -> Next:
-        match self.event.what:
-            case What.ARRIVED:
-                return self._arrived()
-            case What.SENT | What.FOUND:
-                return self._end(Status.SENT)
-            case What.REPLAYED | What.MOVED | What.CANCELED | What.RETRIED | What.PACED:
-                return self._asked()
-            case What.HOST_GAVE_UP | What.MESSAGE_LOST | What.CONTENT_LOST:
-                return self._stranded()
-        return self._attempted()
+        mail, what = self.mail, self.event.what
+        if what in {What.SENT, What.FOUND}:
+            return self._end(Status.SENT)
+        if what in _WISHES:
+            return self._wished()
+        if mail.status.final and not self._looks:
+            return Next(do=Do.DROP)
+        # Also what came of a message that was superseded, which says nothing of the mail at its hour.
+        if self._is_early and what is not What.CONTENT_LOST:
+            return _wait(mail.due_at)
+        if mail.status is Status.SENDING and what in _OF_MESSAGES and (ends := mail.leased_until) and ends > self.now:
+            return _wait(ends + AFTER_LEASE)
+        if what is What.ARRIVED:
+            return self._arrived()
+        if what in _OF_MESSAGES:
+            return self._stranded()
+        return self._looked() if self._looks else self._attempted()
+
+    def _arrived(self) -> Next:
+        mail, now = self.mail, self.now
+        if self._looks:
+            return _wait(mail.due_at) if mail.due_at and mail.due_at > now else Next(do=Do.LOOK)
+        if mail.status is not Status.SENDING:
+            claimed = mail.moved(Status.SENDING, now=now)
+            return Next(do=Do.SEND, record=replace(claimed, attempts=mail.attempts + 1, leased_until=now + LEASE))
+        if mail.drafting:
+            event = Event(what=What.TURNED_AWAY, code="upload_interrupted", text=f"{NEVER_LEFT} Nothing was sent.")
+            return replace(self, event=event).next()
+        return self._doubt("lease_expired", NEVER_BACK)
 
     def _attempted(self) -> Next:
-        """What came of an attempt or of a look, or kept either from being made."""
-        if self.mail.status is Status.UNCERTAIN:
-            return self._looked() if self.mail.look else Next(do=Do.DROP)
-        if self.mail.status.final:
-            return Next(do=Do.DROP)
-        if self._is_early:  # it came of a message that was superseded, so that it says nothing of the mail at its hour
-            return Next(do=Do.WAIT, due=self.mail.due_at)
-        match self.event.what:
+        """What came of an attempt, or kept one from being made."""
+        event, mail = self.event, self.mail
+        match event.what:
             case What.REFUSED:
                 return self._end(Status.FAILED)
             case What.SUPPRESSED:
                 return self._end(Status.SUPPRESSED)
             case What.IN_DOUBT:
-                return self._doubt(self.event.code, self.event.text)
-        return self._again_later()
-
-    def _arrived(self) -> Next:
-        mail, now = self.mail, self.now
-        if mail.status is Status.UNCERTAIN and mail.look:
-            early = mail.due_at and mail.due_at > now
-            return Next(do=Do.WAIT, due=mail.due_at) if early else Next(do=Do.LOOK)
-        if mail.status.final:
-            return Next(do=Do.DROP)
-        if mail.status is Status.SENDING:
-            return self._sending()
-        if self._is_early:
-            return Next(do=Do.WAIT, due=mail.due_at)
-        claimed = replace(mail.moved(Status.SENDING, now=now), attempts=mail.attempts + 1, leased_until=now + LEASE)
-        return Next(do=Do.SEND, record=claimed)
-
-    def _sending(self) -> Next:
-        mail = self.mail
-        ends = mail.leased_until or self.now
-        if ends > self.now:
-            return Next(do=Do.WAIT, due=ends + AFTER_LEASE)
-        if mail.drafting:
-            text = "The worker that was uploading this mail's attachments never came back. Nothing was sent."
-            return replace(self, event=Event(what=What.TURNED_AWAY, code="upload_interrupted", text=text)).next()
-        text = "The worker that was sending this mail never came back, so nobody knows whether it was sent."
-        return self._doubt("lease_expired", text)
-
-    def _again_later(self) -> Next:
-        event, mail = self.event, self.mail
+                return self._doubt(event.code, event.text)
         if self._is_old:
             return self._end(Status.FAILED, event.code, f"Given up after {self.policy.max_age}: {event.text}")
         # Before its claim, which would have counted the attempt.
         attempts = mail.attempts + (mail.status is not Status.SENDING)
-        wait = MENDING_WAIT if event.what is What.NEEDS_MENDING else self._backoff(attempts)
         mending = event.what is What.NEEDS_MENDING
-        return self._queued(event.code, event.text, after=event.after or wait, attempts=attempts, mending=mending)
+        after = event.after or (MENDING_WAIT if mending else self._backoff(attempts))
+        return self._back(Status.QUEUED, event.code, event.text, after=after, attempts=attempts, mending=mending)
 
     def _doubt(self, code: str, text: str) -> Next:
         chosen, old = self.policy.on_uncertain, self._is_old
@@ -154,94 +149,93 @@ class _Case:
             return self._look_at(1, LOOKS[0], code, text)
         if chosen is OnUncertain.RESEND and not old and not self.mail.resent:
             return self._once_more(code, f"{text} It is sent again.", after=self._backoff(self.mail.attempts))
-        said = [text]
         if old and chosen is not OnUncertain.HOLD:
-            said.append(f"It is not sent again after {self.policy.max_age}.")
+            text += f" It is not sent again after {self.policy.max_age}."
         elif chosen is OnUncertain.RESEND:
-            said.append("It was sent again once before, and is not again.")
-        return self._held(code, " ".join(said))
+            text += " It was sent again once before, and is not again."
+        return self._doubt_stays(code, text)
 
     def _looked(self) -> Next:
         event, mail = self.event, self.mail
         code, text, look = mail.error_code, mail.error_message, mail.look or 1
         if event.what is What.CANNOT_LOOK:
-            return self._held(code, f"{text} {event.text}")
+            return self._doubt_stays(code, f"{text} {event.text}")
         if event.what is not What.NOT_FOUND:
             if self._is_old:
-                return self._held(code, f"{text} It could not be verified: {event.text}")
+                return self._doubt_stays(code, f"{text} It could not be verified: {event.text}")
             wait = MENDING_WAIT if event.what is What.NEEDS_MENDING else LOOKS[0]
             return self._look_at(look, event.after or wait, code, text)
         if look < len(LOOKS):
             return self._look_at(look + 1, LOOKS[look], code, text)
         if mail.resent or self._is_old:
-            return self._held(code, f"{text} It is not in Sent Items, and is not sent again.")
+            return self._doubt_stays(code, f"{text} It is not in Sent Items, and is not sent again.")
         return self._once_more(code, f"{text} It is not in Sent Items and is sent again.", after=timedelta())
 
-    def _asked(self) -> Next:
+    def _wished(self) -> Next:
+        """What a person asks for, the mailbox's pace, or the caller's allowance."""
         event, mail, now = self.event, self.mail, self.now
         match event.what:
-            case What.CANCELED if mail.status.waiting:
+            case What.CANCELED if mail.status.waiting or mail.status is Status.HELD:
                 return self._end(Status.CANCELED)
             case What.CANCELED if mail.status is Status.CANCELED:
                 return Next(do=Do.DROP)
             case What.PACED if mail.status.waiting:
                 waits = mail.moved(Status.QUEUED, now=now, code=mail.error_code, message=mail.error_message)
-                return Next(do=Do.WAIT, due=event.to, record=replace(waits, due_at=event.to))
+                return _wait(event.to, replace(waits, due_at=event.to))
             case What.MOVED if mail.status.waiting:
                 moved = mail if mail.status is Status.SCHEDULED else mail.moved(Status.SCHEDULED, now=now)
-                return Next(do=Do.WAIT, due=event.to, record=replace(moved, due_at=event.to, since=event.to))
+                return _wait(event.to, replace(moved, due_at=event.to, since=event.to))
             case What.REPLAYED if mail.status.replayable:
                 again = replace(mail.moved(Status.QUEUED, now=now), attempts=0, look=0, since=now, due_at=now)
                 resent = (mail.resent or 0) + (mail.status is Status.UNCERTAIN)
-                return Next(do=Do.WAIT, due=now + HEAD_START, record=replace(again, resent=resent, mending=False))
+                return _wait(now + HEAD_START, replace(again, resent=resent, mending=False))
+            case What.SURPLUS:
+                return self._end(Status.HELD) if mail.status.waiting else Next(do=Do.DROP)
+            case What.RELEASED if mail.status is Status.HELD:
+                due = max(now, mail.due_at or now)
+                freed = mail.moved(Status.SCHEDULED if due > now else Status.QUEUED, now=now)
+                return _wait(max(now + HEAD_START, due), replace(freed, since=due, due_at=due))
             case What.RETRIED if mail.waits_for_mending:
-                return Next(do=Do.WAIT, due=now + HEAD_START, record=replace(mail, due_at=now))
+                return _wait(now + HEAD_START, replace(mail, due_at=now))
         return Next(do=Do.REFUSE)
 
     def _stranded(self) -> Next:
         """The host has given the message up, or there is none, or no content: end what cannot go on by itself."""
-        mail, what = self.mail, self.event.what
-        looks = mail.status is Status.UNCERTAIN and mail.look
-        if mail.status.final and not looks:
-            return Next(do=Do.DROP)
-        if mail.status is Status.SENDING and mail.leased_until and mail.leased_until > self.now:
-            return Next(do=Do.WAIT, due=mail.leased_until + AFTER_LEASE)
-        if what is What.MESSAGE_LOST:
-            return Next(do=Do.WAIT, due=max(self.now, mail.due_at or self.now))
-        if what is What.HOST_GAVE_UP and self._is_early:
-            return Next(do=Do.WAIT, due=mail.due_at)
-        if mail.status.waiting or (mail.drafting and not looks):
+        event, mail = self.event, self.mail
+        if event.what is What.MESSAGE_LOST:
+            return _wait(max(self.now, mail.due_at or self.now))
+        if self._looks:
+            return self._doubt_stays(mail.error_code, f"{mail.error_message} {event.text}")
+        if mail.status.waiting or mail.drafting:
             return self._end(Status.FAILED)
-        if looks:
-            return self._held(mail.error_code, f"{mail.error_message} {self.event.text}")
-        return self._held(self.event.code, self.event.text)
-
-    def _queued(self, code: str, text: str, *, after: timedelta, attempts: int, mending: bool = False) -> Next:
-        due = self.now + after
-        queued = self.mail.moved(Status.QUEUED, now=self.now, code=code, message=text)
-        return Next(do=Do.WAIT, record=replace(queued, due_at=due, attempts=attempts, mending=mending), due=due)
+        return self._doubt_stays(event.code, event.text)
 
     def _once_more(self, code: str, text: str, *, after: timedelta) -> Next:
-        again = self._queued(code, text, after=after, attempts=self.mail.attempts)
-        return replace(again, record=again.record and replace(again.record, resent=1, look=0))
+        return self._back(Status.QUEUED, code, text, after=after, mending=False, resent=1, look=0)
 
     def _look_at(self, look: int, after: timedelta, code: str, text: str) -> Next:
-        due = self.now + after
-        known = self.mail.moved(Status.UNCERTAIN, now=self.now, code=code, message=text)
-        return Next(do=Do.WAIT, record=replace(known, look=look, due_at=due), due=due)
+        return self._back(Status.UNCERTAIN, code, text, after=after, look=look)
 
-    def _held(self, code: str, text: str) -> Next:
-        held = self._end(Status.UNCERTAIN, code, text)
-        return replace(held, record=held.record and replace(held.record, look=0))
+    def _back(self, status: Status, code: str, text: str, *, after: timedelta, **changes: Any) -> Next:  # noqa: ANN401 - a record's fields
+        due = self.now + after
+        waits = self.mail.moved(status, now=self.now, code=code, message=text)
+        return _wait(due, replace(waits, due_at=due, **changes))
+
+    def _doubt_stays(self, code: str, text: str) -> Next:
+        return self._end(Status.UNCERTAIN, code, text)
 
     def _end(self, status: Status, code: str | None = None, text: str = "") -> Next:
         event = self.event
         happy = status in {Status.SENT, Status.CANCELED}
         known = ("", "") if happy else (event.code, event.text) if code is None else (code, text)
         ended = self.mail.moved(status, now=self.now, code=known[0], message=known[1])
-        if event.request_id:
-            ended = replace(ended, request_id=event.request_id)
-        return Next(do=Do.END, record=replace(ended, look=0) if ended.look else ended)
+        looked = 0 if ended.look or status is Status.UNCERTAIN else ended.look
+        return Next(do=Do.END, record=replace(ended, look=looked, request_id=event.request_id or ended.request_id))
+
+    @property
+    def _looks(self) -> bool:
+        """Whether a doubt is still to be looked up."""
+        return self.mail.status is Status.UNCERTAIN and bool(self.mail.look)
 
     @property
     def _is_early(self) -> bool:
@@ -256,3 +250,7 @@ class _Case:
         """Exponential, with full jitter, so that mails which failed together do not come back together."""
         longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempts, 10))
         return longest * self.policy.spread()
+
+
+def _wait(due: datetime | None, record: MailRecord | None = None) -> Next:
+    return Next(do=Do.WAIT, due=due, record=record)

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from mailer import telemetry
-from mailer.delivery.attempt import Attempt, Graph, Preparation, Throttle
+from mailer.delivery.attempt import Attempt
 from mailer.delivery.decide import Do, Next, Policy, decide
 from mailer.delivery.envelope import Envelope, Outcome
-from mailer.delivery.event import Event, What
+from mailer.delivery.event import Event, What, surplus_of
 from mailer.delivery.mail import AlreadyClaimed, Mail, QueuedMessage, RecordMismatch
 from mailer.delivery.message import fits
 from mailer.delivery.opening import ARRIVED, Opening
@@ -51,27 +51,12 @@ class Delivery:
 
     stores: Stores
     turns: Turns
-    preparation: Preparation
-    graph: Graph
-    throttle: Throttle
+    opening: Opening
+    attempt: Attempt
     alarms: Alarms
     policy: Callable[[MailRequest | None], Policy]
     clock: Callable[[], datetime]
     pause: Callable[[float], None] = time.sleep
-
-    @property
-    def _opening(self) -> Opening:
-        return Opening(stores=self.stores, preparation=self.preparation, clock=self.clock)
-
-    @property
-    def _attempt(self) -> Attempt:
-        return Attempt(
-            ledger=self.stores.ledger,
-            preparation=self.preparation,
-            graph=self.graph,
-            throttle=self.throttle,
-            clock=self.clock,
-        )
 
     def deliver(self, message: QueuedMessage) -> Status:
         """Bring the mail to its next status. Raises TryLater while no storage answers; the host then tries again."""
@@ -81,25 +66,22 @@ class Delivery:
         """Account for a message that the host has given up. Raises TryLater."""
         return self._take(message, GAVE_UP)
 
+    @telemetry.processing()
     def _take(self, message: QueuedMessage, event: Event) -> Status:
-        with telemetry.processing():
-            return self._taken(message, event)
-
-    def _taken(self, message: QueuedMessage, event: Event) -> Status:
         try:
             try:
-                mail, said = self._opening.open(message)
-                return self._apply(event if said is ARRIVED else said, mail)
+                mail, said = self.opening.open(message)
+                return self._admitted(event if said is ARRIVED else said, mail)
             except RecordMismatch as mismatch:
                 return self._mismatch(message, mismatch)
         except (ConfigError, TryLater) as reason:
-            back = self._opening.as_is(message)
+            back = self.opening.as_is(message)
             if back is None:
                 raise
             log.warning("message_put_back id=%s: %s", back[0].id, reason)
         except Exception:
             # The host gives up what fails again and again, and only mailer's own message tells it then whose it was.
-            back = self._opening.as_is(message)
+            back = self.opening.as_is(message)
             if back is None or back[0].id != message.mail_id:
                 raise
             log.exception("message_failed id=%s", back[0].id)
@@ -107,25 +89,40 @@ class Delivery:
         self.stores.outbox.put(envelope, content, due=self.clock() + BACK_AFTER)
         return Status.QUEUED
 
+    def _admitted(self, event: Event, mail: Mail) -> Status:
+        """Count a producer's new mail for its policy, or hold it."""
+        if event is not ARRIVED or mail.refused or mail.record.version is not None:
+            return self._apply(event, mail)
+        if not self.turns.admits(mail.record):
+            held = replace(mail, record=self.turns.without_turn(mail.record, mail.asked))
+            return self._apply(surplus_of(mail.record.caller), held)
+        try:
+            return self._apply(event, mail)
+        except Exception:  # it comes again, and is counted then
+            self.turns.discount(mail.record)
+            raise
+
     def _apply(self, event: Event, mail: Mail) -> Status:
         """Decide, and carry it out; who finds that the record has changed meanwhile decides anew."""
+        if mail.refused and mail.record.status.waiting and event in {ARRIVED, GAVE_UP}:
+            event = mail.refused
         if not mail.proven and event is not ARRIVED and event.what is not What.PACED:
-            kept = self._opening.prove(mail)
+            kept = self.opening.prove(mail)
             event, mail = _still(event, mail.record, kept.record), kept
         step = self._decide(event, mail)
         try:
             if step.do is Do.DROP:
                 return self._drop(mail)
             if step.do is Do.LOOK:
-                event = self._attempt.look(mail)
+                event = self.attempt.look(mail) if mail.request else mail.refused or event
             elif step.do is Do.SEND and step.record:
                 event, mail = self._in_turn(mail, step.record)
             else:
                 return self._carry_out(step, event, mail)
         except AlreadyClaimed:
-            return self._opening.prove(mail).record.status
+            return self.opening.prove(mail).record.status
         except Conflict:
-            changed = self._kept(lambda: self._opening.prove(mail), event, mail)
+            changed = self._kept(lambda: self.opening.prove(mail), event, mail)
             if changed is None:
                 return mail.record.status
             event, mail = _still(event, mail.record, changed.record), changed
@@ -135,11 +132,11 @@ class Delivery:
         """Send the mail if it is its turn; else it has another one later. Raises as Attempt.send, and TryLater."""
         if not self.turns.has_come(mail.record, mail.asked):
             if not mail.proven:  # perhaps it has been sent long since, and needs none
-                return ARRIVED, self._opening.prove(mail)
+                return ARRIVED, self.opening.prove(mail)
             mail = replace(mail, record=self.turns.take(mail.record, mail.asked, earliest=self.clock()))
             if (due := mail.record.due_at) and due > self.clock():
                 return Event(what=What.PACED, to=due), mail
-        return self._attempt.send(mail, replace(claimed, **turn_of(mail.record)))
+        return self.attempt.send(mail, replace(claimed, **turn_of(mail.record)))
 
     def _decide(self, event: Event, mail: Mail) -> Next:
         in_doubt = event.what is not What.SENT and not mail.record.status.waiting
@@ -149,14 +146,15 @@ class Delivery:
         """Raises Conflict."""
         new = mail.record if mail.record.version is None else None  # a producer's mail for another day
         if record := step.record or new:
-            if step.due and record.status.waiting and event.what is not What.PACED:
-                record = self.turns.try_take(record, mail.request, earliest=step.due)
+            if step.due and mail.request and record.status.waiting and event.what is not What.PACED:
+                with suppress(TryLater):  # it takes a turn when it comes; no outcome is lost because storage is away
+                    record = self.turns.take(record, mail.request, earliest=step.due)
                 step = replace(step, due=record.due_at or step.due)
             record = self._told(record, event, mail)
             written = self._kept(lambda: self._write(record, mail), event, mail)
             if written is None:
                 return mail.record.status
-            mail = replace(mail.at(written), stored=mail.stored or record.status.replayable)
+            mail = replace(mail.at(written), stored=mail.stored or record.status.keeps_content)
         if step.due:
             self._put(mail, Envelope.of(mail.record, stored=mail.stored, trace=telemetry.traceparent()), due=step.due)
             return mail.record.status
@@ -182,7 +180,7 @@ class Delivery:
         return None
 
     def _write(self, record: MailRecord, mail: Mail) -> MailRecord:
-        if record.status.replayable and not mail.stored:
+        if record.status.keeps_content and not mail.stored:
             self.stores.requests.put(mail.id, mail.content)
         return self.stores.ledger.write(record)
 
@@ -207,7 +205,7 @@ class Delivery:
     def _drop(self, mail: Mail) -> Status:
         """Nothing more comes of this message; a mail that nobody can send any more needs no content."""
         status = mail.record.status
-        if mail.stored and status.final and not status.replayable:
+        if mail.stored and status.final and not status.keeps_content:
             with suppress(TryLater):  # the clean-up finds what is left
                 self.stores.requests.delete(mail.id)
         return status
@@ -216,7 +214,7 @@ class Delivery:
         """The record as it is to be written, once whoever must know has been told."""
         if record.status is Status.FAILED and mail.record.drafting and mail.request:
             try:
-                self._attempt.clear_drafts(mail)
+                self.attempt.clear_drafts(mail)
             except Refusal as left:
                 text = f"{record.error_message} A draft of it may be left in the mailbox's Drafts ({left.code})."
                 record = replace(record, error_message=text)
@@ -225,17 +223,17 @@ class Delivery:
 
     def _mismatch(self, message: QueuedMessage, mismatch: RecordMismatch) -> Status:
         """A message under a name that is not its own is a mail of its own, and a wrong one, if it has content."""
-        own = self._opening.own(message)
+        own = self.opening.own(message, mismatch)
         if own is None:
             log.warning("message_dropped: %s", mismatch)
             return Status.FAILED
-        return self._apply(Event(what=What.REFUSED, code=mismatch.code, text=str(mismatch)), own)
+        return self._apply(ARRIVED, own)
 
 
 def _still(event: Event, before: MailRecord, kept: MailRecord) -> Event:
     """What is left of an event once the record has changed: a send stays known, and all else counts anew."""
     if before.claim and before.status is Status.SENDING:
         return event if event.what is What.SENT else ARRIVED
-    if event.what is What.PACED:
+    if event.what in {What.PACED, What.SURPLUS}:
         return ARRIVED
     return event if kept.status is before.status or (kept.status.waiting and before.status.waiting) else ARRIVED

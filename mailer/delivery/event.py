@@ -4,7 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from mailer.errors import CannotLook, GiveUp, Misconfigured, Refusal, Suppressed, TryLater, Uncertain
+from mailer.errors import (
+    CannotLook,
+    ConfigError,
+    GiveUp,
+    MailerError,
+    Misconfigured,
+    Suppressed,
+    TryLater,
+    Uncertain,
+)
 
 
 class What(StrEnum):
@@ -30,6 +39,9 @@ class What(StrEnum):
     MOVED = "moved"
     CANCELED = "canceled"
     RETRIED = "retried"
+    RELEASED = "released"
+    #: It is more than its caller may send in a day.
+    SURPLUS = "surplus"
     #: The host has given its message up, after hundreds of failed runs.
     HOST_GAVE_UP = "host_gave_up"
     #: The clean-up has proved that it has no message, and its content lies in a blob or is gone.
@@ -52,16 +64,27 @@ class Event:
     request_id: str = ""
 
     @classmethod
-    def of(cls, refusal: Refusal) -> "Event":
+    def of(cls, error: MailerError | ConfigError) -> "Event":
         """How an attempt ended that was not sent."""
-        kinds: dict[type[Refusal], What] = {
+        kinds: dict[type[Exception], What] = {
+            ConfigError: What.NEEDS_MENDING,
             Misconfigured: What.NEEDS_MENDING,
             TryLater: What.TURNED_AWAY,
             Suppressed: What.SUPPRESSED,
             GiveUp: What.REFUSED,
             Uncertain: What.IN_DOUBT,
             CannotLook: What.CANNOT_LOOK,
+            MailerError: What.REFUSED,
         }
-        what = next(what for kind, what in kinds.items() if isinstance(refusal, kind))
-        after = refusal.after if isinstance(refusal, TryLater) else None
-        return cls(what=what, code=refusal.code, text=str(refusal), after=after)
+        what = next(what for kind, what in kinds.items() if isinstance(error, kind))
+        after = error.after if isinstance(error, TryLater) else None
+        return cls(what=what, code=error.code, text=str(error), after=after)
+
+
+def surplus_of(caller: str | None) -> Event:
+    """What happens to a mail that is one too many of this caller's."""
+    text = (
+        f"The caller `{caller}` has reached its `recipients_per_day` in MAILER_CALLERS, so that this mail is held. "
+        "Release it (POST /emails/{id}/release) or cancel it; for the next ones, raise the number."
+    )
+    return Event(what=What.SURPLUS, code="recipients_per_day", text=text)

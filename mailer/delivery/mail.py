@@ -4,13 +4,15 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from mailer.delivery.message import ENVELOPE, write_request
+from mailer.delivery.event import Event
+from mailer.delivery.message import ENVELOPE
 from mailer.delivery.record import MailRecord
+from mailer.errors import MailerError
 from mailer.request.mail_id import instant_of, mail_id
 from mailer.request.model import MailRequest
 
 
-class RecordMismatch(Exception):
+class RecordMismatch(MailerError):
     """A message that names a mail which is not there, or another one than it holds."""
 
     code = "record_mismatch"
@@ -60,18 +62,17 @@ def _made_of(proof: str, at: datetime) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mail:
-    """`stored`: its content lies in a blob. `proven`: the message is the record's, which may be written."""
+    """`stored`: its content lies in a blob. `proven`: the message is the record's, which may be written.
+
+    `refused`: why it cannot be sent as the settings are now, which says nothing of one that is with Graph, or was.
+    """
 
     record: MailRecord
     content: bytes = field(repr=False)
     request: MailRequest | None = None
+    refused: Event | None = None
     stored: bool = False
     proven: bool = False
-
-    @classmethod
-    def of(cls, request: MailRequest, record: MailRecord, **known: bool) -> "Mail":
-        """A mail whose request has been read."""
-        return cls(request=request, record=record, content=write_request(request), **known)
 
     def at(self, record: MailRecord) -> "Mail":
         """The mail with its record as it is now."""
@@ -85,7 +86,8 @@ class Mail:
     def asked(self) -> MailRequest:
         """The request, which has been read: only such a mail is sent or looked up."""
         if self.request is None:
-            raise RecordMismatch(self.id)
+            message = "a mail without a request is refused before"
+            raise AssertionError(message)
         return self.request.sent_by(self.record.sender)
 
     @property

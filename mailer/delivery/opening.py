@@ -11,13 +11,14 @@ from mailer.delivery.attempt import Preparation
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.event import Event, What
 from mailer.delivery.mail import Mail, QueuedMessage, RecordMismatch, is_made_of
-from mailer.delivery.message import fits, read_message
+from mailer.delivery.message import fits, read_message, write_request
 from mailer.delivery.record import KeyOwner, MailRecord, Status, key_of
 from mailer.delivery.stores import Stores
 from mailer.errors import InvalidRequest, KeyReused
 from mailer.request.json_object import read_object
 from mailer.request.model import MailRequest, digest_of
 
+Refused = InvalidRequest | KeyReused | RecordMismatch
 ARRIVED = Event(what=What.ARRIVED)
 _GONE = "The blob with the mail's request is gone."
 
@@ -35,23 +36,23 @@ class Opening:
         try:
             members, envelope = read_message(message.body)
         except InvalidRequest as refused:
-            return self._new(message.mail_id, message.body, message.proof), _refused(refused)
+            return self._refused(message.mail_id, message.body, message.proof, refused), ARRIVED
         content = _written(members)
         if envelope is None:
             telemetry.count_accepted("queue")
-            return self._producers(message.mail_id, content, message.proof)
+            return self._producers(message.mail_id, members, content, message.proof)
         telemetry.note_mail(envelope.id, traceparent=envelope.trace)
         is_new = envelope.new and is_made_of(envelope.id, envelope.proof)
         if is_new and self.stores.ledger.read(envelope.id) is None:
-            return self._producers(envelope.id, content, envelope.proof)
-        return self._known(envelope, content)
+            return self._producers(envelope.id, members, content, envelope.proof)
+        return self._known(envelope, members, content)
 
-    def own(self, message: QueuedMessage) -> Mail | None:
-        """The mail that a message is by itself, whatever its envelope says; None if it has no content."""
+    def own(self, message: QueuedMessage, mismatch: RecordMismatch) -> Mail | None:
+        """The wrong mail that a message is by itself, whatever its envelope says; None if it has no content."""
         members, envelope = read_message(message.body)
         if envelope and envelope.stored:
             return None
-        return self._new(message.mail_id, _written(members), message.proof)
+        return self._refused(message.mail_id, _written(members), message.proof, mismatch)
 
     def as_is(self, message: QueuedMessage) -> tuple[Envelope, bytes | None] | None:
         """The same message for a later run, which still names the same mail; None if it can have no envelope."""
@@ -77,18 +78,18 @@ class Opening:
             return mail.at(kept)
         raise RecordMismatch(mail.id)
 
-    def _producers(self, mail: str, content: bytes, proof: str | None) -> tuple[Mail, Event]:
+    def _producers(self, mail: str, members: dict[str, Any], content: bytes, proof: str | None) -> tuple[Mail, Event]:
         """A mail straight from a producer, which has no record yet, or has one if this message comes again."""
         now = self.clock()
         try:
-            request = self.preparation.read(read_object(content))
+            request = self.preparation.read(members)
             producer = self.preparation.producer()
             self.preparation.permit(request, producer)
             owner = self._owner(request, mail, producer, now)
         except (InvalidRequest, KeyReused) as refused:
-            return self._new(mail, content, proof), _refused(refused)
+            return self._refused(mail, content, proof, refused), ARRIVED
         record = replace(MailRecord.of(request, mail=owner, now=now, caller=producer), proof=proof)
-        return Mail.of(request, record, proven=True), ARRIVED
+        return Mail(record=record, content=write_request(request), request=request, proven=True), ARRIVED
 
     def _owner(self, request: MailRequest, mail: str, producer: str | None, now: datetime) -> str:
         """The id of the mail: its own, or that of the one its key belongs to."""
@@ -100,41 +101,45 @@ class Opening:
             raise KeyReused
         return owner.id
 
-    def _known(self, envelope: Envelope, content: bytes) -> tuple[Mail, Event]:
+    def _known(self, envelope: Envelope, members: dict[str, Any], content: bytes) -> tuple[Mail, Event]:
         """A mail that mailer itself has put on the queue."""
         mail = Mail(record=envelope.record(), content=content, stored=envelope.stored)
-        if envelope.stored:
-            kept = self.stores.requests.get(mail.id)
-            if kept is None:
-                return self.prove(mail), Event(what=What.CONTENT_LOST, code="content_missing", text=_GONE)
-            mail = replace(mail, content=kept)
-        try:
-            request = self.preparation.read(read_object(mail.content))
-            mail = replace(mail, request=request)
-            if not envelope.version or envelope.outcome:  # else the version is proof enough, when the record is written
-                mail = self.prove(mail)
-            if mail.record.status.waiting:
-                self.preparation.permit(request, mail.record.caller)
-        except InvalidRequest as refused:
-            mail = mail if mail.proven else self.prove(mail)
-            # A setting has changed. Of a mail that is with Graph, or was, this says nothing.
-            return mail, ARRIVED if mail.record.status is Status.SENDING else _refused(refused)
-        outcome = envelope.outcome
-        if outcome is None:
-            return mail, ARRIVED
-        # A send stays known, whoever has the claim by now.
-        known = outcome.what is What.SENT and envelope.proof == mail.record.proof
-        return mail, outcome.event if known or outcome.claim == mail.record.claim else ARRIVED
+        kept = self.stores.requests.get(mail.id) if envelope.stored else content
+        if kept is not None:
+            mail = self._read(replace(mail, content=kept), None if envelope.stored else members)
+        if kept is None or envelope.outcome or not envelope.version:
+            mail = self.prove(mail)  # else the version is proof enough, when the record is written
+        if outcome := envelope.outcome:
+            # A send stays known, whoever has the claim by now.
+            known = outcome.what is What.SENT and envelope.proof == mail.record.proof
+            if known or outcome.claim == mail.record.claim:
+                return mail, outcome.event
+        if kept is None:
+            return mail, Event(what=What.CONTENT_LOST, code="content_missing", text=_GONE)
+        if mail.request and mail.record.status.waiting:
+            mail = self._permitted(mail, mail.request)
+        return mail, ARRIVED
 
-    def _new(self, mail: str, content: bytes, proof: str | None) -> Mail:
+    def _read(self, mail: Mail, members: dict[str, Any] | None) -> Mail:
+        """The mail with its request, made of these members of its content where they have been read."""
+        try:
+            members = read_object(mail.content) if members is None else members
+            return replace(mail, request=self.preparation.read(members))
+        except InvalidRequest as refused:
+            return replace(mail, refused=Event.of(refused))
+
+    def _permitted(self, mail: Mail, request: MailRequest) -> Mail:
+        try:
+            self.preparation.permit(request, mail.record.caller)
+        except InvalidRequest as refused:
+            return replace(mail, refused=Event.of(refused))
+        return mail
+
+    def _refused(self, mail: str, content: bytes, proof: str | None, refused: Refused) -> Mail:
         """A mail of which nothing is known but its content."""
-        new = Mail(record=MailRecord(id=mail, proof=proof), content=content)
+        new = Mail(record=MailRecord(id=mail, proof=proof), content=content, refused=Event.of(refused))
         record = new.record.moved(Status.QUEUED, now=self.clock())
         return new.at(replace(record, digest=_digest(new), caller=self.preparation.producer()))
-
-
-def _refused(refused: InvalidRequest | KeyReused) -> Event:
-    return Event(what=What.REFUSED, code=refused.code, text=str(refused))
 
 
 def _written(members: dict[str, Any]) -> bytes:

@@ -5,6 +5,7 @@
                                    -> failed      and from there back to queued by a replay
                                    -> uncertain   likewise; under `verify` also to sent, or back to queued
     scheduled, queued -> canceled, suppressed
+                      -> held          its caller's surplus, and from there back by a release, or to canceled
 
 What moves a record from one status to the next is decided in decide.py, and nowhere else.
 """
@@ -61,10 +62,12 @@ class Status(StrEnum):
     SUPPRESSED = "suppressed"
     #: Graph was asked and nobody knows; its content is kept for a replay.
     UNCERTAIN = "uncertain"
+    #: It is more than its caller may send in a day; its content is kept for a person to let it go.
+    HELD = "held"
 
     @property
     def final(self) -> bool:
-        """Nothing more happens to the mail, but that a doubt may be looked up."""
+        """Nothing more happens to the mail by itself, but that a doubt may be looked up."""
         return self not in {Status.SCHEDULED, Status.QUEUED, Status.SENDING}
 
     @property
@@ -74,8 +77,13 @@ class Status(StrEnum):
 
     @property
     def replayable(self) -> bool:
-        """Its content is kept, so that a person can send it again."""
+        """A person can send it again."""
         return self in {Status.FAILED, Status.UNCERTAIN}
+
+    @property
+    def keeps_content(self) -> bool:
+        """Its content is kept for a person, who can let it be sent."""
+        return self.replayable or self is Status.HELD
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,7 +179,7 @@ class MailRecord:
 
     def moved(self, status: Status, *, now: datetime, code: str = "", message: str = "") -> Self:
         """The record in its next status; `code` and `message` say what went wrong, if anything did."""
-        times = {**self.times, status: now}
+        times = {each: at for each, at in self.times.items() if each is not status} | {status: now}
         return replace(self, status=status, times=times, error_code=code, error_message=message[:LONGEST_MESSAGE])
 
     def acted(self, action: Action, by: str | None, *, now: datetime) -> Self:

@@ -11,12 +11,12 @@ on: with content in a blob it gets a new message, and the policy decides as ever
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from mailer.delivery.decide import AFTER_LEASE, Do, Policy, decide
+from mailer.delivery.decide import AFTER_LEASE, NEVER_BACK, NEVER_LEFT, Do, Policy, decide
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.event import Event, What
 from mailer.delivery.record import Conflict, MailRecord, Status
@@ -25,6 +25,8 @@ from mailer.errors import Unreadable
 from mailer.request.mail_id import is_mail_id
 
 log = logging.getLogger("mailer.sweep")
+
+T = TypeVar("T")
 
 STALLED_AFTER = timedelta(hours=1)
 NEW_MESSAGE_AFTER = timedelta(days=1)  # for a stalled mail with its content in a blob; two messages are one claim
@@ -37,10 +39,8 @@ STALLED_WITHIN, KEYS_WITHIN, TURNS_WITHIN, EXPIRED_WITHIN, ORPHANS_WITHIN = 10, 
 
 _LOST = (
     "The mail has no message any more, and its content was in it. Nobody was told that it was accepted, or the queue "
+    "was cleared. Send it anew."
 )
-_LOST += "was cleared. Send it anew."
-_NEVER_BACK = "The worker that was sending this mail never came back, so nobody knows whether it was sent."
-_NEVER_LEFT = "The worker that was uploading this mail's attachments never came back. Nothing was sent; send it anew."
 
 
 class Table(Protocol):
@@ -50,7 +50,7 @@ class Table(Protocol):
     def expired(self, *, before: datetime) -> Iterator[Sequence[MailRecord]]: ...
     def forget(self, records: Sequence[MailRecord], /) -> list[str]: ...
     def forget_turns(self, *, now: datetime) -> Iterator[int]: ...
-    def forget_keys(self, *, after: str, now: datetime) -> Iterator[tuple[int, str]]: ...
+    def forget_keys(self, mark: str, /, *, now: datetime) -> Iterator[tuple[int, str]]: ...
     def mark(self, name: str, /) -> str: ...
     def set_mark(self, name: str, at: str, /) -> None: ...
 
@@ -110,25 +110,28 @@ class Sweep:
         log.info("swept %s", swept)
         return swept
 
-    def _is_over(self, began: datetime, seconds: int) -> bool:
-        return self.clock() - began > timedelta(seconds=seconds)
+    def _within(self, seconds: int, began: datetime, pages: Iterable[T]) -> Iterator[T]:
+        """These pages, as long as a run's time for them lasts."""
+        for page in pages:
+            yield page
+            if self.clock() - began > timedelta(seconds=seconds):
+                break
 
     def _stalled(self, began: datetime) -> tuple[list[str], int]:
         before, empty = began - STALLED_AFTER, self.waits.queues_are_empty()
         left, revived = [], 0
         today, oldest = began.date(), (began - OLDEST).date()
         mark = self.table.mark("stalled")
-        older = _day(mark) or today - timedelta(days=DAYS_A_RUN)
-        days = [day - timedelta(days=back) for day in (today, older) for back in range(DAYS_A_RUN)]
-        for day in days:
+        older = _day(mark) or today
+        # In turn, so that where days are too full for one run the older ones are reached all the same.
+        days = dict.fromkeys(day - timedelta(days=back) for back in range(DAYS_A_RUN) for day in (today, older))
+        for day in self._within(STALLED_WITHIN, began, days):
             for page in self.table.stalled(day, before=before):
                 for record in page:
                     if self._moves(record, began, empty=empty):
                         revived += 1
                     else:
                         left.append(record.id)
-            if self._is_over(began, STALLED_WITHIN):
-                break
             if day <= older:
                 older = day - timedelta(days=1)
         self.table.set_mark("stalled", "" if older < oldest else older.isoformat())
@@ -157,52 +160,40 @@ class Sweep:
 
     def _expired(self, began: datetime) -> int:
         gone = 0
-        for page in self.table.expired(before=began - self.retention):
+        for page in self._within(EXPIRED_WITHIN, began, self.table.expired(before=began - self.retention)):
             statuses = {record.id: record.status for record in page}
             for mail in self.table.forget(page):
                 gone += 1
-                if statuses[mail].replayable:
+                if statuses[mail].keeps_content:
                     self.stores.requests.delete(mail)
-            if self._is_over(began, EXPIRED_WITHIN):
-                break
         return gone
 
     def _keys(self, began: datetime) -> int:
         gone, mark = 0, self.table.mark("keys")
-        for deleted, last in self.table.forget_keys(after=mark, now=began):
-            gone, mark = gone + deleted, last
-            if self._is_over(began, KEYS_WITHIN):
-                break
-        else:
-            mark = ""
+        for deleted, after in self._within(KEYS_WITHIN, began, self.table.forget_keys(mark, now=began)):
+            gone, mark = gone + deleted, after
         self.table.set_mark("keys", mark)
         return gone
 
     def _turns(self, began: datetime) -> int:
-        """Slots that are over, and counts of recipients that count no longer."""
-        gone = 0
-        for deleted in self.table.forget_turns(now=began):
-            gone += deleted
-            if self._is_over(began, TURNS_WITHIN):
-                break
-        return gone
+        """Slots that are over, counts of recipients that count no longer, notes of held mails that are held no more."""
+        return sum(self._within(TURNS_WITHIN, began, self.table.forget_turns(now=began)))
 
     def _orphans(self, began: datetime) -> int:
         """Contents that no record needs: it is gone, or its mail has been sent, canceled or suppressed."""
         gone, mark = 0, self.table.mark("requests")
-        for mails, after in self.request_pages(mark, before=began - ORPHANED_AFTER):
+        pages = self.request_pages(mark, before=began - ORPHANED_AFTER)
+        for mails, after in self._within(ORPHANS_WITHIN, began, pages):
             for mail in filter(is_mail_id, mails):
                 try:
                     record = self.stores.ledger.read(mail)
                 except Unreadable as unreadable:
                     log.error("row_unreadable %s", unreadable)  # noqa: TRY400 - no bug; its content is kept
                     continue
-                if record is None or (record.status.final and not record.status.replayable):
+                if record is None or (record.status.final and not record.status.keeps_content):
                     self.stores.requests.delete(mail)
                     gone += 1
             mark = after
-            if self._is_over(began, ORPHANS_WITHIN):
-                break
         self.table.set_mark("requests", mark)
         return gone
 
@@ -227,5 +218,7 @@ def _content_lost(record: MailRecord) -> Event:
     if record.status is not Status.SENDING:
         return Event(what=What.CONTENT_LOST, code="message_missing", text=_LOST)
     if record.drafting:
-        return Event(what=What.CONTENT_LOST, code="upload_interrupted", text=_NEVER_LEFT)
-    return Event(what=What.CONTENT_LOST, code="lease_expired", text=_NEVER_BACK)
+        return Event(
+            what=What.CONTENT_LOST, code="upload_interrupted", text=f"{NEVER_LEFT} Nothing was sent; send it anew."
+        )
+    return Event(what=What.CONTENT_LOST, code="lease_expired", text=NEVER_BACK)

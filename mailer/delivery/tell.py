@@ -39,6 +39,8 @@ def _log(record: MailRecord) -> None:
             log.warning("mail_failed %s%s", mail, why)
         case Status.UNCERTAIN:
             log.warning("mail_uncertain %s%s", mail, why)
+        case Status.HELD:
+            log.warning("mail_held %s caller=%s", mail, record.caller)
         case Status.SUPPRESSED:
             log.info("mail_suppressed %s%s", mail, why)
         case _:

@@ -40,6 +40,13 @@ class Pace(Protocol):
     def give_back(self, turn: Turn, recipients: int, /) -> None: ...
 
 
+class Allowances(Protocol):
+    """How many recipients callers may reach. Each call may raise TryLater."""
+
+    def admit(self, caller: str, recipients: int, /) -> bool: ...
+    def take_back(self, caller: str, recipients: int, /) -> None: ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turns:
     """The turns of mails. `pools` has the mailboxes of each pool by its name."""
@@ -48,6 +55,24 @@ class Turns:
     pools: Mapping[str, Sequence[str]]
     priority: Callable[[MailRequest], Priority]
     clock: Callable[[], datetime]
+    allowances: Allowances | None = None
+
+    def admits(self, record: MailRecord) -> bool:
+        """Whether its caller may reach these recipients too today, who are counted then. Raises TryLater."""
+        if self.allowances is None or record.caller is None:
+            return True
+        return self.allowances.admit(record.caller, record.recipients or 1)
+
+    def discount(self, record: MailRecord) -> None:
+        """Count the recipients no more of a mail that was not accepted."""
+        if self.allowances and record.caller:
+            self.allowances.take_back(record.caller, record.recipients or 1)
+
+    def without_turn(self, record: MailRecord, request: MailRequest) -> MailRecord:
+        """The record with what its turn will rest on, once it has one."""
+        mailboxes = self._mailboxes(request)
+        sender = mailboxes[0] if len(mailboxes) == 1 else None
+        return replace(record, sender=sender, priority=self.priority(request))
 
     def take(self, record: MailRecord, request: MailRequest, *, earliest: datetime) -> MailRecord:
         """The record with a turn from then on; a new one that need not wait has no `due_at`. Raises TryLater."""
@@ -67,14 +92,6 @@ class Turns:
         for (mailboxes, priority), number in wanted.items():
             if number > 1:
                 self.pace.reserve(mailboxes, priority, number)
-
-    def try_take(self, record: MailRecord, request: MailRequest | None, *, earliest: datetime) -> MailRecord:
-        """The same, or the record as it is where no turn can be had now: it takes one when it comes."""
-        if request is None:
-            return record
-        with suppress(TryLater):  # no outcome is lost because storage is away
-            return self.take(record, request, earliest=earliest)
-        return record
 
     def move(self, record: MailRecord, *, earliest: datetime) -> MailRecord:
         """The same for a mail whose request is not at hand; one that never had a turn gets none. Raises TryLater."""

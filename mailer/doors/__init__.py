@@ -6,6 +6,7 @@ failures    mails by what went wrong: shown, replayed, retried
 queues      mails from the queue
 templates   the templates, shown and previewed
 operations  what an operator asks
+console     the operator's page
 timers      what happens by the clock
 http        all of these that are called by HTTP
 door        the one way in by HTTP: asks who calls, and tells what went wrong

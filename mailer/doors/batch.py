@@ -84,12 +84,15 @@ def _wrong(message: str, *, target: str | None = None) -> InvalidRequest:
 def _accepted_one(result: "Result") -> dict[str, Any]:
     receipt = result.receipt
     assert receipt  # noqa: S101 - for the type checker; asked before
-    return {
+    content: dict[str, Any] = {
         "index": result.index,
         "id": receipt.id,
         "status": receipt.status,
         "expected_at": instant(receipt.expected_at),
     }
+    if receipt.error_code:
+        content["error"] = {"code": receipt.error_code, "message": receipt.error_message}
+    return content
 
 
 def _refused_one(index: int, error: MailerError) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import azure.functions as func
 
 from mailer import wiring
-from mailer.callers.policy import Caller
+from mailer.callers.policy import NOBODY, Caller
 from mailer.doors.replies import refused
 from mailer.errors import ConfigError, MailerError
 
@@ -34,11 +34,18 @@ ROUTES: list[Route] = []
 
 
 def door(
-    blueprint: func.Blueprint, route: str, *, methods: Sequence[str], may: Right | None, **statuses: int
+    blueprint: func.Blueprint,
+    route: str,
+    *,
+    methods: Sequence[str],
+    may: Right | None,
+    anonymous: bool = False,
+    **statuses: int,
 ) -> Callable[[Handler], Handler]:
     """Register this function for a route. Whoever calls it needs the right; None is for what tells nothing of mails.
 
-    `statuses` are those of error codes that mean something else here.
+    `anonymous`: the host asks for no key, for it tells nothing at all. `statuses` are those of error codes
+    that mean something else here.
     """
 
     def register(handler: Handler) -> Handler:
@@ -50,7 +57,8 @@ def door(
         entry.__doc__, entry.__module__ = handler.__doc__, handler.__module__
         summary = (inspect.getdoc(handler) or "").partition("\n")[0]
         ROUTES.append(Route(function=handler.__name__, route=route, methods=tuple(methods), may=may, summary=summary))
-        blueprint.route(route, methods=methods)(entry)
+        level = func.AuthLevel.ANONYMOUS if anonymous else None  # none is the app's own, which is a function key
+        blueprint.route(route, methods=methods, auth_level=level)(entry)
         return handler
 
     return register
@@ -83,7 +91,7 @@ def _awaited(handler: Any, may: Right | None, statuses: dict[str, int]) -> Calla
 def _caller(req: func.HttpRequest, may: Right | None) -> Caller:
     """Who calls, and may. Raises InvalidRequest, UnknownCaller, TryLater, ConfigError."""
     if may is None:
-        return Caller()
+        return NOBODY
     # As the host reads them: https://learn.microsoft.com/azure/azure-functions/function-keys-how-to
     key = req.headers.get("x-functions-key") or req.params.get("code")
     caller = wiring.caller(key=key, token=_bearer(req), principal=req.headers.get("x-ms-client-principal"))

@@ -87,6 +87,12 @@ def replay_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
     return as_json(202, _shown(wiring.amendment().replay(_mail_id(req), by=caller.name)))
 
 
+@door(emails, "emails/{id}/release", methods=["POST"], may="operate")
+def release_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
+    """Let a mail go that is held because its caller has sent too much."""
+    return as_json(202, _shown(wiring.amendment().release(_mail_id(req), by=caller.name)))
+
+
 @door(emails, "emails/{id}/retry", methods=["POST"], may="operate")
 def retry_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
     """Let a mail go now that waits for something to be mended."""
@@ -109,7 +115,8 @@ def _receipt(receipt: "Receipt") -> func.HttpResponse:
         content["error"] = {"code": receipt.error_code, "message": receipt.error_message}
     # Relative to the host, whose name a caller could forge: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.2
     headers = {"Location": f"/{ROUTE_PREFIX}/emails/{receipt.id}"}
-    return as_json(200 if receipt.status.final else 202, content, headers=headers)
+    settled = receipt.status.final and receipt.status != "held"
+    return as_json(200 if settled else 202, content, headers=headers)
 
 
 def _mail_id(req: func.HttpRequest) -> str:

@@ -1,11 +1,15 @@
 """What an operator asks: what works and what does not."""
 
+from contextlib import suppress
+from typing import Any
+
 import azure.functions as func
 
 from mailer import wiring
 from mailer.callers.policy import Caller
 from mailer.doors.door import door
 from mailer.doors.replies import as_json
+from mailer.errors import ConfigError
 
 operations = func.Blueprint()
 
@@ -19,7 +23,11 @@ def get_health(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # n
         name: {"status": finding.status} | ({"problems": list(finding.problems)} if finding.problems else {})
         for name, finding in findings.items()
     }
-    return as_json(200 if works else 503, {"status": "ok" if works else "failing", "parts": parts})
+    content: dict[str, Any] = {"status": "ok" if works else "failing", "parts": parts}
+    with suppress(ConfigError):  # which is among the findings
+        if expires_on := wiring.graph_tokens().expires_on:
+            content["secret_expires_on"] = expires_on.isoformat(timespec="seconds")
+    return as_json(200 if works else 503, content)
 
 
 @door(operations, "openapi.json", methods=["GET"], may=None)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from azure.core.credentials import TokenCredential
+from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.identity import (
     CertificateCredential,
@@ -32,6 +32,8 @@ _EXCHANGE_OF_CLOUD = {
     "login.partner.microsoftonline.cn": f"{_EXCHANGE}China",
     "login.chinacloudapi.cn": f"{_EXCHANGE}China",
 }
+
+ASK_BEFORE = 600  # seconds before a token expires; the SDKs ask for another one 300 before
 
 _AUTHORITY = "MAILER_AUTHORITY_HOST"
 _PASSING = {"AADSTS90033", "AADSTS50196", "AADSTS90006", "AADSTS90012", "AADSTS90024", "AADSTS90055", "AADSTS90090"}
@@ -71,7 +73,7 @@ def graph_tokens(settings: Settings, *, identity_id: str | None, clock: Callable
             message = f"The vault's secret `{secret.name}` holds no {what} ({error}). "
             message += "Write one to the vault, or name another secret in MAILER_CLIENT_SECRET_NAME."
             raise Misconfigured(message, code="secret_unusable") from error
-        return lambda: _token(credential, settings.graph_scope)
+        return _Kept(credential, settings.graph_scope, clock)
 
     if settings.auth == "federated":
         return GraphTokens(read_secret=lambda: NO_SECRET, sign_in=sign_in, clock=clock)
@@ -115,9 +117,24 @@ def _assertion(identity: TokenCredential, scope: str) -> str:
         raise no_identity(error, code="identity_unavailable") from error
 
 
-def _token(credential: TokenCredential, scope: str) -> str:
+class _Kept:
+    """The token as long as it is good; toward its end the SDK decides when there is a new one."""
+
+    def __init__(self, credential: TokenCredential, scope: str, clock: Callable[[], datetime]) -> None:
+        self._credential = credential
+        self._scope = scope
+        self._clock = clock
+        self._token: AccessToken | None = None
+
+    def __call__(self) -> str:
+        if self._token is None or self._token.expires_on - self._clock().timestamp() < ASK_BEFORE:
+            self._token = _token(self._credential, self._scope)
+        return self._token.token
+
+
+def _token(credential: TokenCredential, scope: str) -> AccessToken:
     try:
-        return credential.get_token(scope).token
+        return credential.get_token(scope)
     except ClientAuthenticationError as error:
         raise _refusal(error) from error
     except (AzureError, OSError) as error:

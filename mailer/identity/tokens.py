@@ -94,6 +94,11 @@ class GraphTokens:
         kept = "mailer goes on with the secret it has, for it can take no newer one."
         return (*expiry, *([f"{kept} {not_renewed}"] if not_renewed else []))
 
+    @property
+    def expires_on(self) -> datetime | None:
+        """When the secret expires that was read last, if the vault knows."""
+        return self._secret.expires_on if self._secret else None
+
     def _request(self) -> str:
         secret = self._secret or self._read()
         try:

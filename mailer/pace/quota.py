@@ -66,16 +66,33 @@ class Quota:
         """The mailbox reaches so many more at this time."""
         tally, hour = self._tally(mailbox), _hour(due)
         with tally.lock:
-            tally.own[hour] += recipients
-            tally.all[hour] += recipients
-            tally.changed.add(hour)
-            tally.unwritten += recipients
+            self._add(tally, hour, recipients)
+
+    def count_within(self, mailbox: str, at: datetime, recipients: int) -> bool:
+        """Count so many more at this time, unless they would exceed the limit; raises TryLater.
+
+        A fresh instance looks before its first one, so that a limit which is used up lets nothing through.
+        """
+        tally, hour = self._tally(mailbox), _hour(at)
+        with tally.lock:
+            tally.looked_at = tally.looked_at or at - LOOKS_EVERY
+            self._look(mailbox, tally, recipients)
+            if self._most(tally, hour) + recipients > self._limit:
+                return False
+            self._add(tally, hour, recipients)
+            return True
 
     def used(self, mailbox: str) -> float:
         """Which part of the limit the mailbox uses in the fullest 24 hours from now on; raises TryLater."""
         now = _hour(self._clock())
         counts = self._rows.all(mailbox, now - DAY)
         return max(sum(counts.get(end - back, 0) for back in range(DAY)) for end in (now, now + DAY)) / self._limit
+
+    def _add(self, tally: _Tally, hour: int, recipients: int) -> None:
+        tally.own[hour] += recipients
+        tally.all[hour] += recipients
+        tally.changed.add(hour)
+        tally.unwritten += recipients
 
     def _tally(self, mailbox: str) -> _Tally:
         with self._lock:

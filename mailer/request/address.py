@@ -1,5 +1,6 @@
 """A mailbox's address, in every form that a person or a program writes it."""
 
+import functools
 import re
 import unicodedata
 from typing import Annotated, Self
@@ -23,12 +24,14 @@ email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
 LONGEST = 320  # characters: 64, an @ and 255; https://www.rfc-editor.org/rfc/rfc3696#section-3
 LONGEST_NAME = 256
+KEPT = 256  # addresses that are known to be some: a mailbox sends many mails
 ONE_EACH = "holds more than one e-mail address: give one address each, in a list"
 
 _PLAIN = re.compile(r"[^\s<>,;:\"()\[\]\\@]+@[\w.-]+")  # an address may begin with a brace, as an object does
 _BETWEEN = re.compile(r"[\s<>,;:\"'()\[\]{}|\\]+")  # what no unquoted address contains
 
 
+@functools.lru_cache(KEPT)
 def _mailbox_address(text: str) -> str:
     if _holds_several(text):
         raise ValueError(ONE_EACH)

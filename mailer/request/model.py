@@ -286,6 +286,8 @@ _MOST_OF_CHARACTER = 6  # bytes, as in \\u0001
 
 
 def _json_bytes(text: str) -> int:
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return len(text) + 2
     return len(json.dumps(text, ensure_ascii=False).encode(errors="surrogatepass"))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from mailer.errors import InvalidRequest, Problem
 from mailer.request.address import Address, AnAddress
@@ -42,7 +42,8 @@ _LONGEST = dict.fromkeys(("to", "cc", "bcc"), MAX_RECIPIENTS) | {
 T = TypeVar("T")
 
 _template = TypeAdapter(TemplateUse)
-_attachments: TypeAdapter[tuple[Attachment, ...]] = TypeAdapter(Attachments)
+_LATER = ConfigDict(defer_build=True)
+_attachments: TypeAdapter[tuple[Attachment, ...]] = TypeAdapter(Attachments, config=_LATER)
 _schedule = TypeAdapter(Schedule)
 _address: TypeAdapter[Address] = TypeAdapter(AnAddress)
 
@@ -124,7 +125,7 @@ def read_request(members: dict[str, Any], *, rules: Rules, problems: Iterable[Pr
         problems += found
     problems += _content_problems(members)
     problems += _recipient_problems(members)
-    problems += () if pool else _sender_problems(members, rules)
+    problems += () if pool else _sender_problems(request.sender if request else _sender_of(members), rules)
     problems += _header_problems(members, rules)
     if request and (sender := pool or request.sender or rules.senders[0]) is not request.sender:
         request = request.model_copy(update={"sender": sender})
@@ -182,8 +183,12 @@ def _recipient_problems(members: dict[str, Any]) -> Iterator[Problem]:
         yield Problem(code="too_many_recipients", message=message, target="to")
 
 
-def _sender_problems(members: dict[str, Any], rules: Rules) -> Iterator[Problem]:
-    sender = _sound(_address, members.get("from"))
+def _sender_of(members: dict[str, Any]) -> Address | None:
+    """The sender of a request whose other members may be wrong."""
+    return _sound(_address, members.get("from"))
+
+
+def _sender_problems(sender: Address | None, rules: Rules) -> Iterator[Problem]:
     if sender and sender.address.lower() not in {allowed.address.lower() for allowed in rules.senders}:
         message = "This sender is not allowed: `from` must be one of the addresses in the setting MAILER_SENDERS."
         yield Problem(code="sender_not_allowed", message=message, target="from")

@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-from azure.data.tables import TableClient
 
 from mailer.errors import TryLater, Unreadable
-from mailer.storage.tables import Entity, ask, cell, read, read_all
+from mailer.storage.tables import Entity, ask, cell, read, read_all, rows
+
+if TYPE_CHECKING:
+    from mailer.storage.tables import Table
 
 log = logging.getLogger("mailer.alarms")
 
@@ -55,7 +57,7 @@ class Alarm:
 class TableAlarms:
     """Alarms of all instances, in the table of the records. A failure to write one stops no mail."""
 
-    def __init__(self, table: TableClient, *, clock: Callable[[], datetime], after: After = after) -> None:
+    def __init__(self, table: "Table", *, clock: Callable[[], datetime], after: After = after) -> None:
         self._table = table
         self._clock = clock
         self._after = after
@@ -136,7 +138,7 @@ class TableAlarms:
     def _kept(self) -> Iterator[tuple[str, Alarm, datetime]]:
         """The causes by their row's key, and when each was last told."""
         text = f"PartitionKey eq '{_PARTITION}'"
-        yield from read_all(ask(self._table, lambda: list(self._table.query_entities(text))), _alarm)
+        yield from read_all(rows(self._table, text), _alarm)
 
 
 def _alarm(row: Entity) -> tuple[str, Alarm, datetime]:

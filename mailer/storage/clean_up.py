@@ -5,26 +5,28 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from azure.core.exceptions import ResourceNotFoundError
-from azure.data.tables import TableClient
 
 from mailer.delivery.record import MailRecord, Status
 from mailer.storage import tables
+from mailer.storage.held_rows import TableHeld
 from mailer.storage.later_rows import LaterRows
 from mailer.storage.pace_rows import TableCounts
 from mailer.storage.queues import MailQueue
-from mailer.storage.records import DAYS_END, KEYS, read_record, row_of
+from mailer.storage.records import DAYS_END, KEYS, TableLedger, read_record, row_of
 from mailer.storage.slot_rows import TableSlots
 
 _MARKS = "marks"
 SLOTS_KEPT = timedelta(minutes=10)
+NOTES_KEPT = timedelta(hours=1)  # before anybody doubts that their records will come
 COUNTS_KEPT = timedelta(hours=26)  # beyond the 24 that are looked at
 
 
 class CleanUpTable:
     """The table of the records, as the clean-up uses it. Each call may raise TryLater."""
 
-    def __init__(self, table: TableClient) -> None:
+    def __init__(self, table: "tables.Table") -> None:
         self._table = table
+        self._ledger = TableLedger(table, key_window=timedelta())
 
     def stalled(self, day: date, *, before: datetime) -> Iterator[Sequence[MailRecord]]:
         """Mails accepted on this day that should have moved before this instant and have not."""
@@ -50,17 +52,33 @@ class CleanUpTable:
         mails = {tables.Row(*row_of(record.id), record.version or ""): record.id for record in records}
         return [mails[row] for row in tables.delete_as_read(self._table, mails)]
 
-    def forget_keys(self, *, after: str, now: datetime) -> Iterator[tuple[int, str]]:
-        """Delete the keys past their window that sort after this one; tells page by page how many, and the last."""
+    def forget_keys(self, mark: str, *, now: datetime) -> Iterator[tuple[int, str]]:
+        """Delete the keys past their window, from this mark on; tells page by page how many.
+
+        With each page comes the mark of the next one; an empty one after the last.
+        """
         query = f"PartitionKey eq '{KEYS}' and RowKey gt @after and expires_at lt @now"
-        for page in tables.pages(self._table, query, {"after": after, "now": now}, select=["PartitionKey", "RowKey"]):
+        for page in tables.pages(self._table, query, {"after": mark, "now": now}, select=["PartitionKey", "RowKey"]):
             gone = tables.delete_as_read(self._table, map(tables.Row.of, page))
-            yield len(gone), page[-1]["RowKey"] if page else after
+            mark = page[-1]["RowKey"] if page else mark
+            yield len(gone), mark
+        yield 0, ""
 
     def forget_turns(self, *, now: datetime) -> Iterator[int]:
-        """Delete the slots and the counts of recipients that are over; tells page by page how many."""
+        """Delete slots, counts of recipients and notes of held mails that are over; tells now and then how many."""
         yield from TableSlots(self._table).forget(before=now - SLOTS_KEPT)
         yield from TableCounts(self._table).forget(before=now - COUNTS_KEPT)
+        yield from self._forget_notes(before=now - NOTES_KEPT)
+
+    def _forget_notes(self, *, before: datetime) -> Iterator[int]:
+        """Delete the notes of held mails that a crash has left; tells for each that was looked at."""
+        notes = TableHeld(self._table)
+        for mail in notes.noted(before=before):
+            kept = self._ledger.read(mail)
+            freed = kept is None or kept.status is not Status.HELD
+            if freed:
+                notes.delete(mail)
+            yield int(freed)
 
     def mark(self, name: str) -> str:
         """How far this part of the clean-up has come; nothing if it is to begin anew."""

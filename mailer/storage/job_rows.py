@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-from azure.data.tables import TableClient, UpdateMode
 
 from mailer.delivery.by_cause import Job
 from mailer.delivery.record import Action, Conflict
@@ -20,13 +19,13 @@ _INSTANTS = ("asked_at", "since", "until", "taken_until")
 class TableJobs:
     """The rows. Each call may raise TryLater."""
 
-    def __init__(self, table: TableClient) -> None:
+    def __init__(self, table: "tables.Table") -> None:
         self._table = table
 
     def all(self) -> Sequence[Job]:
         """The jobs that are not done, the oldest first."""
-        pages = tables.pages(self._table, f"PartitionKey eq '{_PARTITION}'", {})
-        return [job for page in pages for job in tables.read_all(page, _read_job)]
+        rows = tables.rows(self._table, f"PartitionKey eq '{_PARTITION}'")
+        return list(tables.read_all(rows, _read_job))
 
     def write(self, job: Job) -> Job:
         """Insert the job (no version) or change it (as it was at its version); raises Conflict."""
@@ -37,7 +36,7 @@ class TableJobs:
                 answer = tables.ask(self._table, lambda: self._table.create_entity(row))
             else:
                 answer = tables.ask(
-                    self._table, lambda: self._table.update_entity(row, mode=UpdateMode.REPLACE, **condition)
+                    self._table, lambda: self._table.update_entity(row, mode=tables.REPLACE, **condition)
                 )
         except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as error:
             raise Conflict(job.id) from error

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
-from azure.data.tables import TableClient, UpdateMode
 
 from mailer.delivery.envelope import Envelope
 from mailer.pace.later import Waiting
@@ -18,7 +17,7 @@ _PREFIX = "due|"
 class LaterRows:
     """The rows, in the table of the records. Each call may raise TryLater."""
 
-    def __init__(self, table: TableClient) -> None:
+    def __init__(self, table: "tables.Table") -> None:
         self._table = table
 
     def put(self, waiting: Waiting) -> None:
@@ -31,7 +30,7 @@ class LaterRows:
         }
         if waiting.content is not None:
             row["content"] = waiting.content
-        tables.ask(self._table, lambda: self._table.upsert_entity(row, mode=UpdateMode.REPLACE))
+        tables.ask(self._table, lambda: self._table.upsert_entity(row, mode=tables.REPLACE))
 
     def take_back(self, mail: str, due: datetime) -> None:
         """Delete this message, unless one for another second of the minute has taken its row."""

@@ -4,9 +4,7 @@ import functools
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime
-
-from azure.data.tables import TableClient
+from datetime import UTC, datetime
 
 from mailer.storage import tables
 from mailer.storage.slot_rows import mailbox_key
@@ -18,7 +16,7 @@ _COUNTS = "recipients|"
 class TablePauses:
     """The pauses, in one partition of the table of the records. Each call may raise TryLater."""
 
-    def __init__(self, table: TableClient) -> None:
+    def __init__(self, table: "tables.Table") -> None:
         self._table = table
 
     def put(self, mailbox: str, until: datetime) -> None:
@@ -28,8 +26,8 @@ class TablePauses:
 
     def standing(self, now: datetime) -> Mapping[str, datetime]:
         """The pauses that are not over, by the mailbox's key."""
-        found = tables.pages(self._table, f"PartitionKey eq '{_PAUSES}' and until gt @now", {"now": now})
-        return {key: until for page in found for key, until in tables.read_all(page, _pause)}
+        text = f"PartitionKey eq '{_PAUSES}' and until gt datetime'{now.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}'"
+        return dict(tables.read_all(tables.rows(self._table, text), _pause))
 
     def key(self, mailbox: str) -> str:
         """The mailbox's key."""
@@ -39,7 +37,7 @@ class TablePauses:
 class TableCounts:
     """The recipients by the hour, a row for each hour and instance. Each call may raise TryLater."""
 
-    def __init__(self, table: TableClient) -> None:
+    def __init__(self, table: "tables.Table") -> None:
         self._table = table
         self._instance = secrets.token_hex(8)
 
@@ -57,9 +55,8 @@ class TableCounts:
         """Those of all instances together, from this hour on."""
         query = f"PartitionKey eq '{_COUNTS}{mailbox_key(mailbox)}' and RowKey ge '{since:08}'"
         counts: Counter[int] = Counter()
-        for page in tables.pages(self._table, query, {}):
-            for hour, count in tables.read_all(page, _count):
-                counts[hour] += count
+        for hour, count in tables.read_all(tables.rows(self._table, query), _count):
+            counts[hour] += count
         return counts
 
     def forget(self, *, before: datetime) -> Iterator[int]:

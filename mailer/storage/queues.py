@@ -4,12 +4,18 @@ import contextlib
 import math
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.storage.queue import QueueClient
 
 from mailer.errors import TryLater
+
+if TYPE_CHECKING:
+    from azure.storage.queue import QueueClient
+
+    from mailer.storage.kept_queue import KeptQueue
+
+    Queue: TypeAlias = QueueClient | KeptQueue
 
 T = TypeVar("T")
 
@@ -19,7 +25,7 @@ FOREVER = -1
 class MailQueue:
     """The queue of mails to send, which is made when it is first missed. Each call may raise TryLater."""
 
-    def __init__(self, queue: QueueClient) -> None:
+    def __init__(self, queue: "Queue") -> None:
         self._queue = queue
 
     def send(self, text: str, *, after: timedelta) -> None:

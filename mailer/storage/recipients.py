@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-from azure.data.tables import TableClient
 
 from mailer.storage import tables
 
@@ -28,7 +27,7 @@ def table_of_key(table: str) -> str:
 class Recipients:
     """The hashes, with the table of the key. Each call may raise TryLater."""
 
-    def __init__(self, table: TableClient) -> None:
+    def __init__(self, table: "tables.Table") -> None:
         self._table = table
 
     def column(self, address: str) -> str:

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from azure.data.tables import TableClient
-
 from mailer.delivery.record import MailRecord, Status
 from mailer.delivery.search import Wanted
 from mailer.request.mail_id import EPOCH
@@ -19,7 +17,7 @@ _LAST = (1 << 48) - 1  # milliseconds that an id can carry
 class RecordPages:
     """The table of the records, as lists read it. Each call may raise TryLater."""
 
-    def __init__(self, table: TableClient, recipients: Recipients | None) -> None:
+    def __init__(self, table: "tables.Table", recipients: Recipients | None) -> None:
         self._table = table
         self._recipients = recipients
         self.finds_recipients = recipients is not None

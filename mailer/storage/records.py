@@ -15,16 +15,18 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-from azure.data.tables import TableClient, UpdateMode
 
 from mailer.delivery.record import Action, Conflict, Done, KeyOwner, MailRecord, Status
+from mailer.errors import TryLater
 from mailer.request.model import Priority
 from mailer.storage import tables
+from mailer.storage.held_rows import TableHeld
 from mailer.storage.recipients import Recipients
 
 T = TypeVar("T")
 
 KEYS = "keys"  # the partition of idempotency keys
+LET_GO = {Status.QUEUED, Status.SCHEDULED, Status.CANCELED}  # what becomes of a mail that was held
 DAYS_BEGIN, DAYS_END = "0", ":"  # sort before and after every day
 _PLAIN: dict[str, type] = {
     "digest": str,
@@ -56,14 +58,17 @@ _PLAIN: dict[str, type] = {
 class TableLedger:
     """The Ledger in one table, which is made when it is first missed."""
 
-    def __init__(self, table: TableClient, *, key_window: timedelta, recipients: Recipients | None = None) -> None:
+    def __init__(self, table: "tables.Table", *, key_window: timedelta, recipients: Recipients | None = None) -> None:
         self._table = table
         self._key_window = key_window
         self._recipients = recipients
+        self._held = TableHeld(table)
 
     def write(self, record: MailRecord) -> MailRecord:
-        """Insert or change the record, in one transaction; raises Conflict, TryLater."""
+        """Insert or change the record by one write; one that is held is noted beside it. Raises Conflict, TryLater."""
         entity = _entity(record) | {"write": uuid.uuid4().hex}
+        if record.status is Status.HELD:
+            self._held.put(record)
         try:
             if record.version is None:
                 if self._recipients and record.reaches:
@@ -71,9 +76,12 @@ class TableLedger:
                 answer = self._ask(lambda: self._table.create_entity(entity))
             else:
                 condition = tables.unchanged(record.version)
-                answer = self._ask(lambda: self._table.update_entity(entity, mode=UpdateMode.MERGE, **condition))
+                answer = self._ask(lambda: self._table.update_entity(entity, mode=tables.MERGE, **condition))
         except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as error:
             return self._mine_after_all(record, entity["write"], error)
+        if Status.HELD in record.times and record.status in LET_GO:
+            with contextlib.suppress(TryLater):  # the clean-up finds what is left
+                self._held.delete(record.id)
         return replace(record, version=answer["etag"])
 
     def _mine_after_all(self, record: MailRecord, write: str, error: Exception) -> MailRecord:
@@ -117,7 +125,7 @@ class TableLedger:
                 if expires_at > now:
                     return known
                 condition = tables.unchanged(kept.metadata["etag"])
-                self._ask(lambda: self._table.update_entity(entity, mode=UpdateMode.REPLACE, **condition))
+                self._ask(lambda: self._table.update_entity(entity, mode=tables.REPLACE, **condition))
             except (ResourceModifiedError, ResourceNotFoundError):  # somebody else took it over or cleaned it up
                 return self.own_key(key, owner, now=now)
         return owner

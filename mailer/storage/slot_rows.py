@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-from azure.data.tables import TableClient, TableTransactionError, UpdateMode
 
 from mailer.errors import TryLater
 from mailer.pace.search import Holder
@@ -24,7 +23,7 @@ _CHANGED = {404, 409, 412}  # what the first failing change of a transaction is 
 class TableSlots:
     """The rows, in the table of the records. Each call may raise TryLater."""
 
-    def __init__(self, table: TableClient) -> None:
+    def __init__(self, table: "tables.Table") -> None:
         self._table = table
 
     def take(
@@ -41,7 +40,7 @@ class TableSlots:
         except _NOT_AS_TOLD:
             return None
         except TryLater as failed:
-            if isinstance(failed.__cause__, TableTransactionError) and failed.__cause__.status_code in _CHANGED:
+            if tables.refused_transaction(failed) in _CHANGED:
                 return None
             raise
         return dict(zip(places, (each["etag"] for each in written), strict=True))
@@ -50,13 +49,11 @@ class TableSlots:
         if holder is None:
             return tables.ask(self._table, lambda: self._table.create_entity(row))
         unchanged = tables.unchanged(holder.version)
-        return tables.ask(self._table, lambda: self._table.update_entity(row, mode=UpdateMode.REPLACE, **unchanged))
+        return tables.ask(self._table, lambda: self._table.update_entity(row, mode=tables.REPLACE, **unchanged))
 
     def _put_all(self, rows: Iterable[tuple[Row, Holder | None]]) -> list[Mapping[str, Any]]:
         changes = [
-            ("update", row, {"mode": UpdateMode.REPLACE, **tables.unchanged(holder.version)})
-            if holder
-            else ("create", row)
+            ("update", row, {"mode": tables.REPLACE, **tables.unchanged(holder.version)}) if holder else ("create", row)
             for row, holder in rows
         ]
         return tables.ask(self._table, lambda: self._table.submit_transaction(changes))
@@ -64,11 +61,7 @@ class TableSlots:
     def minute(self, mailbox: str, minute: int) -> Mapping[int, Holder]:
         """Who has which place."""
         query = f"PartitionKey eq '{_partition(mailbox, minute)}'"
-        return {
-            place: holder
-            for page in tables.pages(self._table, query, {})
-            for place, holder in tables.read_all(page, _holder)
-        }
+        return dict(tables.read_all(tables.rows(self._table, query), _holder))
 
     def ticket(self, mailbox: str, minute: int, place: int) -> str | None:
         """The ticket in this place."""

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from azure.core import MatchConditions
 from azure.core.exceptions import (
@@ -14,9 +14,15 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.data.tables import TableClient, TableErrorCode, TableTransactionError
 
 from mailer.errors import TryLater, Unreadable
+
+if TYPE_CHECKING:
+    from azure.data.tables import TableClient
+
+    from mailer.storage.kept_table import KeptTable
+
+    Table: TypeAlias = TableClient | KeptTable
 
 log = logging.getLogger("mailer.tables")
 
@@ -37,17 +43,20 @@ class Row(NamedTuple):
         return cls(entity["PartitionKey"], entity["RowKey"], entity.metadata["etag"])
 
 
+MERGE: Any = "merge"  # what a change does with the properties that it leaves out
+REPLACE: Any = "replace"
+_NO_TABLE = "TableNotFound"
 BATCH = 100  # https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
 PAGE = 500  # rows
 
 
-def ask(table: TableClient, call: Callable[[], T]) -> T:
+def ask(table: "Table", call: Callable[[], T]) -> T:
     """One call. Raises TryLater, and the SDK's own errors for a row that exists, is gone or has changed."""
     try:
         try:
             return call()
         except ResourceNotFoundError as error:
-            if TableErrorCode.TABLE_NOT_FOUND not in str(error):  # create_entity leaves error_code unset
+            if _NO_TABLE not in str(error):  # create_entity leaves error_code unset
                 raise
             with contextlib.suppress(ResourceExistsError):
                 table.create_table()
@@ -66,7 +75,7 @@ def unchanged(version: str | None) -> dict[str, Any]:
 
 
 def pages(
-    table: TableClient,
+    table: "Table",
     text: str,
     parameters: Mapping[str, Any],
     *,
@@ -84,8 +93,13 @@ def pages(
         yield list(page)
 
 
+def rows(table: "Table", text: str) -> list[Entity]:
+    """All that a query finds, which are few. Raises TryLater."""
+    return ask(table, lambda: list(table.query_entities(text)))
+
+
 def page(
-    table: TableClient, text: str, parameters: Mapping[str, Any], *, most: int, token: Mapping[str, str] | None = None
+    table: "Table", text: str, parameters: Mapping[str, Any], *, most: int, token: Mapping[str, str] | None = None
 ) -> tuple[list[Entity], dict[str, str] | None]:
     """What one request finds from a token on, and the token from which the query goes on. Raises TryLater."""
     found = table.query_entities(text, parameters=dict(parameters), results_per_page=most)
@@ -121,7 +135,15 @@ def read_all(rows: Iterable[Entity], reader: Callable[[Entity], T]) -> Iterator[
             log.error("row_unreadable %s", unreadable)  # noqa: TRY400 - where in the code says nothing here
 
 
-def delete_as_read(table: TableClient, rows: Iterable[Row]) -> list[Row]:
+def refused_transaction(failed: TryLater) -> int | None:
+    """The status by which a whole transaction was refused, if that is what has failed."""
+    from azure.data.tables import TableTransactionError  # noqa: PLC0415 - only who has asked for one has the SDK
+
+    refused = failed.__cause__
+    return refused.status_code if isinstance(refused, TableTransactionError) else None
+
+
+def delete_as_read(table: "Table", rows: Iterable[Row]) -> list[Row]:
     """Delete these rows, but for those that have changed since they were read; returns what is deleted."""
     deleted: list[Row] = []
     for _, partition in itertools.groupby(rows, key=lambda row: row.partition):
@@ -130,19 +152,19 @@ def delete_as_read(table: TableClient, rows: Iterable[Row]) -> list[Row]:
     return deleted
 
 
-def _delete_batch(table: TableClient, rows: list[Row]) -> list[Row]:
+def _delete_batch(table: "Table", rows: list[Row]) -> list[Row]:
     deletions = [("delete", {"PartitionKey": row.partition, "RowKey": row.key}, unchanged(row.version)) for row in rows]
     try:
         ask(table, lambda: table.submit_transaction(deletions))
     except TryLater as failed:
         # One row that is gone or has changed fails a whole transaction.
-        if isinstance(failed.__cause__, TableTransactionError):
+        if refused_transaction(failed):
             return [row for row in rows if _delete(table, row)]
         raise
     return rows
 
 
-def _delete(table: TableClient, row: Row) -> bool:
+def _delete(table: "Table", row: Row) -> bool:
     try:
         ask(table, lambda: table.delete_entity(row.partition, row.key, **unchanged(row.version)))
     except (ResourceModifiedError, ResourceNotFoundError):

@@ -16,7 +16,7 @@ _ATTRIBUTE = r"""([^\s/>=][^\s/>=]*+)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>
 _TAG = re.compile(rf"<(/?)([a-zA-Z][^\s/>]*+)((?:[\s/=\"']|{_ATTRIBUTE})*+)>")
 _OF_TAG = re.compile(_ATTRIBUTE)
 _OPENING = re.compile(r"<[a-zA-Z/!?]")
-_OPENING_OF_FEW = re.compile(r"<(?:[!?]|(?i:style|script|textarea|title|xmp)(?=[\s/>]))")
+FEW = re.compile(r"<(?:[!?]|(?i:style|script|textarea|title|xmp)(?=[\s/>]))")
 _COMMENT_END = re.compile("--!?>")
 _LONG_REFERENCE = re.compile(r"&#[0-9]{8,}+;?")
 _STYLE_ATTRIBUTE = re.compile(r"style\s*=")
@@ -61,7 +61,7 @@ def tokens(body: str) -> Iterator[Token]:
     """All such stretches, in order. Raises TooDeep."""
     few = body.count("<") <= DEEPEST and not _STYLE_ATTRIBUTE.search(body.lower())
     depth = _Depth()
-    for start, end, tag in scan(body, _OPENING_OF_FEW if few else _OPENING):
+    for start, end, tag in scan(body, FEW if few else _OPENING):
         if tag is None:
             if body[start + 1] in "!?" and not body.startswith("<!--", start):
                 kind = "doctype" if body[start : start + 9].lower() == "<!doctype" else "bogus"

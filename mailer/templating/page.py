@@ -41,15 +41,15 @@ class Page:
         self.steps += steps
         self.made += made
         self._looks += 1
-        if self.steps > MAX_STEPS:
-            raise TooMuch(f"its loops and calls go over {MAX_STEPS:,} steps")
-        if self.made > MAX_MADE:
-            raise TooMuch(f"the texts and lists that it makes go over {MAX_MADE:,} characters")
-        if self._looks % _BETWEEN_LOOKS == 0 or made > _MUCH:
+        if self.steps > MAX_STEPS or self.made > MAX_MADE or made > _MUCH or self._looks % _BETWEEN_LOOKS == 0:
             self._look()
 
     def _look(self) -> None:
         """Nobody else's work counts: once it is late, as much time as that of this thread alone."""
+        if self.steps > MAX_STEPS:
+            raise TooMuch(f"its loops and calls go over {MAX_STEPS:,} steps")
+        if self.made > MAX_MADE:
+            raise TooMuch(f"the texts and lists that it makes go over {MAX_MADE:,} characters")
         if time.monotonic() < self._late_at:
             return
         if self._ends_at is None:

@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mailer.templating.markup import Token, TooDeep, tokens
+from mailer.templating.markup import FEW, Token, TooDeep, scan, tokens
 
 if TYPE_CHECKING:
     from css_inline import CSSInliner
@@ -24,6 +24,8 @@ _DOCTYPE = re.compile(f"<!--{_M}-doctype-->(?:<!doctype[^>]*>)?", re.IGNORECASE)
 _RULED = re.compile(rf" style=\"((?:-{_M}-[0-9]+: 1;? ?)+)\"")
 _OWN = re.compile(rf" {_M}=\"([0-9]+)\"((?: [^\s=\">]+=\"[^\"]*\")*)")  # with what follows it in its tag
 _LEFT = re.compile(rf"{{ -{_M}-([0-9]+): 1; }}\n?")
+_CONDITION = re.compile(r"<!--\[if\b", re.IGNORECASE)
+_STYLE_ELEMENT = re.compile(r"(<style\b[^>]*+>)([^<]*+)(</style\b)", re.IGNORECASE)
 _NUMBER = re.compile(r"-([0-9]+): 1")
 
 
@@ -109,7 +111,7 @@ class _Document:
             return self._behind(token, winning) if token.kind == "style" and not token.is_ignored else token.text
 
         body = _LEFT.sub(left, body).replace(f"{_M} \0", "")
-        body = _KEPT.sub(kept, body)
+        body = _in_conditions(_KEPT.sub(kept, body), winning) if winning else _KEPT.sub(kept, body)
         return _DOCTYPE.sub(lambda _: self._doctype, body, count=1) if self._doctype else body
 
     @functools.cached_property
@@ -124,11 +126,10 @@ class _Document:
 
     def _behind(self, token: Token, winning: frozenset[str]) -> str:
         sheet = sum(one.kind == "style" and one.start < token.start for one in self.tokens)
+        from mailer.templating.stylesheet import raised  # noqa: PLC0415 - its tinycss2
+
         rules = self._sheets.rules[slice(*self._sheets.starts[sheet : sheet + 2])]
-        texts = (
-            f"{rule.selector} {{ {rule.left(winning)} }}\n" if rule.selector else rule.left(winning) for rule in rules
-        )
-        return f"{token.opening}{''.join(texts)}{token.closing}"
+        return f"{token.opening}{raised(rules, winning)}{token.closing}"
 
     def _without_style(self, token: Token) -> str:
         self._own.append(token.style)
@@ -137,3 +138,22 @@ class _Document:
             pieces += [token.text[end:start], mark]
             mark, end = "", after
         return "".join([*pieces, token.text[end:]])
+
+
+def _in_conditions(body: str, winning: frozenset[str]) -> str:
+    """The HTML with the styles in Outlook's conditional comments raised too."""
+    if not _CONDITION.search(body):
+        return body
+    from mailer.templating.stylesheet import raised, sheets  # noqa: PLC0415 - its tinycss2
+
+    def with_raised(style: re.Match[str]) -> str:
+        rules = sheets([style[2]]).rules
+        text = raised(rules, winning)
+        return style[0] if text == raised(rules, ()) else f"{style[1]}{text}{style[3]}"
+
+    pieces, end = [], 0
+    for start, after, _ in scan(body, FEW):
+        if _CONDITION.match(body, start):
+            pieces += [body[end:start], _STYLE_ELEMENT.sub(with_raised, body[start:after])]
+            end = after
+    return "".join([*pieces, body[end:]])

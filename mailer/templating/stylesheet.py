@@ -56,7 +56,6 @@ class Rule:
 
     def left(self, winning: Container[str]) -> str:
         """What stays behind of it; it wins over attributes where a family of properties is among those in them."""
-        winning = () if _ALONE.fullmatch(self.selector) else winning
         between = " " if self.selector else ""
         return between.join(
             part if isinstance(part, str) else f"{part.text}{_important(part, winning)};" for part in self.parts
@@ -89,8 +88,9 @@ class Sheets:
         )
 
     def left(self, number: int, winning: frozenset[str]) -> str:
-        """What stays behind of a rule."""
-        return self._once((number, winning), lambda: self.rules[number].left(winning))
+        """What stays behind of a rule because no element is its own."""
+        rule = self.rules[number]
+        return self._once((number, winning), lambda: rule.left(() if _ALONE.fullmatch(rule.selector) else winning))
 
     def _once(self, key: Hashable, make: Callable[[], T]) -> T:
         made: T | None = self._made.get(key)  # other threads may clear it meanwhile
@@ -119,6 +119,13 @@ class Sheets:
         return (one for one in merged if one and (one.important or one.name not in without))
 
 
+def raised(rules: Iterable[Rule], winning: Container[str]) -> str:
+    """A whole text that stays behind."""
+    return "".join(
+        f"{rule.selector} {{ {rule.left(winning)} }}\n" if rule.selector else rule.left(winning) for rule in rules
+    )
+
+
 def sheets(texts: Sequence[str]) -> Sheets:
     """The rules of these texts. What cannot be read costs the declaration or the rule, as in a browser."""
     return (_read if sum(map(len, texts)) <= LONGEST_KEPT else _read.__wrapped__)(tuple(texts))
@@ -135,7 +142,13 @@ def _read(texts: tuple[str, ...]) -> Sheets:
 
 
 def _text(declarations: Iterable[Declaration]) -> str:
-    return "".join(f"{_quoted(one.text)}{' !important' * one.important};" for one in declarations)
+    """As an attribute has them: what is `!important` last, and twice, for Outlook on Windows ignores it so marked.
+
+    https://www.campaignmonitor.com/blog/email-marketing/2010/05/outlook-2007-and-the-inline-important-declaration/
+    """
+    ordered = sorted(declarations, key=lambda one: one.important)
+    texts = ((_quoted(one.text), one.important) for one in ordered)
+    return "".join(f"{text};{text} !important;" if important else f"{text};" for text, important in texts)
 
 
 def _quoted(text: str) -> str:

@@ -90,13 +90,13 @@ class _Check:
             languages = [self._language(tag) for tag in sorted({"", *(one.tag for one in self._parts)})]
         self._check_options()
         declarations = self._schema()
-        files = {file for language in languages for file in language.trace.files}
+        files = {file for language in languages for file in language.trace.trees.files}
         self._check_images(file for file in files if not file.endswith(".txt"))
         for language in languages:
             strangers = self._check_undeclared(language, {*declarations})
             self._check_rendering(language, strangers)
         # What a broken file would use, nobody can tell.
-        is_sure = not any(language.trace.faults for language in languages)
+        is_sure = not any(language.trace.trees.faults for language in languages)
         own = {file.removeprefix(f"{self.name}/") for file in files}
         for file, text in name_faults(self._files, used=own, all_used=is_sure):
             self._say(file, text)
@@ -113,7 +113,7 @@ class _Check:
         for kind in ("subject", "body"):
             if found := part_for(tag, kind, self._parts):
                 trace.follow(f"{self.name}/{found.file}")
-        for place, text in trace.faults:
+        for place, text in trace.trees.faults:
             self._hopeless = True
             self._say(place.file, f"{text.removesuffix('.')}: mend it, or no mail can be made", place.line)
         sample = part_for(tag, "sample", self._parts)

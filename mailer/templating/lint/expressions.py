@@ -6,6 +6,7 @@ from typing import Any
 import jinja2
 from jinja2 import nodes
 
+from mailer.templating.lint.filtered import filtered
 from mailer.templating.lint.uses import Kind, Place, Use
 from mailer.templating.lint.values import (
     Frame,
@@ -23,12 +24,6 @@ from mailer.templating.lint.values import (
 )
 
 OBJECT_METHODS = {"items", "keys", "values", "get"}
-FILTER_KINDS = dict.fromkeys(("number", "percent", "round", "int", "float", "abs", "filesizeformat"), Kind.NUMBER)
-FILTER_KINDS |= {"money": Kind.MONEY, "date": Kind.DATE, "time": Kind.DATE, "datetime": Kind.DATE}
-FILTER_KINDS |= dict.fromkeys(("tojson", "pprint", "dictsort", "items", "xmlattr", "urlencode"), Kind.ANYTHING)
-SAME_LIST = {"sort", "list", "reverse", "unique", "select", "reject", "selectattr", "rejectattr"}
-ONE_ENTRY = {"first", "last", "random", "min", "max"}
-OF_LIST = SAME_LIST | ONE_ENTRY | {"length", "count", "join", "sum", "map", "groupby", "batch", "slice"}
 TEST_KINDS = dict.fromkeys(("number", "integer", "float", "even", "odd", "divisibleby"), Kind.NUMBER)
 TEST_KINDS |= {"string": Kind.TEXT, "mapping": Kind.OBJECT, "iterable": Kind.LIST, "sequence": Kind.LIST}
 TEST_KINDS |= dict.fromkeys(("boolean", "true", "false"), Kind.YES_NO)
@@ -193,56 +188,7 @@ class Expressions:
         return ()
 
     def _filter(self, node: nodes.Filter, frame: Frame) -> Value:
-        value = self.value(node.node, frame) if node.node else ()
-        options: dict[Any, Any] = {option.key: option.value for option in node.kwargs}
-        if node.name in {"default", "d"}:
-            return self._default(node, value, frame)
-        if node.name in OF_LIST:
-            return self._of_list(node, value, options, frame)
-        self.note(value, FILTER_KINDS.get(node.name, Kind.TEXT), node, frame)
-        for argument in (*node.args, *options.values()):
-            self.use(argument, Kind.TEXT, frame)
-        return ()
-
-    def _default(self, node: nodes.Filter, value: Value, frame: Frame) -> Value:
-        found: Value = ()
-        for one in value:
-            sure = frozenset(lineage(one))
-            self.note((one,), constant_kind(node.args[:1]), node, frame.knowing(sure))
-            found += guarded((one,), sure)
-        return either(found, self.value(node.args[0], frame) if node.args else ())
-
-    def _of_list(self, node: nodes.Filter, value: Value, options: dict[str, Any], frame: Frame) -> Value:
-        self.note(value, Kind.LIST, node, frame)
-        of_each = entries(value)
-        positions = {"selectattr": 0, "rejectattr": 0, "groupby": 0, "sum": 0, "join": 1, "sort": 2, "unique": 1}
-        position = positions.get(node.name, len(node.args))
-        by = options.get("attribute", node.args[position] if position < len(node.args) else None)
-        name = constant(by) if by else None
-        part = of_each
-        for step in name.split(".") if isinstance(name, str) else ():
-            part = member(part, int(step) if step.isdigit() else step)
-        if node.name in {"selectattr", "rejectattr"}:
-            self.note(part, constant_kind(node.args[1:]) or Kind.YES_NO, node, frame)
-        elif node.name in {"sum", "join"}:
-            self.note(part, Kind.NUMBER if node.name == "sum" else Kind.TEXT, node, frame)
-        elif name is not None:
-            self.note(part, None, node, frame)
-        if node.name == "groupby":
-            of_group = {0: part, "grouper": part, 1: value, "list": value}
-            return (Literal({0: (Literal(dict(of_group)),)}),)
-        if node.name in {"batch", "slice"}:
-            return (Literal({0: value}),)
-        if node.name == "map":
-            return self._mapped(node, part, frame, by_attribute="attribute" in options)
-        if node.name in SAME_LIST:
-            return value
-        return of_each if node.name in ONE_ENTRY else ()
-
-    def _mapped(self, node: nodes.Filter, part: Value, frame: Frame, *, by_attribute: bool) -> Value:
-        if node.args:  # a filter for each entry
-            self.note(part, FILTER_KINDS.get(constant(node.args[0]), Kind.TEXT), node, frame)
-        return (Literal({0: part if by_attribute else ()}),)
+        return filtered(self, node, frame)
 
     def _call(self, node: nodes.Call, frame: Frame) -> Value:
         called = node.node

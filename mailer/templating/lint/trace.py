@@ -4,7 +4,6 @@ What cannot be followed (a computed name, a method) counts as a use of the whole
 Touches nothing but the environment's loader.
 """
 
-import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,6 +11,7 @@ import jinja2
 from jinja2 import nodes
 
 from mailer.templating.lint.expressions import Expressions
+from mailer.templating.lint.trees import Trees
 from mailer.templating.lint.uses import Kind, Place, Use
 from mailer.templating.lint.values import (
     Block,
@@ -36,9 +36,7 @@ class Trace:
             environment, call_macro=self._call_macro, call_block=self._call_block, call_super=self._call_super
         )
         self.variables = Use()
-        self.files: set[str] = set()
-        self.faults: dict[tuple[Place, str], None] = {}  # in the order of finding, each once
-        self._trees: dict[str, tuple[nodes.Template, str] | None] = {}
+        self.trees = Trees(environment)
 
     def follow(self, file: str) -> None:
         """Follow one file that is rendered by itself."""
@@ -46,29 +44,8 @@ class Trace:
 
     # Files
 
-    def _tree(self, name: str, asked_by: Place) -> tuple[nodes.Template, str] | None:
-        """The file's syntax tree and its full name, once; what is wrong with it is noted."""
-        if name not in self._trees:
-            self._trees[name] = self._parse(name, asked_by)
-        return self._trees[name]
-
-    def _parse(self, name: str, asked_by: Place) -> tuple[nodes.Template, str] | None:
-        loader = self._environment.loader or jinja2.DictLoader({})
-        try:
-            source, file, _ = loader.get_source(self._environment, name)
-            file = file or name
-            self.files.add(file)
-            self._environment.compile(source, name, file)  # which finds what parsing alone does not
-            return self._environment.parse(source, name, file), file
-        except jinja2.TemplateNotFound:
-            self.faults[asked_by, f"there is no file {name}"] = None
-        except jinja2.TemplateSyntaxError as error:
-            place = Place(error.filename or name, error.lineno)
-            self.faults[place, error.message or "wrong syntax"] = None
-        return None
-
     def _template(self, name: str, frame: Frame, *, asked_by: Place) -> None:
-        found = self._tree(name, asked_by)
+        found = self.trees.get(name, asked_by)
         if found is None or found[1] in frame.within:
             return
         tree, file = found
@@ -240,15 +217,9 @@ class Trace:
         """Of several files to include the first one that is there."""
         names = self._names(node.template, frame)
         if len(names) > 1 or node.ignore_missing:
-            there = [name for name in names if self._is_there(name)]
+            there = [name for name in names if self.trees.is_there(name)]
             return there[:1] or ([] if node.ignore_missing else names)
         return names
-
-    def _is_there(self, name: str) -> bool:
-        loader = self._environment.loader or jinja2.DictLoader({})
-        with contextlib.suppress(jinja2.TemplateNotFound):
-            return bool(loader.get_source(self._environment, name))
-        return False
 
     def _apart(self, frame: Frame) -> Frame:
         """For a file that sees no variables."""

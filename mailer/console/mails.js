@@ -1,0 +1,83 @@
+// The list of mails, with its filters in the address.
+import { list } from "./api.js";
+import { $, h } from "./dom.js";
+import { choose, chosen } from "./state.js";
+import { moment, w } from "./words.js";
+
+const PAGE = 50;
+const CALLS = 3; // of one look: a page may be empty while there are more
+const STATUSES = ["scheduled", "queued", "sending", "sent", "failed", "uncertain", "held", "canceled", "suppressed"];
+const TEXTS = ["to", "from", "error", "tag", "template", "caller"];
+const FILTERS = ["status", ...TEXTS, "since", "until"];
+const EXAMPLES = { to: "ada@example.com", from: "shop@contoso.com", error: "ErrorAccessDenied", tag: "flow:checkout", template: "order-confirmation", caller: "shop" };
+
+/** The form, filled with what the address names. */
+export function filters() {
+  const now = chosen();
+  const option = (value, text) => h("option", { value, selected: value === (now.status ?? "") }, text);
+  const fields = [
+    h("label", {}, w.status, h("select", { name: "status" }, option("", w.any), STATUSES.map((status) => option(status, w.statuses[status])))),
+    TEXTS.map((name) => h("label", {}, w[name], h("input", { name, value: now[name] ?? "", placeholder: EXAMPLES[name], spellcheck: "false", autocapitalize: "none" }))),
+    ["since", "until"].map((name) => h("label", {}, w[name], h("input", { name, type: "datetime-local", value: local(now[name]) }))),
+  ];
+  const form = $("#filters");
+  form.replaceChildren(...fields.flat(), h("div.buttons", {}, h("button.main", {}, w.search), h("button", { type: "reset" }, w.clear)));
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    const given = Object.fromEntries(new FormData(form));
+    for (const name of ["since", "until"]) given[name] &&= new Date(given[name]).toISOString();
+    choose(given);
+  };
+  form.onreset = () => choose({});
+}
+
+/** A field of a form takes the time of this zone, without its offset. */
+function local(text) {
+  if (!text || Number.isNaN(Date.parse(text))) return "";
+  const date = new Date(text);
+  return new Date(date - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+export async function mails() {
+  const now = chosen();
+  const query = { limit: PAGE, ...Object.fromEntries(FILTERS.map((name) => [name, now[name]])) };
+  const body = h("tbody");
+  const heads = [w.accepted, w.status, w.from, w.template, w.error, w.tags, w.mail];
+  const table = h("table", {}, h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))), body);
+  const tail = h("div.tail");
+  await grow(query, body, tail, heads);
+  return [table, tail];
+}
+
+async function grow(query, body, tail, heads) {
+  const { found, next } = await list("emails", query, { calls: CALLS, enough: PAGE });
+  body.append(...found.map((mail) => row(mail, heads)));
+  const count = body.rows.length;
+  body.parentElement.hidden = !count;
+  const more = async (event) => {
+    event.target.disabled = true;
+    const last = body.rows.length;
+    await grow(next, body, tail, heads);
+    body.rows[last]?.querySelector("a").focus();
+  };
+  const nothing = next ? w.noMailsYet : w.noMails;
+  tail.replaceChildren(
+    h("p.hint", {}, count ? w.found(count) : nothing),
+    ...(next ? [h("button", { type: "button", onclick: more }, w.more)] : []),
+  );
+}
+
+function row(mail, heads) {
+  const accepted = Object.values(mail.times).sort()[0];
+  const link = new URLSearchParams({ ...chosen(), mail: mail.id });
+  const cells = [
+    h("time", { datetime: accepted }, moment(accepted)),
+    h(`span.status.${mail.status}`, {}, w.statuses[mail.status] ?? mail.status),
+    mail.from ?? "",
+    mail.template ?? "",
+    mail.error ? h("code", { lang: "en" }, mail.error.code) : "",
+    Object.entries(mail.tags ?? {}).map(([name, value]) => h("span.tag", {}, `${name}: ${value}`)),
+    h("a", { href: `#${link}`, "aria-label": `${w.mail} …${mail.id.slice(-8)}` }, `…${mail.id.slice(-8)}`),
+  ];
+  return h("tr", {}, cells.map((cell, index) => h("td", { "data-head": heads[index], class: cell.length === 0 ? "none" : null }, h("div", {}, cell))));
+}
