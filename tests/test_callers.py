@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mailer.callers.policy import ANYBODY, NOBODY, Asked, Caller, Callers
 from mailer.callers.setting import read_callers
-from mailer.delivery.rules import forbidden
+from mailer.delivery.rules import forbidden, normal_entry
 from mailer.errors import InvalidRequest
 from mailer.request.parse import read_request
 from tests.builders import RULES, members
@@ -140,6 +140,13 @@ def test_a_domain_is_that_domain_and_none_below_it():
 
     assert refusals(caller, to="ada@CONTOSO.com") == {}
     assert list(refusals(caller, to=["ada@eu.contoso.com", "ada@notcontoso.com"])) == ["to[0]", "to[1]"]
+
+
+def test_a_domain_of_other_letters_is_the_same_in_either_spelling():
+    caller = shop(to=["bücher.example"]).normalised(normal_entry)
+
+    assert refusals(caller, to="ada@xn--bcher-kva.example") == {}
+    assert refusals(shop(to=["xn--bcher-kva.example"]).normalised(normal_entry), to="ada@bücher.example") == {}
 
 
 def test_templates_are_named_by_patterns():
