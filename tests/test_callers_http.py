@@ -176,6 +176,21 @@ def test_templates_are_shown_and_previewed_as_far_as_they_may_be_used(doors):
     assert error(doors.ask("get_templates", by="crm"), 403)
 
 
+def test_no_template_is_named_to_who_may_not_use_it(doors):
+    body = as_bytes(members(template={"id": "order-none"}, subject=None, text=None))
+    told = content(doors.batch([json.loads(body)], "shop"))
+    answers = [
+        error(doors.send("shop", body=body), 422),
+        error(doors.ask("get_template", mail="order-x", by="shop"), 404),
+    ]
+    answers += [error(doors.ask("preview_template", "POST", mail="order-x", by="shop"), 404), told["errors"][0]]
+
+    for answer in answers:
+        assert answer["code"] == "template_not_found"
+        assert "password-reset" not in json.dumps(answer)
+    assert "password-reset" in error(doors.send("ops", body=body), 422)["message"]
+
+
 def test_without_the_setting_every_key_may_do_all(open_doors):
     mail = content(open_doors.send("anything"))["id"]
 
