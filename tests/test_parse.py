@@ -213,7 +213,7 @@ WRONG = {
     "key is too long": (members(idempotency_key="k" * 257), {("validation_error", "idempotency_key")}),
     "too many recipients": (
         members(to=["a@example.com"] * 300, cc=["a@example.com"] * 200, bcc="a@example.com"),
-        {("validation_error", "to")},
+        {("too_many_recipients", "to")},
     ),
     "no list of attachments": (members(attachments="a"), {("validation_error", "attachments")}),
     "attachment without content": (
