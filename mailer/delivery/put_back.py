@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.mail import QueuedMessage
-from mailer.delivery.message import fits, read_message, write_members
+from mailer.delivery.message import MAX_BYTES, read_message, write_members, write_message
 from mailer.delivery.record import Status
 from mailer.delivery.stores import Outbox
 from mailer.errors import ConfigError, InvalidRequest, TryLater
@@ -43,4 +43,5 @@ def _named(message: QueuedMessage) -> tuple[Envelope, bytes | None] | None:
     envelope = envelope or Envelope(id=message.mail_id, new=True, proof=message.proof)
     if envelope.stored:
         return envelope, None
-    return (envelope, content) if fits(content) else None
+    # A producer may have filled a message but for the little that this adds.
+    return (envelope, content) if len(write_message(content, envelope).encode()) <= MAX_BYTES else None
