@@ -7,7 +7,7 @@ from mailer.local.programs import ROOT
 from tests.benchmarks.figures import told
 from tests.benchmarks.stage import beside_slow_graph, request
 
-# As many threads as host.json's batchSize; https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html.
+# As many threads as host.json lets messages be under way; https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html.
 WORKER = """
 import os, sys
 from concurrent.futures import ThreadPoolExecutor
