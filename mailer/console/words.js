@@ -253,7 +253,7 @@ export function speak(chosen) {
 }
 
 /** The reader's own form of the language, such as en-GB, in which dates and times are written. */
-const form = () => navigator.languages.find((tag) => tag.startsWith(language)) ?? language;
+const form = () => navigator.languages.find((tag) => tag.startsWith(language) && !tag.includes("@")) ?? language;
 
 const DAY = { dateStyle: "medium" };
 const MOMENT = { dateStyle: "medium", timeStyle: "medium" };
