@@ -1,7 +1,7 @@
 """What a list costs with few mails and with many: python -m tests.benchmarks.lists 1000 100000
 
-Fills a table in Azurite with so many records over 90 days, then asks for first pages. Azurite is no Azure: the calls are
-what counts, the milliseconds compare one table with another.
+Fills a table in Azurite with so many records over 90 days, then asks for first pages. Azurite is no Azure: the calls
+are what counts, the milliseconds compare one table with another.
 """
 
 import argparse
