@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help run services demo setup-demo templates test chaos scale check lock install clean
+.PHONY: help run services demo setup-demo templates test chaos scale bench check lock install clean
 
 help:
 	@echo "make run       start everything on this machine, send two mails, stay up until Ctrl-C"
@@ -14,6 +14,7 @@ help:
 	@echo "make test      all tests"
 	@echo "make chaos     1,000 mails for each policy through crashes and faults, then the account of every mail"
 	@echo "make scale     1, 2, 4 and 8 hosts on one storage account: pace, waits, storage calls, half an hour"
+	@echo "make bench     what a mail costs and how fast it is, beside a script without mailer, a quarter of an hour"
 	@echo "make check     format, lint, types, layout"
 	@echo "make lock      pin the development packages anew"
 	@echo "make clean     remove all that was installed or written here"
@@ -44,6 +45,9 @@ chaos: install
 
 scale: install
 	@$(BIN)/python -m tests.scale
+
+bench: install
+	@$(BIN)/python -m tests.benchmarks
 
 check: install
 	@$(BIN)/ruff format --check .

@@ -11,6 +11,7 @@ param packageUrl string
 param vaultUrl string
 param insightsConnectionString string
 param maximumInstanceCount int
+param alwaysReady int
 param senders string
 param settings object
 
@@ -63,8 +64,18 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         version: '3.13'
       }
       scaleAndConcurrency: {
-        instanceMemoryMB: 2048
+        instanceMemoryMB: 2048 // docs/scale.md has the reasons for all of these
         maximumInstanceCount: maximumInstanceCount
+        alwaysReady: (alwaysReady == 0) ? [] : [
+          {
+            name: 'http'
+            instanceCount: alwaysReady
+          }
+          {
+            name: 'function:deliver_email'
+            instanceCount: alwaysReady
+          }
+        ]
         triggers: {
           http: {
             perInstanceConcurrency: 16

@@ -26,6 +26,10 @@ param settings object
 @maxValue(1000)
 param maximumInstanceCount int = 40
 
+@description('The instances that are always there for HTTP and for the queue, each. With 0 a mail after a pause waits for a cold start.')
+@minValue(0)
+param alwaysReady int = 1
+
 @description('The object id of whoever deploys. It may write the secret, and read records and queues.')
 param principalId string = ''
 
@@ -117,6 +121,7 @@ module function 'function.bicep' = {
     vaultUrl: vault.outputs.url
     insightsConnectionString: monitoring.outputs.insightsConnectionString
     maximumInstanceCount: maximumInstanceCount
+    alwaysReady: alwaysReady
     senders: senders
     settings: settings
   }

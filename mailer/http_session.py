@@ -4,6 +4,7 @@ requests reads it anew for each request, and ~/.netrc too, which may hold no key
 cookies and redirects, of which neither has any. https://requests.readthedocs.io/en/latest/user/advanced/#transport-adapters.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -83,10 +84,16 @@ class KeptPool:
 def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> requests.PreparedRequest:
     """As requests would prepare it, without looking for a file, a form, cookies or a password in it."""
     prepared = requests.PreparedRequest()
-    prepared.method = method
-    prepared.prepare_url(url, None)
+    prepared.method, prepared.url = method, _prepared_url(url)
     prepared.headers = CaseInsensitiveDict(headers)
     prepared.body = body
     if body is not None or method not in {"GET", "HEAD"}:
         prepared.headers["Content-Length"] = str(len(body or b""))
     return prepared
+
+
+@functools.lru_cache(CONNECTIONS)
+def _prepared_url(url: str) -> str | None:
+    prepared = requests.PreparedRequest()
+    prepared.prepare_url(url, None)
+    return prepared.url

@@ -6,14 +6,16 @@ carry no context, therefore the message does (https://www.w3.org/TR/trace-contex
     accept ── span `send emails` (producer) ── traceparent in the message ── linked: span `process emails` (consumer)
                                                                                      └─ span `sendMail` (client)
 
-The API is imported when it is first used, and not on the path of a cold start.
+Who sets an SDK up imports the API for it, before the first mail or later. Until then the API would do nothing, so it is
+not even imported, which would take as long as thirty mails.
 """
 
 import functools
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 NAME = "mailer"
 
@@ -21,34 +23,28 @@ NAME = "mailer"
 @contextmanager
 def accepting(door: Literal["http", "queue"]) -> Iterator[None]:
     """Around the acceptance of one mail."""
-    from opentelemetry import trace
-
-    with trace.get_tracer(NAME).start_as_current_span(
-        "send emails", kind=trace.SpanKind.PRODUCER, attributes={"mailer.door": door}
-    ):
+    with _span("send emails", "PRODUCER", {"mailer.door": door}):
         yield
 
 
 @contextmanager
 def processing() -> Iterator[None]:
     """Around the delivery of one message."""
-    from opentelemetry import trace
-
-    with trace.get_tracer(NAME).start_as_current_span("process emails", kind=trace.SpanKind.CONSUMER):
+    with _span("process emails", "CONSUMER"):
         yield
 
 
 @contextmanager
 def calling(call: Literal["sendMail", "upload", "sentItems"]) -> Iterator[None]:
     """Around one exchange with Graph."""
-    from opentelemetry import trace
-
-    with trace.get_tracer(NAME).start_as_current_span(call, kind=trace.SpanKind.CLIENT):
+    with _span(call, "CLIENT"):
         yield
 
 
 def traceparent() -> str | None:
     """The present span, in the form that a message carries; None where nobody records."""
+    if not _is_set_up():
+        return None
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     carrier: dict[str, str] = {}
@@ -58,6 +54,8 @@ def traceparent() -> str | None:
 
 def note_mail(mail: str, *, traceparent: str | None = None) -> None:
     """Name the mail in the present span, and link that to the one in which its message was written."""
+    if not _is_set_up():
+        return
     from opentelemetry import trace
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -70,16 +68,31 @@ def note_mail(mail: str, *, traceparent: str | None = None) -> None:
 
 def count_accepted(door: Literal["http", "queue"]) -> None:
     """One more mail accepted."""
-    _instruments().accepted.add(1, {"mailer.door": door})
+    if _is_set_up():
+        _instruments().accepted.add(1, {"mailer.door": door})
 
 
 def count_moved(status: str, code: str, *, accepted_at: datetime, now: datetime) -> None:
     """A mail in its next status, with the code of what went wrong, if anything did."""
+    if not _is_set_up():
+        return
     instruments = _instruments()
     attributes = {"mailer.status": status} | ({"error.type": code} if code else {})
     instruments.moved.add(1, attributes)
     if status == "sent":
         instruments.seconds.record((now - accepted_at).total_seconds())
+
+
+def _is_set_up() -> bool:
+    return "opentelemetry.trace" in sys.modules
+
+
+def _span(name: str, kind: str, attributes: dict[str, str] | None = None) -> AbstractContextManager[Any]:
+    if not _is_set_up():
+        return nullcontext()
+    from opentelemetry import trace
+
+    return trace.get_tracer(NAME).start_as_current_span(name, kind=trace.SpanKind[kind], attributes=attributes)
 
 
 class _Instruments:

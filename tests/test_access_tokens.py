@@ -9,7 +9,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mailer.errors import TryLater, UnknownCaller
+from mailer.graph.public_json import read_public_json
 from mailer.identity.access_tokens import KEYS_KEPT, READ_AGAIN, AccessTokens
+from mailer.local.cloud import seed
 from tests.fakes import Clock
 
 AUTHORITY = "https://login.microsoftonline.com"
@@ -154,3 +156,13 @@ def test_a_key_that_entra_has_withdrawn_is_good_no_more(tokens, entra, clock):
 
     with pytest.raises(UnknownCaller):
         tokens.app_of(a_token())
+
+
+def test_what_anybody_may_read_is_read_in_its_time_or_not_at_all(local_cloud, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", local_cloud.ca)
+    configuration = f"{local_cloud.url}/{seed.TENANT}/v2.0/.well-known/openid-configuration"
+
+    assert read_public_json(configuration)["issuer"] == seed.ISSUER
+    for url in (f"{local_cloud.url}/nothing", f"{local_cloud.url}/{seed.TENANT}/keys", "https://localhost:1/"):
+        with pytest.raises(TryLater, match="Entra's keys cannot be read now"):
+            read_public_json(url)

@@ -1,5 +1,6 @@
 """Who may do what: the setting MAILER_CALLERS, read, asked, and attacked."""
 
+import base64
 import hashlib
 import json
 import string
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from mailer.callers.policy import ANYBODY, NOBODY, Asked, Caller, Callers
 from mailer.callers.setting import read_callers
-from mailer.delivery.rules import forbidden
+from mailer.delivery.rules import forbidden, normal_entry
 from mailer.errors import InvalidRequest
 from mailer.request.parse import read_request
 from tests.builders import RULES, members
@@ -66,6 +67,13 @@ def refusals(caller, **changes):
 def test_nobody_is_asked_without_the_setting():
     assert read_callers("") is None
     assert refusals(ANYBODY) == {}
+
+
+def test_the_setting_may_be_in_base64_where_quotes_are_trouble():
+    """As in the parameters of a deployment."""
+    text = json.dumps({"shop": {"key": KEY}}, indent=2)
+
+    assert read_callers(base64.b64encode(text.encode()).decode()) == read_callers(text)
 
 
 def test_an_empty_object_knows_nobody():
@@ -134,6 +142,13 @@ def test_a_domain_is_that_domain_and_none_below_it():
     assert list(refusals(caller, to=["ada@eu.contoso.com", "ada@notcontoso.com"])) == ["to[0]", "to[1]"]
 
 
+def test_a_domain_of_other_letters_is_the_same_in_either_spelling():
+    caller = shop(to=["bücher.example"]).normalised(normal_entry)
+
+    assert refusals(caller, to="ada@xn--bcher-kva.example") == {}
+    assert refusals(shop(to=["xn--bcher-kva.example"]).normalised(normal_entry), to="ada@bücher.example") == {}
+
+
 def test_templates_are_named_by_patterns():
     caller = shop(templates=["order-*"])
 
@@ -185,7 +200,10 @@ def test_a_right_is_what_the_list_says(right):
 @pytest.mark.parametrize(
     ("setting", "hint"),
     [
-        ("{", "this is not JSON"),
+        ("{", "this is neither JSON nor base64"),
+        ("shop", "this is neither JSON nor base64"),
+        ("e30x", "this is neither JSON nor base64"),
+        ("W10=", "give a JSON object"),
         ("[]", "give a JSON object"),
         ('{"shop": []}', "`shop` must be a JSON object"),
         (f'{{"shop": {{"key": "{KEY}"}}, "shop": {{"key": "{KEY}"}}}}', "`shop` stands there twice"),

@@ -15,10 +15,13 @@ from mailer import wiring
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.message import write_message
 from mailer.delivery.record import Status
+from mailer.doors.door import ROUTES
+from mailer.doors.http import HTTP
 from mailer.local.cloud import seed
 from tests.builders import as_bytes, members
 from tests.test_function_app import Worker, cloud, content, environ, error  # noqa: F401 - cloud and environ are fixtures
 
+assert HTTP  # by which all routes are registered
 API = "https://mailer.example.com/api"
 ALL = {"may": ["*"], "from": ["*"], "templates": ["*"], "to": ["*"], "priority": ["*"], "recipients_per_day": "*"}
 APP = "77777777-7777-4777-8777-777777777777"
@@ -173,6 +176,21 @@ def test_templates_are_shown_and_previewed_as_far_as_they_may_be_used(doors):
     assert error(doors.ask("get_templates", by="crm"), 403)
 
 
+def test_no_template_is_named_to_who_may_not_use_it(doors):
+    body = as_bytes(members(template={"id": "order-none"}, subject=None, text=None))
+    told = content(doors.batch([json.loads(body)], "shop"))
+    answers = [
+        error(doors.send("shop", body=body), 422),
+        error(doors.ask("get_template", mail="order-x", by="shop"), 404),
+    ]
+    answers += [error(doors.ask("preview_template", "POST", mail="order-x", by="shop"), 404), told["errors"][0]]
+
+    for answer in answers:
+        assert answer["code"] == "template_not_found"
+        assert "password-reset" not in json.dumps(answer)
+    assert "password-reset" in error(doors.send("ops", body=body), 422)["message"]
+
+
 def test_without_the_setting_every_key_may_do_all(open_doors):
     mail = content(open_doors.send("anything"))["id"]
 
@@ -198,6 +216,36 @@ def test_no_key_comes_into_a_log(doors, caplog):
     doors.send("nobody's key")
 
     assert not any(text in caplog.text for text in ("nobody's key", key("crm")[7:]))
+
+
+# Every door
+
+
+@pytest.fixture
+def one_right(environ, monkeypatch):  # noqa: F811 - as above
+    """A caller for each right, who has all but that one, and one for each who has it alone."""
+    rights = {each.may for each in ROUTES if each.may}
+    without = {f"no-{right}": {"key": key(f"no-{right}"), **ALL, "may": [*rights - {right}]} for right in rights}
+    only = {right: {"key": key(right), **ALL, "may": [right]} for right in rights}
+    monkeypatch.setenv("MAILER_CALLERS", json.dumps(without | only))
+    return Doors()
+
+
+@pytest.mark.parametrize("route", [each for each in ROUTES if each.may], ids=lambda route: route.function)
+def test_no_door_opens_without_its_right_and_each_does_with_it_alone(one_right, route):
+    def ask(by):
+        request = func.HttpRequest(
+            route.methods[0],
+            f"{API}/{route.route}",
+            headers={"x-functions-key": by},
+            route_params={"id": "none", "code": "none"},
+            body=b"",
+        )
+        return one_right.call(route.function, request)
+
+    for by in (f"no-{route.may}", "nobody"):
+        assert error(ask(by), 403)["code"] == "caller_not_allowed"
+    assert ask(route.may).status_code not in {401, 403}
 
 
 # By app

@@ -1,9 +1,6 @@
 """The console in a real browser, as an operator sees and uses it: on the running stack, by mouse and by keyboard."""
 
-import os
 import re
-import shutil
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,9 +9,9 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from mailer.local import programs
 from mailer.local.cloud.control import Control, Fault
 from mailer.local.programs import ROOT
+from tests.another_host import another_host
 from tests.browser import launched
 from tests.npm import installed
 
@@ -314,18 +311,9 @@ def test_no_control_is_too_small_for_a_finger(opened):
 @pytest.fixture(scope="module")
 def locked(stack, tmp_path_factory):
     """The same app in a host that asks for function keys, as Azure does; its host key."""
-    folder = tmp_path_factory.mktemp("locked")
-    for name in ("function_app.py", "host.json"):
-        shutil.copy(ROOT / name, folder)
-    (port,) = programs.free_ports(1)
-    command = [sys.executable, "-m", "mailer.local.host", "--port", str(port), "--root", str(folder), "--enable-auth"]
-    command += ["--functions", "get_console", "get_console_file", "get_health", "get_emails", "get_email"]
-    env = {**os.environ, **stack.settings()}
-    program = programs.Program(name="locked", command=command, ports=(port,), log=folder / "host.log", env=env)
-    program.start()
-    key = re.search(r"host: (\S+)", program.log.read_text())[1]
-    yield f"http://127.0.0.1:{port}/api/console", key
-    program.stop()
+    functions = ["get_console", "get_console_file", "get_health", "get_emails", "get_email"]
+    with another_host(stack, tmp_path_factory.mktemp("locked"), functions=functions, keys=True) as (url, key):
+        yield f"{url}/console", key
 
 
 def test_it_asks_for_the_key_once_and_keeps_it_for_the_tab_alone(opened, locked):

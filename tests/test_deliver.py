@@ -818,6 +818,16 @@ def test_messages_wait_for_days_while_a_setting_is_wrong_and_none_is_given_up(po
     assert len(post.sent) == 1
 
 
+@pytest.mark.parametrize("size", [60_000, 65_300], ids=["large", "as large as can be"])
+def test_a_large_message_of_a_producer_waits_too(post, size):
+    message = post.by_queue(text="x" * size)
+    assert len(message.body) < 65_536
+    post.deliver(message, rules=raising(WRONG))
+
+    assert post.run() is Status.SENT
+    assert len(post.last) <= 65_536
+
+
 def test_a_mail_waits_in_the_table_while_its_template_folder_is_wrong(post, message):
     assert post.deliver(message, compose=raising(WRONG)) is Status.QUEUED
 

@@ -196,6 +196,28 @@ def test_the_platform_gets_the_settings_that_it_needs_and_none_that_flex_refuses
     assert {name for name in own if not name.startswith("MAILER_")} == PLATFORM
 
 
+def test_whatever_the_host_gives_a_worker_at_once_has_a_thread():
+    queues = json.loads((ROOT / "host.json").read_text())["extensions"]["queues"]
+    threads = int(app_settings()[0]["PYTHON_THREADPOOL_THREAD_COUNT"].removeprefix(MARK))
+    scale = SOURCES["function.bicep"].resources["app"].config["properties"]["functionAppConfig"]["scaleAndConcurrency"]
+
+    assert threads >= queues["batchSize"] + queues["newBatchThreshold"]
+    assert threads >= scale["triggers"]["http"]["perInstanceConcurrency"]
+
+
+def test_a_slow_mail_holds_up_no_batch():
+    """The host asks for more while some are still under way: https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue"""
+    queues = json.loads((ROOT / "host.json").read_text())["extensions"]["queues"]
+
+    assert queues["newBatchThreshold"] >= queues["batchSize"]
+
+
+def test_an_idle_queue_is_looked_at_every_two_seconds():
+    queues = json.loads((ROOT / "host.json").read_text())["extensions"]["queues"]
+
+    assert queues["maxPollingInterval"] <= "00:00:02"
+
+
 def test_the_app_starts_with_these_settings():
     """Given what the modules hand over, and an environment that names tenant, client and senders; no more."""
     own, given = app_settings()

@@ -17,7 +17,7 @@ ROOMS = {
     "function_app": ({"doors"}, {"azure.functions"}),
     "__main__": ({"cli"}, set()),
     "cli": (
-        {"doors", "errors", "request", "setting_texts", "settings", "setup", "templating"},
+        {"callers", "doors", "errors", "request", "setting_texts", "settings", "setup", "templating"},
         {"requests", "rich", "typer"},
     ),
     "doors": ({"callers", "delivery", "errors", "request", "settings", "templating", "wiring"}, {"azure.functions"}),

@@ -1,9 +1,13 @@
 """python -m mailer send, show, health, cancel …: by the URL of an app, and by a person's own rights on the storage."""
 
+import contextlib
+import http.server
 import json
 import os
+import pty
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -11,6 +15,7 @@ import pytest
 from mailer.local import programs
 from mailer.local.cloud.control import Control, Fault
 from mailer.local.programs import ROOT
+from tests.another_host import another_host
 from tests.builders import SOME_ID
 from tests.terminal import FOREIGN, Said
 from tests.terminal import mailer as in_process
@@ -194,6 +199,116 @@ def test_wrong_use_ends_with_2_and_says_what_would_be_right(arguments, words):
 
     assert said.code == 2
     assert words in " ".join(said.err.replace("│", " ").split())
+
+
+@pytest.fixture(scope="module")
+def locked(stack, tmp_path_factory):
+    """A host that asks for function keys, as Azure does."""
+    functions = ["get_email", "get_health"]
+    with another_host(stack, tmp_path_factory.mktemp("locked"), functions=functions, keys=True) as (url, key):
+        yield url, key
+
+
+def test_a_key_comes_from_the_environment_or_a_flag_and_is_never_shown(locked, monkeypatch):
+    url, key = locked
+    by_flag = in_process("show", SOME_ID, "--url", url, "--key", key)
+    monkeypatch.setenv("MAILER_KEY", key)
+    monkeypatch.setenv("MAILER_URL", url)
+    by_environment = in_process("show", SOME_ID)
+
+    for said in (by_flag, by_environment):
+        assert said.err.startswith("There is no mail with this id")
+        assert key not in said.out + said.err
+    assert key not in in_process("show", "--help").out
+
+
+@pytest.mark.parametrize("key", ["", "not-the-key"])
+def test_a_wrong_key_is_one_sentence_with_where_the_right_one_is(locked, key):
+    said = in_process("health", "--url", locked[0], "--key", key)
+
+    assert said.code == 1
+    assert said.err == (
+        "The app does not take this key. Take a function or host key from the portal, and give it as MAILER_KEY.\n"
+    )
+
+
+def test_a_call_that_this_version_of_the_app_does_not_have_is_told(locked):
+    url, key = locked
+
+    assert "has that the same version?" in in_process("list", "--url", url, "--key", key).err
+
+
+def at_a_terminal(*arguments, typed=b"", **environ):
+    """What a person sees of a command, who types this."""
+    before, after = pty.openpty()
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "200", **environ}
+    env.pop("NO_COLOR", None) if "NO_COLOR" not in environ else None
+    command = [sys.executable, "-m", "mailer", *arguments]
+    process = subprocess.Popen(command, env=env, stdin=after, stdout=after, stderr=after)
+    os.close(after)
+    seen = b""
+    with contextlib.suppress(OSError):  # the other end is closed
+        while piece := os.read(before, 4096):
+            seen += piece
+            if typed and seen.endswith(b": "):
+                os.write(before, typed)
+                typed = b""
+    os.close(before)
+    return process.wait(30), seen.decode()
+
+
+def test_a_key_is_asked_for_at_a_terminal_and_not_shown(locked):
+    url, key = locked
+
+    code, seen = at_a_terminal("show", SOME_ID, "--url", url, typed=f"{key}\n".encode())
+
+    assert code == 1
+    assert f"Function key of {url}" in seen
+    assert "There is no mail with this id" in seen
+    assert key not in seen
+
+
+def test_colour_is_for_terminals_that_want_it(stack):
+    _, colourful = at_a_terminal("health", "--url", stack.url)
+    _, plain = at_a_terminal("health", "--url", stack.url, NO_COLOR="1")
+
+    assert "\x1b[32mok" in colourful
+    assert "\x1b[3" not in plain
+    assert "\x1b" not in in_a_process("health", "--url", stack.url).out
+
+
+def test_progress_is_lines_in_a_pipe_and_at_the_end_there_is_the_number(stack):
+    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86400))
+    url = ("--url", stack.url)
+    ids = [in_process("send", *MAIL, "--at", soon, "--json", *url).lines[0]["id"] for _ in range(21)]
+
+    said = in_a_process("cancel", *ids, "--yes", *url)
+
+    assert said.out == "21 mails canceled\n"
+    assert said.err.splitlines() == ["21 mails to cancel.", "cancel: 10 of 21", "cancel: 20 of 21"]
+    assert "\r" not in said.out + said.err
+
+
+def test_an_app_that_wants_a_person_to_sign_in_is_told_so_and_gets_no_key_elsewhere():
+    asked = []
+
+    class SignIn(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(302)
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), SignIn) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
+        said = in_process("show", SOME_ID, "--url", f"http://127.0.0.1:{server.server_port}", "--key", "k")
+        server.shutdown()
+
+    assert "wants somebody to sign in (302)" in said.err
+    assert asked == [f"/api/emails/{SOME_ID}"]
 
 
 def test_no_app_at_the_address_is_one_sentence():

@@ -145,6 +145,14 @@ def caught(stack, mail_id):
     pytest.fail(f"{mail_id} is not in the inbox")
 
 
+def test_a_mail_in_the_inbox_leads_to_its_record_in_the_console(stack):
+    mail = posted(stack)
+
+    address, _, mail_id = mail["headers"]["archived-at"].strip("<>").partition("#mail=")
+    assert address == stack.console
+    assert requests.get(f"{stack.url}/emails/{mail_id}", timeout=30).json()["status"] == "sent"
+
+
 def test_a_taken_port_is_named_in_one_sentence_and_nothing_is_left_running(tmp_path, stack):
     ports = Ports.free()
     taken = Ports(**{**vars(ports), "host": stack.ports.host})
@@ -174,7 +182,11 @@ def test_make_run_stays_up_and_ends_on_a_signal_with_no_process_left(tmp_path, n
         while "Ctrl-C stops everything" not in log.read_text() and time.monotonic() < deadline:
             time.sleep(0.2)
         assert log.read_text().count("→ sent") == 2
-        assert "http://localhost:1080" in log.read_text()
+        pages = {"Console": "7071/api/console", "Templates": "7072", "Inbox": "1080", "Faults": "8444"}
+        for name, page in pages.items():
+            assert f"{name:10} http://localhost:{page}\n" in log.read_text()
+            answer = requests.get(f"http://localhost:{page}", headers={"Accept": "text/html"}, timeout=30)
+            assert "<html" in answer.text.lower()
     finally:
         run.send_signal(number)
         run.wait(30)

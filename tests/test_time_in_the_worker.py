@@ -181,7 +181,15 @@ def test_a_send_that_graph_has_confirmed_is_known_although_the_table_is_away(app
         assert (state(host, mail), len(cloud.mails())) == (("sent", None), 1)
 
 
-@pytest.mark.parametrize("wrong", [{"MAILER_SENDERS": "shop@-contoso.com"}, {"MAILER_TEMPLATES": "no-such-folder"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"MAILER_SENDERS": "shop@-contoso.com"},
+        {"MAILER_POOLS": "news=shop@-contoso.com"},
+        {"MAILER_TEMPLATES": "no-such-folder"},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
 def test_messages_wait_for_hours_while_a_setting_is_wrong_that_shows_when_it_is_used(app, cloud, wrong):
     host = app(**wrong)
     host.lay({"to": "ada@example.com", "template": {"id": "password-reset", "variables": PASSWORD}})

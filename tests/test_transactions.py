@@ -191,6 +191,26 @@ def test_a_mail_of_a_batch_takes_two_and_its_slots_few_for_all(paced):
     assert paced.calls.total() <= 2 * MOST + 8
 
 
+def test_counting_a_callers_recipients_takes_few_for_many_mails(storage):
+    with ExitStack() as stack:
+        post = Post(storage.connection_string, stack, limits={"shop": 5000})
+        for _ in range(100):
+            post.accept(caller="shop")
+
+        assert post.calls.total() <= 2 * 100 + 10
+
+
+def test_a_held_mail_takes_five_its_content_included(storage):
+    """Its note, its record, and the look at what other instances have counted."""
+    with ExitStack() as stack:
+        post = Post(storage.connection_string, stack, limits={"shop": 1})
+        post.accept(caller="shop")
+        post.calls.clear()
+
+        assert post.accept(caller="shop").receipt.status is Status.HELD
+        assert post.calls.total() + len(post.requests.kept) <= 5
+
+
 def test_a_batch_with_a_key_takes_one_more(paced):
     accept_batch(warm(paced), key="k")
 

@@ -6,7 +6,7 @@ A member that is missing allows nothing, as an empty list does; `*` allows every
 
 import hashlib
 import hmac
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
@@ -66,6 +66,12 @@ class Caller:
             raise InvalidRequest(
                 [self._problem("templates", "use this template", self.templates, target="template.id")]
             )
+
+    def readable(self, problems: Iterable[Problem]) -> Iterator[Problem]:
+        """Problems as this caller may read them: no template is named to it that it may not use."""
+        for problem in problems:
+            hidden = problem.code == "template_not_found" and ALL not in self.templates
+            yield replace(problem, message="There is no template of this id that you may use.") if hidden else problem
 
     def problems(self, asked: Asked) -> Iterator[Problem]:
         """What of this mail the policy forbids, all at once."""

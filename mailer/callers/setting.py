@@ -1,8 +1,10 @@
 """The text of the setting MAILER_CALLERS to its callers, every mistake named. Of the standard library alone."""
 
+import base64
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,14 +29,20 @@ _MEMBERS = ("key", "app", "may", "from", "templates", "to", "priority", "recipie
 
 
 def read_callers(text: str) -> Callers | None:
-    """The callers in the setting's JSON; None where it is not set. Raises ValueError with a text for each mistake."""
+    """The callers in the setting's JSON; None where it is not set. Raises ValueError with a text for each mistake.
+
+    It may be in base64, for places that take no quotes, such as a deployment's parameters.
+    """
     if not text:
         return None
     problems: list[str] = []
+    if not text.lstrip().startswith(("{", "[")):
+        with suppress(ValueError):
+            text = base64.b64decode(text, validate=True).decode()
     try:
         content = json.loads(text, object_pairs_hook=lambda pairs: _object(pairs, problems))
     except (ValueError, RecursionError) as error:
-        message = f"this is not JSON: {error}"
+        message = f"this is neither JSON nor base64 of it: {error}"
         raise ValueError(message) from None
     if not isinstance(content, dict):
         message = 'give a JSON object with a member for each caller, such as {"shop": {"key": "sha256:…", "may": […]}}'

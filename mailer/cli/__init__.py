@@ -3,8 +3,8 @@
 send, show, listing, failures           mails, and what became of them
 replay, retry, cancel, release          what is done to them; changes is what these share
 console, console_server                 the operator's page on this machine
-health                                  what works and what does not
-setup, rotate, teardown                 the app registration and all around it
+health, callers                         what works and what does not; who may do what
+setup, rotate, teardown, course         the app registration and all around it
 doctor, send_test                       each link of the chain; a mail in a person's own name
 templates, completion                   what an author of templates does; what a shell is told
 client, reach                           the API that the commands call, and where it is

@@ -11,6 +11,7 @@ import typer
 
 import mailer
 from mailer.cli import (
+    callers,
     cancel,
     completion,
     console,
@@ -57,6 +58,7 @@ app.command("cancel", rich_help_panel=MAILS, epilog=cancel.EXAMPLES)(cancel.canc
 app.command("release", rich_help_panel=MAILS, epilog=release.EXAMPLES)(release.release)
 app.command("health", rich_help_panel=MAILER, epilog=health.EXAMPLES)(health.health)
 app.command("console", rich_help_panel=MAILER, epilog=console.EXAMPLES)(console.console)
+app.add_typer(callers.app, name="callers", rich_help_panel=MAILER)
 app.add_typer(templates.app, name="templates", rich_help_panel=MAILER)
 app.command("doctor", rich_help_panel=MAILER)(doctor.doctor)
 app.command("setup", rich_help_panel=MAILER)(setup.setup)

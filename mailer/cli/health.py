@@ -3,7 +3,8 @@
 import typer
 
 from mailer.cli import options, reach
-from mailer.cli.output import as_lines, table
+from mailer.cli.output import as_lines, say, table
+from mailer.cli.times import shown
 
 EXAMPLES = """\b
 Examples:
@@ -24,4 +25,6 @@ def health(*, url: reach.Url = None, key: reach.Key = None, as_json: options.Jso
             for number, problem in enumerate(part.get("problems") or [""])
         ]
         table(("part", "status", "what to do"), rows)
+        if expires := found.get("secret_expires_on"):
+            say(f"The app's secret expires on {shown(expires)[:10]}.")
     raise typer.Exit(0 if found["status"] == "ok" else 1)

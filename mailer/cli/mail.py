@@ -1,12 +1,16 @@
 """A mail's record as people read it: its row in a list, its facts, and its way from accepted to delivered."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from mailer.cli.output import facts, say, table
 from mailer.cli.times import shown
+from mailer.request.mail_id import instant_of
 
 Record = Mapping[str, Any]
+
+MOMENT = timedelta(seconds=1)  # between acceptance and the first status
 
 HEADS = ("accepted (UTC)", "status", "from", "template", "error", "tags", "id")
 
@@ -31,7 +35,7 @@ CURES = {
 def row(record: Record) -> tuple[str, ...]:
     """Its line in a table."""
     return (
-        shown(accepted(record)),
+        shown(accepted(record).isoformat()),
         record["status"],
         record.get("from") or "",
         record.get("template") or "",
@@ -57,6 +61,9 @@ def show(record: Record) -> None:
             "attempts": str(record.get("attempts") or ""),
             "sent again in doubt": str(record.get("resent") or ""),
             "gate": record.get("gate"),
+            "template's version": record.get("template_version"),
+            "content's hash": record.get("content_hash"),
+            "Graph's request-id": record.get("request_id"),
         }
     )
     say("")
@@ -70,13 +77,22 @@ def show(record: Record) -> None:
 def timeline(record: Record) -> Iterator[tuple[str, str, str]]:
     """When, what, and what it means: the statuses, what people did, and what became of each recipient's copy."""
     steps = [(at, status, MEANINGS.get(status, "")) for status, at in record["times"].items()]
-    steps += [(one["at"], one["action"], f"by {one.get('by') or 'somebody'}") for one in record.get("done") or ()]
+    # Of each status the last time is known: a mail that was queued anew was accepted long before.
+    if not any(datetime.fromisoformat(at) - accepted(record) < MOMENT for at, *_ in steps):
+        steps.append((accepted(record).isoformat(), "accepted", ""))
+    steps += [
+        (one["at"], one["action"], f"by {one['by']}" if one.get("by") else "by hand")
+        for one in record.get("done") or ()
+    ]
     for place, copy in (record.get("delivery") or {}).items():
         said = " ".join(filter(None, (copy.get("code"), copy.get("message"))))
         steps.append((copy["at"], copy["status"], f"{place} {said}".strip()))
-    yield from ((shown(at), what, meaning) for at, what, meaning in sorted(steps, key=lambda step: step[0]))
+    yield from (
+        (shown(at), what, meaning)
+        for at, what, meaning in sorted(steps, key=lambda step: datetime.fromisoformat(step[0]))
+    )
 
 
-def accepted(record: Record) -> str | None:
-    """When it was accepted: the first of its times."""
-    return min(record["times"].values(), default=None)
+def accepted(record: Record) -> datetime:
+    """When it was accepted, as its id tells."""
+    return instant_of(record["id"])

@@ -2,18 +2,15 @@
 
 import os
 import re
-import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Literal
 
 import typer
 
-from mailer.cli.screen import Screen
 from mailer.errors import ConfigError
 from mailer.setting_texts import read_duration
-from mailer.setup.course import Course
-from mailer.setup.person import WAYS, Person, Way
+from mailer.setup.person import WAYS, Way
 from mailer.setup.place import Place, read_place
 
 Tenant = Annotated[str | None, typer.Option(help="the tenant's id or domain (MAILER_TENANT_ID, else that of az)")]
@@ -38,6 +35,11 @@ def environment() -> Mapping[str, str]:
     return {name: text for name, text in os.environ.items() if name not in {URL, KEY}}
 
 
+def own_key() -> str:
+    """The function key in the environment."""
+    return os.environ.get(KEY, "")
+
+
 def forget_own() -> None:
     """Leave only app settings in the environment."""
     for name in (URL, KEY):
@@ -58,30 +60,6 @@ def place(*, name: str = NAME, **flags: str | None) -> Place:
 def ways(chosen: Way | None) -> tuple[Way, ...]:
     """The ways to sign in, the one that was chosen or all."""
     return (chosen,) if chosen else WAYS
-
-
-def course(
-    where: Place,
-    screen: Screen,
-    *,
-    chosen: Way | None,
-    dry: bool,
-    scopes: tuple[str, ...],
-    known: Person | None = None,
-) -> Course:
-    """The state of a course of steps, with real time."""
-    return Course(
-        place=where,
-        ways=ways(chosen),
-        tell=screen.tell,
-        wait=screen.wait,
-        begin=screen.begin,
-        sleep=time.sleep,
-        clock=lambda: datetime.now(UTC),
-        dry=dry,
-        scopes=scopes,
-        known=known,
-    )
 
 
 def lifetime_of(text: str) -> timedelta:

@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from collections.abc import Mapping
+from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -9,7 +11,7 @@ from urllib.parse import urlsplit
 import typer
 
 from mailer.cli import options
-from mailer.cli.client import PREFIX, Client, by_rights, by_url
+from mailer.cli.client import PREFIX, Call, Client, by_rights, by_url
 from mailer.doors.direct import Direct
 
 Url = Annotated[
@@ -37,7 +39,8 @@ def client(url: str | None, key: str | None) -> Client:
     options.forget_own()
     if url is None:
         return Client(by_rights(own_rights()))
-    return Client(by_url(base(url), key if key is not None else _asked(url)))
+    call = by_url(base(url), key or "")
+    return Client(call if key is not None or not sys.stdin.isatty() else _asking(call, url))
 
 
 def own_rights() -> Direct:
@@ -71,9 +74,15 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _asked(url: str) -> str:
-    """The key as somebody types it, unseen; none for an app on this machine, which asks for none."""
-    if sys.stdin.isatty():
-        key: str = typer.prompt(f"Function key of {url}", hide_input=True, default="", show_default=False, err=True)
-        return key
-    return ""
+def _asking(call: Call, url: str) -> Call:
+    """The same call, which asks for a key where the app wants one: somebody types it, unseen."""
+
+    def asking(method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        nonlocal call
+        status, answer = call(method, path, headers, body)
+        if status != HTTPStatus.UNAUTHORIZED:
+            return status, answer
+        call = by_url(base(url), str(typer.prompt(f"Function key of {url}", hide_input=True, err=True)))
+        return call(method, path, headers, body)
+
+    return asking

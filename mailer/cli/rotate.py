@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from mailer.cli import options
-from mailer.cli.screen import Screen, show_all
+from mailer.cli.course import Work
 from mailer.setup.course import SCOPES
 from mailer.setup.rotate import Rotation
 from mailer.setup.set_up import Auth
@@ -42,8 +42,12 @@ def rotate(
         raise typer.BadParameter(message)
     options.needs_vault(where)
     chosen: Auth = auth or ("certificate" if setting == "certificate" else "secret")
-    with Screen(as_json=as_json) as screen:
-        course = options.course(where, screen, chosen=sign_in, dry=False, scopes=SCOPES)
-        rotation = Rotation(course=course, auth=chosen, lifetime=options.lifetime_of(lifetime), remove_old=remove_old)
-        steps = show_all(rotation.run(), screen.step)
-    raise typer.Exit(1 if any(step.failed for step in steps) else 0)
+    lasts = options.lifetime_of(lifetime)
+    work = Work(
+        steps=lambda course: Rotation(course=course, auth=chosen, lifetime=lasts, remove_old=remove_old),
+        where=where,
+        scopes=SCOPES,
+        sign_in=sign_in,
+        as_json=as_json,
+    )
+    raise typer.Exit(work.done())

@@ -5,7 +5,6 @@ Results go to stdout; what is waited for, and where to sign in, to stderr where 
 
 import json
 import sys
-from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
@@ -85,11 +84,6 @@ class Screen(AbstractContextManager["Screen"]):
             self._more("why", finding.why)
             self._more("do", finding.cure)
 
-    def say(self, text: str) -> None:
-        """A line for people."""
-        if not self._as_json:
-            self._out.print(Text(text), soft_wrap=True)
-
     def _line(self, status: str, name: str, text: str) -> None:
         mark, style = _MARKS[status]
         line = Text.assemble((mark, style), f" {name:11} ", (text, "dim" if status == "skipped" else ""))
@@ -98,15 +92,6 @@ class Screen(AbstractContextManager["Screen"]):
     def _more(self, label: str, text: str) -> None:
         for number, line in enumerate(text.splitlines()):
             self._out.print(Text(f"    {label if not number else '':4} {line}"), soft_wrap=True)
-
-
-def show_all(steps: Iterable[Step], show: Callable[[Step], None]) -> list[Step]:
-    """Show each step as it is done, and give them all."""
-    done = []
-    for step in steps:
-        show(step)
-        done.append(step)
-    return done
 
 
 def interactive() -> bool:

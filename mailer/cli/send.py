@@ -92,7 +92,7 @@ def send(
 def _request(file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
-    read = _json(_read(f"@{file}" if str(file) != "-" else "-", "--file"), "--file")
+    read = read_json(f"@{file}" if str(file) != "-" else "-", "--file")
     if not isinstance(read, dict):
         message = "a request is one JSON object"
         raise typer.BadParameter(message, param_hint="--file")
@@ -105,7 +105,7 @@ def _template(name: str | None, variables: str | None, locale: str | None) -> di
             message = "is about a template: give --template ID as well"
             raise typer.BadParameter(message, param_hint="--variables" if variables else "--locale")
         return None
-    read = _json(_read(variables, "--variables"), "--variables") if variables else {}
+    read = read_json(variables, "--variables") if variables else {}
     return {"id": name, "variables": read} | ({"locale": locale} if locale else {})
 
 
@@ -125,9 +125,10 @@ def _read(text: str, flag: str) -> str:
         raise typer.BadParameter(message, param_hint=flag) from error
 
 
-def _json(text: str, flag: str) -> Any:  # noqa: ANN401 - JSON
+def read_json(text: str, flag: str) -> Any:  # noqa: ANN401 - JSON
+    """What the text says, or what a file or the standard input holds; anything but JSON is wrong use."""
     try:
-        return json.loads(text)
+        return json.loads(_read(text, flag))
     except ValueError as error:
         message = f"this is no JSON ({error})"
         raise typer.BadParameter(message, param_hint=flag) from error

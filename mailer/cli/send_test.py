@@ -9,7 +9,7 @@ from mailer.cli import options
 from mailer.cli.screen import Screen
 from mailer.setup.delegated import send_test as send
 from mailer.setup.delegated import sign_in_to_send
-from mailer.setup.steps import Stopped
+from mailer.setup.steps import Step, Stopped
 
 
 def send_test(
@@ -19,6 +19,7 @@ def send_test(
     mailbox: Annotated[
         str | None, typer.Option("--as", metavar="MAILBOX", help="from another mailbox, by /users/MAILBOX/sendMail")
     ] = None,
+    as_json: options.Json = False,
     device_code: Annotated[bool, typer.Option("--device-code", help="sign in on another device")] = False,
     tenant: options.Tenant = None,
     authority: options.Authority = None,
@@ -32,13 +33,13 @@ def send_test(
         message = "say --delegated; a test mail of the app itself is `doctor --to ADDRESS`"
         raise typer.BadParameter(message)
     where = options.place(tenant=tenant, authority=authority, graph=graph)
-    with Screen(as_json=False) as screen:
+    with Screen(as_json=as_json) as screen:
         try:
             ways = options.ways("device-code") if device_code else ("browser", "device-code")
             person = sign_in_to_send(where, mailbox=mailbox, ways=ways, tell=screen.tell)
-            screen.say(f"✓ signed in by {person.way} as {person.name or 'somebody'}")
+            screen.step(Step(step="sign_in", status="made", what=f"by {person.way}, as {person.name or 'somebody'}"))
             said = send(where, person, mailbox=mailbox, to=to, now=datetime.now(UTC))
         except Stopped as stopped:
-            screen.say(f"✗ {stopped.what}\n  {stopped.cure}")
+            screen.step(Step(step="send_test", status="failed", what=stopped.what, cure=stopped.cure))
             raise typer.Exit(1) from stopped
-        screen.say(f"✓ {said}")
+        screen.step(Step(step="send_test", status="made", what=said))

@@ -1,15 +1,15 @@
 """From nothing to an app that may send: `python -m mailer setup`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from mailer.cli import options
-from mailer.cli.screen import Screen, interactive, show_all
+from mailer.cli.course import Work
 from mailer.request.address import parse_address
 from mailer.setup.course import EXCHANGE_SCOPES, SCOPES
-from mailer.setup.person import Person
 from mailer.setup.set_up import Auth, SetUp, Wish
 from mailer.setup.steps import Step
 
@@ -66,26 +66,20 @@ def setup(
         raise typer.BadParameter(message)
     if chosen != "federated":
         options.needs_vault(where)
-    scopes = SCOPES + (EXCHANGE_SCOPES if wish.mailboxes else ())
-
-    def go(*, dry: bool, known: Person | None = None) -> tuple[list[Step], Person | None]:
-        with Screen(as_json=as_json) as screen:
-            course = options.course(where, screen, chosen=sign_in, dry=dry, scopes=scopes, known=known)
-            return show_all(SetUp(course=course, wish=wish).run(), screen.step), course.known
-
+    work = Work(
+        steps=lambda course: SetUp(course=course, wish=wish),
+        where=where,
+        scopes=SCOPES + (EXCHANGE_SCOPES if wish.mailboxes else ()),
+        sign_in=sign_in,
+        as_json=as_json,
+    )
     if yes and not dry_run:
-        raise typer.Exit(_code(go(dry=False)[0]))
-    plan, person = go(dry=True)
-    if dry_run or _code(plan) or not (interactive() and not as_json):
-        if not dry_run and not _code(plan):
-            typer.echo("Nothing was changed. --yes does it.", err=True)
-        raise typer.Exit(_code(plan))
-    if all(step.status == "found" for step in plan) or typer.confirm("Do this?"):
-        raise typer.Exit(_code(go(dry=False, known=person)[0]))
+        raise typer.Exit(work.done())
 
+    def all_there(plan: Sequence[Step]) -> bool:
+        return all(step.status == "found" for step in plan)
 
-def _code(steps: list[Step]) -> int:
-    return 1 if any(step.failed for step in steps) else 0
+    raise typer.Exit(work.planned("Do this?", "Nothing was changed.", only=dry_run, unasked=all_there))
 
 
 def _auth() -> Auth:

@@ -3,10 +3,8 @@
 import typer
 
 from mailer.cli import options
-from mailer.cli.screen import Screen, interactive, show_all
+from mailer.cli.course import Work
 from mailer.setup.course import EXCHANGE_SCOPES, SCOPES
-from mailer.setup.person import Person
-from mailer.setup.steps import Step
 from mailer.setup.tear_down import TearDown
 
 
@@ -30,18 +28,11 @@ def teardown(
         name=name, tenant=tenant, authority=authority, graph=graph, vault=vault, secret_name=secret_name
     )
 
-    def go(*, dry: bool, known: Person | None = None) -> tuple[list[Step], Person | None]:
-        with Screen(as_json=as_json) as screen:
-            scopes = SCOPES + EXCHANGE_SCOPES
-            course = options.course(where, screen, chosen=sign_in, dry=dry, scopes=scopes, known=known)
-            return show_all(TearDown(course=course).run(), screen.step), course.known
-
-    steps, person = go(dry=not yes)
-    failed = any(step.failed for step in steps)
-    if yes or failed:
-        raise typer.Exit(1 if failed else 0)
-    if as_json or not interactive():
-        typer.echo("Nothing was removed. --yes does it.", err=True)
-    elif typer.confirm("Remove all this?"):
-        steps, _ = go(dry=False, known=person)
-        raise typer.Exit(1 if any(step.failed for step in steps) else 0)
+    work = Work(
+        steps=lambda course: TearDown(course=course),
+        where=where,
+        scopes=SCOPES + EXCHANGE_SCOPES,
+        sign_in=sign_in,
+        as_json=as_json,
+    )
+    raise typer.Exit(work.done() if yes else work.planned("Remove all this?", "Nothing was removed."))

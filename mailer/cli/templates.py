@@ -3,12 +3,16 @@
 import importlib.util
 import runpy
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mailer.cli.options import environment
+from mailer.cli import reach
+from mailer.cli.options import Json, environment
+from mailer.cli.output import as_lines, table
+from mailer.cli.send import read_json
 from mailer.errors import ConfigError
 from mailer.settings import PACKAGED_TEMPLATES
 from mailer.templating.lint.check import check as faults_in
@@ -46,6 +50,8 @@ def check(
     folder: Annotated[
         Path | None, typer.Argument(help="MAILER_TEMPLATES, else the templates of this app", show_default=False)
     ] = None,
+    *,
+    as_json: Json = False,
 ) -> None:
     """Name all that is wrong with the templates.
 
@@ -53,10 +59,47 @@ def check(
     """
     place = folder or template_folder()
     faults = faults_in(place)
-    for fault in faults:
-        typer.echo(fault)
-    typer.echo(f"{place}: {len(faults) or 'no'} fault{'s' if len(faults) != 1 else ''}")
+    if as_json:
+        as_lines(*map(asdict, faults))
+    else:
+        for fault in faults:
+            typer.echo(fault)
+        typer.echo(f"{place}: {len(faults) or 'no'} fault{'s' if len(faults) != 1 else ''}")
     raise typer.Exit(1 if faults else 0)
+
+
+@app.command("list")
+def list_templates(*, url: reach.Url = None, key: reach.Key = None, as_json: Json = False) -> None:
+    """List the templates that mails can name, and their languages."""
+    found = reach.client(url, key).get("templates")["data"]
+    if as_json:
+        as_lines(*found)
+    else:
+        table(("template", "languages"), [(one["id"], " ".join(one["locales"])) for one in found])
+
+
+@app.command()
+def preview(
+    template: Annotated[str, typer.Argument(metavar="ID")],
+    *,
+    variables: Annotated[
+        str | None, typer.Option(metavar="JSON", help="its own sample, if left out; @FILE or - reads them")
+    ] = None,
+    locale: Annotated[str | None, typer.Option(metavar="TAG", help="the language")] = None,
+    html: Annotated[bool, typer.Option("--html", help="the HTML in place of the text")] = False,
+    url: reach.Url = None,
+    key: reach.Key = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a template says; nothing is sent."""
+    body = {"variables": read_json(variables, "--variables")} if variables else {}
+    shown = reach.client(url, key).post(
+        "templates", template, "preview", body=body | ({"locale": locale} if locale else {})
+    )
+    if as_json:
+        as_lines(shown)
+    else:
+        typer.echo(f"{shown['subject']}\n\n{(shown['html'] if html else None) or shown['text']}")
 
 
 def template_folder() -> Path:

@@ -1,10 +1,12 @@
 // One mail: what is known of it, its way from accepted to delivered, and what can be done.
 import { call } from "./api.js";
 import { $, english, h } from "./dom.js";
+import { acceptedAt } from "./record.js";
 import { agreed } from "./question.js";
 import { choose, chosen, reload, say } from "./state.js";
 import { moment, w } from "./words.js";
 
+const MOMENT = 1000; // milliseconds between acceptance and the first status
 const CAN = { failed: ["replay"], uncertain: ["replay"], queued: ["cancel"], scheduled: ["cancel"], held: ["release", "cancel"] };
 
 /** Show the mail that the address names; throws Refused. */
@@ -54,13 +56,16 @@ function facts(record) {
 
 /** The statuses, what people did, and what became of each recipient's copy, in the order of time. */
 function way(record) {
+  const accepted = acceptedAt(record.id);
   const steps = Object.entries(record.times).map(([status, at]) => ({ at, status, text: w.meanings[status] }));
+  // Of each status the last time is known: a mail that was queued anew was accepted long before.
+  if (!steps.some(({ at }) => new Date(at) - new Date(accepted) < MOMENT)) steps.push({ at: accepted, status: "accepted", text: w.meanings.accepted });
   for (const one of record.done ?? []) steps.push({ at: one.at, status: "done", name: w.done[one.action] ?? one.action, text: one.by ? w.by(one.by) : "" });
   for (const [place, copy] of Object.entries(record.delivery ?? {})) {
     const said = [copy.code, copy.message].filter(Boolean).join(" ");
     steps.push({ at: copy.at, status: copy.status, text: [`${place} `, said && english(said)] });
   }
-  steps.sort((one, other) => one.at.localeCompare(other.at));
+  steps.sort((one, other) => new Date(one.at) - new Date(other.at));
   return steps.map(({ at, status, name, text }) =>
     h(`li.${status}`, {}, h("time", { datetime: at }, moment(at)), h("div", {}, h("strong", {}, name ?? w.statuses[status] ?? status), " ", text ?? "")),
   );

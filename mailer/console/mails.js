@@ -1,6 +1,7 @@
 // The list of mails, with its filters in the address.
 import { list } from "./api.js";
 import { $, h } from "./dom.js";
+import { acceptedAt } from "./record.js";
 import { choose, chosen } from "./state.js";
 import { moment, w } from "./words.js";
 
@@ -68,7 +69,7 @@ async function grow(query, body, tail, heads) {
 }
 
 function row(mail, heads) {
-  const accepted = Object.values(mail.times).sort()[0];
+  const accepted = acceptedAt(mail.id);
   const link = new URLSearchParams({ ...chosen(), mail: mail.id });
   const cells = [
     h("time", { datetime: accepted }, moment(accepted)),

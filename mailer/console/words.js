@@ -40,9 +40,10 @@ const en = {
   statuses: {
     scheduled: "scheduled", queued: "queued", sending: "sending", sent: "sent", failed: "failed", canceled: "canceled",
     suppressed: "suppressed", held: "held", uncertain: "uncertain",
-    delivered: "delivered", delayed: "delayed", bounced: "bounced",
+    accepted: "accepted", delivered: "delivered", delayed: "delayed", bounced: "bounced",
   },
   meanings: {
+    accepted: "It came in.",
     scheduled: "It waits for the hour that its sender chose.",
     queued: "It waits for its turn.",
     sending: "A worker has claimed it and asks Graph.",
@@ -158,9 +159,10 @@ const fr = {
   statuses: {
     scheduled: "programmé", queued: "en file", sending: "en cours", sent: "envoyé", failed: "échoué", canceled: "annulé",
     suppressed: "supprimé", held: "retenu", uncertain: "incertain",
-    delivered: "remis", delayed: "retardé", bounced: "rejeté",
+    accepted: "accepté", delivered: "remis", delayed: "retardé", bounced: "rejeté",
   },
   meanings: {
+    accepted: "Il est arrivé.",
     scheduled: "Il attend l’heure choisie par son expéditeur.",
     queued: "Il attend son tour.",
     sending: "Un processus l’a pris en charge et interroge Graph.",

@@ -2,7 +2,8 @@
 
 accept     MailRequest to Receipt: record it, then put its message; prefer delivers before the caller is answered
 batch      several requests at once
-deliver    queued mail to its next status: opening reads the message, decide says what comes next, attempt asks Graph
+deliver    queued mail to its next status: opening reads the message, decide says what comes next, attempt asks Graph;
+           put_back where it cannot be taken now
 turns      a mail's mailbox, priority and slot, as its record keeps them; mailer.pace gives them
 decide     the one place where it is decided what comes next for a mail; event is what can happen to one
 tell       who hears of a mail's move: people, metrics, log

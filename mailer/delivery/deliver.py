@@ -21,18 +21,18 @@ from mailer.delivery.event import Event, What, surplus_of
 from mailer.delivery.mail import AlreadyClaimed, Mail, QueuedMessage, RecordMismatch
 from mailer.delivery.message import fits
 from mailer.delivery.opening import ARRIVED, Opening
+from mailer.delivery.put_back import put_back
 from mailer.delivery.record import Conflict, MailRecord, Status
 from mailer.delivery.stores import Stores
 from mailer.delivery.tell import Alarms, tell
 from mailer.delivery.turns import Turns, turn_of
-from mailer.errors import ConfigError, Refusal, TryLater
+from mailer.errors import Refusal, TryLater
 from mailer.request.model import MailRequest
 
 log = logging.getLogger("mailer.deliver")
 
 T = TypeVar("T")
 
-BACK_AFTER = timedelta(seconds=90)  # for a message that a wrong setting or an absent table keeps from being opened
 CARRIED_AFTER = timedelta(seconds=30)  # for a message that carries an outcome
 # Seconds between tries to record an outcome; under host.json's functionTimeout.
 PAUSES = (0.2, 1.0, 3.0, 10.0, 20.0, 30.0, 30.0)
@@ -74,20 +74,8 @@ class Delivery:
                 return self._admitted(event if said is ARRIVED else said, mail)
             except RecordMismatch as mismatch:
                 return self._mismatch(message, mismatch)
-        except (ConfigError, TryLater) as reason:
-            back = self.opening.as_is(message)
-            if back is None:
-                raise
-            log.warning("message_put_back id=%s: %s", back[0].id, reason)
-        except Exception:
-            # The host gives up what fails again and again, and only mailer's own message tells it then whose it was.
-            back = self.opening.as_is(message)
-            if back is None or back[0].id != message.mail_id:
-                raise
-            log.exception("message_failed id=%s", back[0].id)
-        envelope, content = back
-        self.stores.outbox.put(envelope, content, due=self.clock() + BACK_AFTER)
-        return Status.QUEUED
+        except Exception as reason:  # noqa: BLE001 - it is raised again there, or in the log
+            return put_back(message, reason, outbox=self.stores.outbox, now=self.clock())
 
     def _admitted(self, event: Event, mail: Mail) -> Status:
         """Count a producer's new mail for its policy, or hold it."""

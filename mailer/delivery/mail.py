@@ -86,7 +86,8 @@ class Mail:
     def asked(self) -> MailRequest:
         """The request, which has been read: only such a mail is sent or looked up."""
         if self.request is None:
-            raise RecordMismatch(self.id)
+            message = "a mail without a request is refused before"
+            raise AssertionError(message)
         return self.request.sent_by(self.record.sender)
 
     @property

@@ -71,9 +71,14 @@ def write_message(content: bytes, envelope: Envelope) -> str:
     return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
 
+def write_members(members: dict[str, Any]) -> bytes:
+    """A producer's members as mailer writes them."""
+    return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
+
+
 def write_request(request: MailRequest) -> bytes:
     """The request alone, as a blob holds it."""
-    return json.dumps(request.as_json(), separators=(",", ":"), ensure_ascii=False).encode()
+    return write_members(request.as_json())
 
 
 def fits(content: bytes) -> bool:

@@ -1,6 +1,5 @@
 """A queued message to the mail it is about. Reads, and writes nothing but the owner of an idempotency key."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,7 +10,7 @@ from mailer.delivery.attempt import Preparation
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.event import Event, What
 from mailer.delivery.mail import Mail, QueuedMessage, RecordMismatch, is_made_of
-from mailer.delivery.message import fits, read_message, write_request
+from mailer.delivery.message import read_message, write_members, write_request
 from mailer.delivery.record import KeyOwner, MailRecord, Status, key_of
 from mailer.delivery.stores import Stores
 from mailer.errors import InvalidRequest, KeyReused
@@ -37,7 +36,7 @@ class Opening:
             members, envelope = read_message(message.body)
         except InvalidRequest as refused:
             return self._refused(message.mail_id, message.body, message.proof, refused), ARRIVED
-        content = _written(members)
+        content = write_members(members)
         if envelope is None:
             telemetry.count_accepted("queue")
             return self._producers(message.mail_id, members, content, message.proof)
@@ -52,19 +51,7 @@ class Opening:
         members, envelope = read_message(message.body)
         if envelope and envelope.stored:
             return None
-        return self._refused(message.mail_id, _written(members), message.proof, mismatch)
-
-    def as_is(self, message: QueuedMessage) -> tuple[Envelope, bytes | None] | None:
-        """The same message for a later run, which still names the same mail; None if it can have no envelope."""
-        try:
-            members, envelope = read_message(message.body)
-        except InvalidRequest:
-            return None
-        content = _written(members)
-        envelope = envelope or Envelope(id=message.mail_id, new=True, proof=message.proof)
-        if envelope.stored:
-            return envelope, None
-        return (envelope, content) if fits(content) else None
+        return self._refused(message.mail_id, write_members(members), message.proof, mismatch)
 
     def prove(self, mail: Mail) -> Mail:
         """The mail with its record as the ledger has it, if the message is that mail's. Raises RecordMismatch.
@@ -140,10 +127,6 @@ class Opening:
         new = Mail(record=MailRecord(id=mail, proof=proof), content=content, refused=Event.of(refused))
         record = new.record.moved(Status.QUEUED, now=self.clock())
         return new.at(replace(record, digest=_digest(new), caller=self.preparation.producer()))
-
-
-def _written(members: dict[str, Any]) -> bytes:
-    return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _digest(mail: Mail) -> str | None:

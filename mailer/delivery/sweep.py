@@ -139,12 +139,14 @@ class Sweep:
 
     def _moves(self, record: MailRecord, now: datetime, *, empty: bool) -> bool:
         """Whether the stalled mail moves again, or has come to its end."""
-        content = self.stores.requests.get(record.id)
         dues = [record.due_at, record.leased_until and record.leased_until + AFTER_LEASE]
         if any(self.waits.has_row(record.id, due) for due in dues if due):
             return False
         since = max(filter(None, [*record.times.values(), record.due_at]), default=record.accepted_at)
-        if not empty and (content is None or now - since < NEW_MESSAGE_AFTER):
+        if not empty and now - since < NEW_MESSAGE_AFTER:
+            return False
+        content = self.stores.requests.get(record.id)
+        if not empty and content is None:
             return False
         event = Event(what=What.MESSAGE_LOST) if content is not None else _content_lost(record)
         step = decide(event, record, policy=self.policy, now=now)

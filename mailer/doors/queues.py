@@ -1,7 +1,8 @@
 """Mails from the queue, and the messages that the host has given up."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
@@ -9,21 +10,35 @@ from mailer import wiring
 from mailer.errors import ConfigError
 from mailer.settings import read_settings, storage_connection
 
+if TYPE_CHECKING:
+    from mailer.delivery.deliver import Delivery
+    from mailer.delivery.mail import QueuedMessage
+
 log = logging.getLogger("mailer")
 
 
 def deliver_email(msg: func.QueueMessage) -> None:
     """Send one mail from the queue."""
-    from mailer.delivery.mail import QueuedMessage
-
-    wiring.delivery().deliver(QueuedMessage(body=msg.get_body(), id=str(msg.id), inserted_at=msg.insertion_time))
+    _taken(msg, lambda delivery, message: delivery.deliver(message))
 
 
 def account_for_email(msg: func.QueueMessage) -> None:
     """Record as failed, and keep, what the host has moved to the poison queue."""
-    from mailer.delivery.mail import QueuedMessage
+    _taken(msg, lambda delivery, message: delivery.give_up(message))
 
-    wiring.delivery().give_up(QueuedMessage(body=msg.get_body(), id=str(msg.id), inserted_at=msg.insertion_time))
+
+def _taken(msg: func.QueueMessage, take: "Callable[[Delivery, QueuedMessage], object]") -> None:
+    """The message goes back onto the queue where a setting keeps the step from being plugged together."""
+    from mailer.delivery.mail import QueuedMessage
+    from mailer.delivery.put_back import put_back
+
+    message = QueuedMessage(body=msg.get_body(), id=str(msg.id), inserted_at=msg.insertion_time)
+    try:
+        delivery = wiring.delivery()
+    except ConfigError as wrong:
+        put_back(message, wrong, outbox=wiring.stores().outbox, now=wiring.clock())
+        return
+    take(delivery, message)
 
 
 def queues(environ: Mapping[str, str]) -> func.Blueprint:

@@ -1,11 +1,15 @@
 """The templates, shown and previewed; nothing is sent."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import azure.functions as func
 
 from mailer import wiring
 from mailer.callers.policy import Caller
 from mailer.doors.door import door
 from mailer.doors.replies import as_json
+from mailer.errors import InvalidRequest
 
 templates = func.Blueprint()
 
@@ -23,8 +27,9 @@ def get_template(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
     """Show what a template asks for."""
     from mailer.templating.preview import described
 
-    caller.check_template(req.route_params["id"])
-    return as_json(200, described(req.route_params["id"], wiring.templates()))
+    with _readable(caller):
+        caller.check_template(req.route_params["id"])
+        return as_json(200, described(req.route_params["id"], wiring.templates()))
 
 
 @door(templates, "templates/{id}/preview", methods=["POST"], may="preview", template_not_found=404)
@@ -32,9 +37,18 @@ def preview_template(req: func.HttpRequest, caller: Caller) -> func.HttpResponse
     """Show what a template says."""
     from mailer.templating.preview import SAFE, preview
 
-    caller.check_template(req.route_params["id"])
-    shown = preview(req.route_params["id"], req.get_body(), wiring.templates())
+    with _readable(caller):
+        caller.check_template(req.route_params["id"])
+        shown = preview(req.route_params["id"], req.get_body(), wiring.templates())
     if "text/html" not in req.headers.get("Accept", ""):
         return as_json(200, shown.as_json())
     headers = {"Content-Security-Policy": SAFE, "X-Content-Type-Options": "nosniff"}
     return func.HttpResponse(shown.as_page(), mimetype="text/html", headers=headers)
+
+
+@contextmanager
+def _readable(caller: Caller) -> Iterator[None]:
+    try:
+        yield
+    except InvalidRequest as refused:
+        raise InvalidRequest(caller.readable(refused.problems), more=refused.more) from None

@@ -44,7 +44,7 @@ def run(what: str) -> None:
     host = "Core Tools' func" if core_tools() else "mailer's embedded function host (func is not installed)"
     parts = ["Azurite", "MailDev", "the local cloud", *([] if what == "services" else [host])]
     print(f"Starting {', '.join(parts)} …\n", flush=True)
-    with Stack(FOLDER, host=what != "services") as stack:
+    with Stack(FOLDER, host=what != "services", pages=what != "demo") as stack:
         if what == "services":
             print("Everything is up but the function host: start it with func start.", flush=True)
         else:
@@ -55,8 +55,9 @@ def run(what: str) -> None:
                 for mail in mails:
                     print(demo.check(stack, mail), flush=True)
                 return
-            print(f"\nApp      {stack.url}/emails\nHealth   {stack.url}/health")
-        print(f"Inbox    {stack.inbox}\nLogs     {FOLDER}\n\nCtrl-C stops everything.\n", flush=True)
+            print(f"\nApp        {stack.url}/emails\nConsole    {stack.console}")
+        print(f"Templates  {stack.templates}\nInbox      {stack.inbox}\nFaults     {stack.faults}\nLogs       {FOLDER}")
+        print("\nCtrl-C stops everything.\n", flush=True)
         _stay_up(stack)
 
 

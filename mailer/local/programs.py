@@ -143,12 +143,32 @@ def maildev(folder: Path, *, smtp: int = 1025, web: int = 1080) -> Program:
     return Program(name="MailDev", command=command, ports=(smtp, web), log=folder / "maildev.log")
 
 
-def cloud(folder: Path, *, port: int = 8443, smtp_port: int = 1025, empty: bool = False) -> Program:
-    """The local cloud: Entra, Key Vault and Graph over HTTPS; its CA is `folder`/ca.pem. `empty`: no app is there."""
+def cloud(
+    folder: Path,
+    *,
+    port: int = 8443,
+    smtp_port: int = 1025,
+    empty: bool = False,
+    panel: int | None = None,
+    console: str | None = None,
+) -> Program:
+    """The local cloud: Entra, Key Vault and Graph over HTTPS; its CA is `folder`/ca.pem. `empty`: no app is there.
+
+    `panel` is the port of the page for its faults, `console` the address to which its mails lead.
+    """
     options = ["--port", str(port), "--smtp-port", str(smtp_port), "--folder", str(folder)]
     options += ["--empty"] if empty else []
+    options += ["--panel-port", str(panel)] if panel else []
+    options += ["--console", console] if console else []
     command = [sys.executable, "-m", "mailer.local.cloud", *options]
-    return Program(name="the local cloud", command=command, ports=(port,), log=folder / "cloud.log")
+    ports = (port, panel) if panel else (port,)
+    return Program(name="the local cloud", command=command, ports=ports, log=folder / "cloud.log")
+
+
+def desk(folder: Path, *, port: int = 7072, env: Mapping[str, str]) -> Program:
+    """The template desk, on the templates that the settings name."""
+    command = [sys.executable, "-m", "mailer", "templates", "--no-browser", "--port", str(port)]
+    return Program(name="the template desk", command=command, ports=(port,), log=folder / "desk.log", env=env)
 
 
 def node() -> str:

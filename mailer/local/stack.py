@@ -30,7 +30,9 @@ class Ports:
     smtp: int = 1025
     inbox: int = 1080
     cloud: int = 8443
+    panel: int = 8444
     host: int = 7071
+    desk: int = 7072
 
     @classmethod
     def free(cls) -> Self:
@@ -50,19 +52,34 @@ class Stack:
         host: bool = True,
         app: Path = ROOT,
         empty: bool = False,
+        pages: bool = False,
     ) -> None:
-        """`empty`: in a tenant in which nobody has registered an app."""
+        """`empty`: in a tenant in which nobody has registered an app; `pages`: with those of templates and faults."""
         self.folder = folder
         self.ports = ports or Ports()
         self.azurite = programs.azurite(folder, blob=self.ports.blob, queue=self.ports.queue, table=self.ports.table)
         self.maildev = programs.maildev(folder, smtp=self.ports.smtp, web=self.ports.inbox)
-        self.cloud = programs.cloud(folder, port=self.ports.cloud, smtp_port=self.ports.smtp, empty=empty)
-        self.host = _host(folder, self.ports.host, {**os.environ, **self.settings()}, app)
+        self.url = f"http://localhost:{self.ports.host}/api"
+        self.inbox = f"http://localhost:{self.ports.inbox}"
+        self.console = f"{self.url}/console"
+        self.faults = f"http://localhost:{self.ports.panel}"
+        self.templates = f"http://localhost:{self.ports.desk}"
+        self.cloud = programs.cloud(
+            folder,
+            port=self.ports.cloud,
+            smtp_port=self.ports.smtp,
+            empty=empty,
+            panel=self.ports.panel if pages else None,
+            console=self.console,
+        )
+        environ = {**os.environ, **self.settings()}
+        self.desk = programs.desk(folder, port=self.ports.desk, env=environ)
+        self.host = _host(folder, self.ports.host, environ, app)
         self.programs: tuple[Program, ...] = (self.azurite, self.maildev, self.cloud)
         if host:
             self.programs += (self.host,)
-        self.url = f"http://localhost:{self.ports.host}/api"
-        self.inbox = f"http://localhost:{self.ports.inbox}"
+        if pages:
+            self.programs = (self.desk, *self.programs)
 
     def settings(self) -> dict[str, str]:
         """The app settings: those of the example, at this stack's own addresses."""
@@ -85,9 +102,10 @@ class Stack:
         try:
             for program in self.programs:
                 program.refuse_taken_ports()
-            for program in (self.azurite, self.maildev, self.cloud):
+            services = [program for program in self.programs if program is not self.host]
+            for program in services:
                 program.launch()
-            for program in (self.azurite, self.maildev, self.cloud):
+            for program in services:
                 program.wait_until_ready()
             if self.host in self.programs:
                 self.host.start()  # only now, because it trusts the cloud's certificate authority

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from mailer.errors import InvalidRequest, Problem
 from mailer.request.address import Address, AnAddress
@@ -42,7 +42,8 @@ _LONGEST = dict.fromkeys(("to", "cc", "bcc"), MAX_RECIPIENTS) | {
 T = TypeVar("T")
 
 _template = TypeAdapter(TemplateUse)
-_attachments: TypeAdapter[tuple[Attachment, ...]] = TypeAdapter(Attachments)
+_LATER = ConfigDict(defer_build=True)
+_attachments: TypeAdapter[tuple[Attachment, ...]] = TypeAdapter(Attachments, config=_LATER)
 _schedule = TypeAdapter(Schedule)
 _address: TypeAdapter[Address] = TypeAdapter(AnAddress)
 

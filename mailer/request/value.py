@@ -34,7 +34,8 @@ Line = Annotated[str, AfterValidator(_one_line)]
 class Value(BaseModel):
     """What comes from outside: checked strictly, nothing unknown in it, never changed; null is not given."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    # Built when one is first read: the first mail of a process needs but a few.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -83,16 +83,22 @@ def _taken_apart(body: str) -> tuple[str, list[str]] | None:
     if len(body) > LONGEST or _TEXT in body or _LINK in body:
         return None
     pieces = _BETWEEN.split(body)
-    texts, odd = pieces[::2], _ODD.search
-    if odd("".join(texts)):
-        if any("<" in text or ">" in text for text in texts):
+    before, *texts = pieces[::2]  # where blanks matter, too
+    joined = "".join(texts)
+    holes = [text and _TEXT for text in texts]
+    if "<" in before or _ODD.search(joined):
+        if any(bracket in text for bracket in "<>" for text in (before, joined)):
             return None
-        texts = ["" if odd(text) else text for text in texts]
-    texts[0] = ""  # before any tag blanks matter, too
-    fillings = [_as_text(text) if "&" in text or "\xa0" in text else text for text in texts if text]
-    pieces[::2] = [_TEXT if text else piece for text, piece in zip(texts, pieces[::2], strict=True)]
-    for place in [place for place, piece in enumerate(pieces) if ' href="' in piece and piece[1] not in "!?"]:
-        pieces[place] = _URL.sub(functools.partial(_without_link, fillings), pieces[place])
+        odd = [_ODD.search(text) for text in texts]
+        holes = [text if found else hole for text, found, hole in zip(texts, odd, holes, strict=True)]
+        texts = ["" if found else text for text, found in zip(texts, odd, strict=True)]
+    fillings = [text for text in texts if text]
+    if "&" in joined or "\xa0" in joined:
+        fillings = [_as_text(text) for text in fillings]
+    pieces[::2] = [before, *holes]
+    if ' href="' in body:
+        for place in [place for place, piece in enumerate(pieces) if ' href="' in piece and piece[1] not in "!?"]:
+            pieces[place] = _URL.sub(functools.partial(_without_link, fillings), pieces[place])
     return "".join(pieces), fillings
 
 

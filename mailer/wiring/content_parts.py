@@ -60,7 +60,12 @@ def rules_for(caller: "Caller") -> "Rules":
 
     if caller.name is None:
         return rules()
-    return replace(rules(), forbidden=lambda request: forbidden(request, caller, priority))
+    known = rules()
+    return replace(
+        known,
+        forbidden=lambda request: forbidden(request, caller, priority),
+        content_problems=lambda request: caller.readable(known.content_problems(request)),
+    )
 
 
 @base.once

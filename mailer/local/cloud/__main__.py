@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import socket
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from mailer.local.cloud.app import Dated, build
+from mailer.local.cloud.app import Dated, build, build_panel
 from mailer.local.cloud.certificates import certificates
 from mailer.local.cloud.state import Cloud
 
@@ -47,10 +48,12 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, default=Path(".local"), help="for ca.pem and the server's key (default: %(default)s)"
     )
+    parser.add_argument("--panel-port", type=int, help="HTTP port of a page for the faults; without it there is none")
+    parser.add_argument("--console", help="the console's address, to which each mail then leads")
     parser.add_argument("--empty", action="store_true", help="a tenant in which nobody has registered an app yet")
     options = parser.parse_args()
     server_file = certificates(options.folder)
-    cloud = Cloud(smtp_port=options.smtp_port, empty=options.empty)
+    cloud = Cloud(smtp_port=options.smtp_port, empty=options.empty, console=options.console)
     config = uvicorn.Config(
         Dated(build(cloud), cloud),
         host="127.0.0.1",
@@ -65,7 +68,22 @@ def main() -> None:
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=0,  # a request that hangs on purpose must not hold us up
     )
-    Server(config).run()
+    panel = uvicorn.Config(
+        build_panel(cloud), host="127.0.0.1", port=options.panel_port, ws="none", lifespan="off", log_level="warning"
+    )
+    if options.panel_port:
+        asyncio.run(_both(Server(config), uvicorn.Server(panel)))
+    else:
+        Server(config).run()
+
+
+async def _both(cloud: Server, panel: uvicorn.Server) -> None:
+    """The cloud ends when it is told to, and the panel with it."""
+    panel.capture_signals = contextlib.nullcontext  # type: ignore[assignment, method-assign] # the cloud hears them
+    beside = asyncio.create_task(panel.serve())
+    await cloud.serve()
+    panel.should_exit = panel.force_exit = True
+    await beside
 
 
 main()

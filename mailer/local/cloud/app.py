@@ -2,11 +2,15 @@
 
 import time
 from email.utils import formatdate
+from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailer.local.cloud import (
@@ -29,6 +33,7 @@ from mailer.local.cloud.model import Call
 from mailer.local.cloud.panel import Panel
 from mailer.local.cloud.state import Cloud
 
+PAGE = Path(__file__).parent / "page"
 EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 USER = "/v1.0/users/{user}"
 APPLICATION = "/v1.0/applications/{application}"
@@ -73,6 +78,19 @@ def build(cloud: Cloud) -> Starlette:
     # A wrong slash is a wrong path, not a reason to send the caller elsewhere.
     app.router.redirect_slashes = False
     return app
+
+
+def build_panel(cloud: Cloud) -> Starlette:
+    """The control panel alone, with a page for people: by plain HTTP, for their browser does not know our authority."""
+    return Starlette(
+        routes=[
+            Mount("/control", routes=Panel(cloud).routes()),
+            Mount("/page", StaticFiles(directory=PAGE)),
+            Route("/", lambda _: FileResponse(PAGE / "index.html")),
+        ],
+        # A page of another site must not turn anything here by a name that leads here.
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
+    )
 
 
 def vault_routes(cloud: Cloud) -> list[Route]:

@@ -6,14 +6,17 @@ import re
 import secrets
 import smtplib
 import threading
+from email.message import EmailMessage
 
 from mailer.local.cloud.mime import as_mime
 from mailer.local.cloud.model import AcceptedMail, Content
+from mailer.request.mail_id import is_mail_id
 
 WITHIN = 30.0  # seconds for one answer of the mail catcher, which reads a whole mail first
 PIECE = 57 * 4096  # bytes; base64 writes 57 in a line
 READY = 354  # SMTP for: send the mail
 MARK = 48  # bytes; one line of base64
+LONGEST = 998  # characters of a line: https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1
 IDLE = 0.5  # seconds without a mail after which the connection is closed, so that MailDev can stop at once
 
 
@@ -45,8 +48,9 @@ class Courier:
     It keeps its connection as long as mails come: MailDev lets every new one wait for 100 ms.
     """
 
-    def __init__(self, smtp_port: int) -> None:
+    def __init__(self, smtp_port: int, *, console: str | None = None) -> None:
         self._port = smtp_port
+        self._console = console
         self._mails: queue.SimpleQueue[tuple[AcceptedMail, list[Content]]] = queue.SimpleQueue()
         self._smtp: Connection | None = None
         threading.Thread(target=self._deliver_all, name="courier", daemon=True).start()
@@ -83,9 +87,17 @@ class Courier:
         marks = [secrets.token_bytes(MARK) for _ in contents]
         self._smtp.files = {base64.encodebytes(mark).strip(): file for mark, file in zip(marks, contents, strict=True)}
         try:
-            self._smtp.send_message(as_mime(mail, marks), mail.sender.address, envelope)
+            self._smtp.send_message(self._linked(as_mime(mail, marks), mail), mail.sender.address, envelope)
         finally:
             self._smtp.files = {}
+
+    def _linked(self, message: EmailMessage, mail: AcceptedMail) -> EmailMessage:
+        """With a header that leads to the mail's record in the console: https://www.rfc-editor.org/rfc/rfc5064."""
+        own = mail.internet_message_id.strip("<>").partition("@")[0]
+        if self._console and is_mail_id(own):
+            message.policy = message.policy.clone(max_line_length=LONGEST)  # folded, no reader would find an address
+            message["Archived-At"] = f"<{self._console}#mail={own}>"
+        return message
 
     def _hang_up(self) -> None:
         if self._smtp is not None:

@@ -68,9 +68,9 @@ class SignIn:
 class Cloud:
     """One tenant: its directory, its vault and its mailboxes."""
 
-    def __init__(self, *, smtp_port: int, empty: bool = False) -> None:
+    def __init__(self, *, smtp_port: int, empty: bool = False, console: str | None = None) -> None:
         self.signer = Signer()
-        self.courier = Courier(smtp_port)
+        self.courier = Courier(smtp_port, console=console)
         self.faults = Faults()
         # Made once, so that a mailer running beside us outlives a reset.
         self._first_secret = new_client_secret()

@@ -1,0 +1,47 @@
+"""What memory a worker has at first and after 50, 1,000 and 10,000 mails: a process with the app and nothing else."""
+
+import subprocess
+import sys
+
+from mailer.local.programs import ROOT
+from tests.benchmarks.figures import told
+from tests.benchmarks.stage import beside_slow_graph, request
+
+# As many threads as host.json lets messages be under way; https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html.
+WORKER = """
+import os, sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+import function_app
+from mailer import wiring
+from mailer.delivery.mail import QueuedMessage
+
+def deliver(number):
+    body = template.replace(b"GREETING", b"Hello %d" % number)
+    message = QueuedMessage(body=body, id=f"m{number}", inserted_at=datetime.now(UTC))
+    assert wiring.delivery().deliver(message) == "sent"
+
+def mebibytes():
+    with open("/proc/self/statm") as file:
+        print(int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20)
+
+template = sys.stdin.buffer.read()
+mebibytes()
+with ThreadPoolExecutor(8) as several:
+    for first, last in zip([0, *map(int, sys.argv[1:])], map(int, sys.argv[1:])):
+        for _ in several.map(deliver, range(first, last)):
+            pass
+        mebibytes()
+"""
+
+
+def run(*, quick: bool) -> None:
+    """Print it."""
+    steps = ("50", "100", "400") if quick else ("50", "1000", "10000")
+    with beside_slow_graph(1):
+        command = [sys.executable, "-c", WORKER, *steps]
+        done = subprocess.run(command, input=request("GREETING"), capture_output=True, cwd=ROOT, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr.decode())
+    mebibytes = [f"{float(line):.1f}" for line in done.stdout.split()]
+    told(f"MiB at first, after {', '.join(steps)} mails", ", ".join(mebibytes), "≤ 70; + 2 from the third on")

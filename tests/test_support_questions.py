@@ -1,0 +1,172 @@
+"""The twenty questions of docs/cli.md: each command is run as it stands there, each look had at a running console."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+import requests
+from playwright.sync_api import expect
+
+from mailer.local.cloud.control import Control, Fault
+from mailer.local.programs import ROOT
+from tests.another_host import another_host
+from tests.browser import launched
+from tests.terminal import mailer as in_process
+
+PAGE = (ROOT / "docs/cli.md").read_text()
+ROW = re.compile(r"^\| (\d+) \| (.+?) \| `python -m mailer (.+?)` \| (.+?) \|$", re.MULTILINE)
+QUESTIONS = {int(number): (question, command, look) for number, question, command, look in ROW.findall(PAGE)}
+SHOP_KEY = "the-key-of-the-shop"
+CALLERS = {
+    "shop": {
+        "key": f"sha256:{hashlib.sha256(SHOP_KEY.encode()).hexdigest()}",
+        "may": ["send", "read"],
+        **{member: ["*"] for member in ("from", "templates", "to", "priority")},
+        "recipients_per_day": 0,
+    },
+    "queue": {"may": ["send"], **{member: ["*"] for member in ("from", "templates", "to", "priority")}},
+}
+
+
+@pytest.fixture(scope="module")
+def shop(stack, tmp_path_factory):
+    """Another host of the same app, where each mail of the caller `shop` is held for a person."""
+    folder, functions = tmp_path_factory.mktemp("shop"), ["post_email", "get_health"]
+    with another_host(stack, folder, functions=functions, MAILER_CALLERS=json.dumps(CALLERS)) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def world(stack, shop):
+    """A mail of each kind that the questions are about."""
+    control = Control(f"https://localhost:{stack.ports.cloud}", stack.folder / "ca.pem")
+    control.reset()
+
+    def posted(url=stack.url, *, key="", **changes):
+        request = {"to": "ada@example.com", "subject": "Order", "text": "Your order", **changes}
+        headers = {"Prefer": "wait=20", "x-functions-key": key}
+        return requests.post(f"{url}/emails", json=request, headers=headers, timeout=60).json()
+
+    def fault(**properties):
+        control.clear_faults()
+        control.fault(Fault(call="sendMail", times=1, **properties))
+
+    sent = posted()["id"]
+    fault(outcome="answer", status=400, code="ErrorInvalidRecipients")
+    failed = posted(tags={"order": "7"})["id"]
+    fault(outcome="answer", status=403, code="ErrorAccessDenied")
+    hindered = posted()["id"]
+    fault(when="after", outcome="answer", status=504)
+    uncertain = posted()["id"]
+    control.clear_faults()
+    later = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+    scheduled = posted(scheduled_at=later)["id"]
+    held = posted(shop, key=SHOP_KEY)["id"]
+    yield SimpleNamespace(**{name: value for name, value in locals().items() if isinstance(value, str)})
+    control.close()
+
+
+# By the number of the question: what ID and CODE stand for, and what the answer says.
+ANSWERS = {
+    1: ({}, r"ErrorInvalidRecipients +order=7"),
+    2: ({"ID": "uncertain"}, r"uncertain +Graph gave no answer"),
+    3: ({}, r"failed .* order=7"),
+    4: ({}, r"python -m mailer retry --code ErrorAccessDenied"),
+    5: ({"CODE": "ErrorInvalidRecipients"}, r"failed +shop@contoso.com"),
+    7: ({"CODE": "http_504"}, r"of which [1-9]\d* may arrive twice"),
+    10: ({}, r"uncertain +shop@contoso.com +http_504"),
+    12: ({}, r"queued +shop@contoso.com +ErrorAccessDenied"),
+    13: ({}, r"scheduled +shop@contoso.com"),
+    14: ({}, r"sending +failing +Mails of shop@contoso.com wait"),
+    15: ({}, r"The app's secret expires on 20\d\d-\d\d-\d\d"),
+    16: ({}, r"ok.*token|✓ token"),
+    17: ({}, r"held +shop@contoso.com"),
+    8: ({"ID": "failed"}, r"1 mail queued again"),
+    19: ({"ID": "failed"}, r"replay +by hand"),
+    20: ({"ID": "sent"}, r'"request_id": "[0-9a-f-]{36}"'),
+    6: ({"CODE": "ErrorInvalidRecipients"}, r"mails? to replay"),
+    9: ({"CODE": "ErrorAccessDenied"}, r"ErrorAccessDenied: [1-9]"),
+    11: ({"ID": "scheduled"}, r"1 mail canceled"),
+    18: ({}, r"1 mail to release|[1-9]\d* mails to release"),
+}
+
+
+def test_there_are_twenty_questions():
+    assert sorted(QUESTIONS) == sorted(ANSWERS) == list(range(1, 21))
+
+
+@pytest.mark.parametrize("number", ANSWERS)
+def test_a_question_is_answered_by_one_command(number, stack, world):
+    """In an order in which no answer takes away what the next one is about."""
+    _, command, _ = QUESTIONS[number]
+    stands_for, answer = ANSWERS[number]
+    for placeholder, value in stands_for.items():
+        command = command.replace(placeholder, getattr(world, value, value))
+
+    if command == "doctor":
+        code, said = in_a_process(command, **stack.settings())
+    else:
+        done = in_process(*command.split(), "--url", stack.url)
+        code, said = done.code, done.out + done.err
+
+    assert code in ({0, 1} if command in {"health", "doctor"} else {0}), said
+    assert re.search(answer, said), said
+
+
+def in_a_process(*arguments, **environ):
+    done = subprocess.run(
+        [sys.executable, "-m", "mailer", *arguments],
+        env={**os.environ, **environ},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_question_is_answered_by_one_look(stack, world):
+    """Every address shows mails or a mail, and every heading, button and line that is named is there."""
+    with launched() as browser:
+        context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
+        for number, (question, _, look) in QUESTIONS.items():
+            page = context.new_page()
+            address = next(iter(re.findall(r"`(#.+?)`", look)), "")
+            address = address.replace("ID", world.uncertain).replace("CODE", "http_504")
+            page.goto(f"{stack.url}/console{address}")
+            expect(page.locator("#said")).to_have_text(re.compile("As of"))
+            expect(page.locator(".trouble")).to_have_count(0)
+            if "mail=" in address:
+                expect(page.locator("#mail h2")).to_contain_text(world.uncertain)
+            elif address:
+                expect(page.locator("#mails .tail .hint")).to_be_visible()
+            for name in re.findall(r"\*(.+?)\*", look):
+                assert name.split(",")[0] in known(page), (number, question, name)
+            page.close()
+
+
+def known(page):
+    """All that the page can say in English; some of it only when there is a mail in that status."""
+    return page.locator("body").inner_text() + (ROOT / "mailer/console/words.js").read_text().partition("const fr")[0]
+
+
+def test_a_held_mail_is_released_in_the_console(stack, shop, world):
+    request = {"to": "ada@example.com", "subject": "S", "text": "T"}
+    headers = {"x-functions-key": SHOP_KEY}
+    mail = requests.post(f"{shop}/emails", json=request, headers=headers, timeout=30).json()["id"]
+    with launched() as browser:
+        page = browser.new_context(locale="en-GB").new_page()
+        page.goto(f"{stack.url}/console#mail={mail}")
+        page.locator("#mail").get_by_role("button", name="Release").click()
+        expect(page.locator("#question")).to_contain_text("Its caller had asked for more than it may send.")
+        page.locator("#question").get_by_role("button", name="Release").click()
+        expect(page.locator("#mail .way")).to_contain_text("released")
+
+    assert requests.get(f"{stack.url}/emails/{mail}", timeout=30).json()["status"] in {"queued", "sending", "sent"}
