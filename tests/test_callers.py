@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 import string
 from contextlib import suppress
 from dataclasses import replace
@@ -15,6 +16,7 @@ from mailer.callers.policy import ANYBODY, NOBODY, Asked, Caller, Callers
 from mailer.callers.setting import read_callers
 from mailer.delivery.rules import forbidden, normal_entry
 from mailer.errors import InvalidRequest
+from mailer.local.programs import ROOT
 from mailer.request.parse import read_request
 from tests.builders import RULES, members
 
@@ -233,6 +235,17 @@ def test_a_mistake_in_the_setting_is_named_with_its_remedy(setting, hint):
 
     assert hint in said
     assert "hunter2" not in said
+
+
+def test_the_example_in_the_documents_is_right():
+    page = (ROOT / "docs/security.md").read_text()
+    (example,) = [block for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL) if '"queue"' in block]
+
+    known = read_callers(example)
+
+    assert [caller.name for caller in known.all] == ["shop", "ops", "queue"]
+    assert known.by_key("the-shops-key").name == "shop"
+    assert known.warnings({"shop@contoso.com", "alerts@contoso.com"}) == []
 
 
 def test_all_mistakes_are_named_at_once():

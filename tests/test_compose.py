@@ -218,9 +218,9 @@ def test_a_large_mail_cannot_stay_out_of_sent_items():
 def test_an_image_that_the_mail_does_not_show_is_refused():
     image = {"filename": "a.png", "content": "YQ==", "content_id": "chart"}
 
-    assert problems(composer(), attachments=[image]) == {("validation_error", "attachments")}
+    assert problems(composer(), attachments=[image]) == {("image_not_shown", "attachments")}
     assert problems(composer(), attachments=[image], text=None, html="<p>No chart") == {
-        ("validation_error", "attachments")
+        ("image_not_shown", "attachments")
     }
     assert problems(composer(), attachments=[image], text=None, html='<img src="cid:chart">') == set()
 

@@ -91,7 +91,7 @@ def check_limits(request: MailRequest, now: datetime) -> None:
         raise InvalidRequest([Problem(code="request_too_large", message=message)])
     if request.scheduled_at and request.scheduled_at > now + ADVANCE:
         message = f"`scheduled_at` may be {ADVANCE.days} days ahead at most."
-        raise InvalidRequest([Problem(code="validation_error", message=message, target="scheduled_at")])
+        raise InvalidRequest([Problem(code="too_far_ahead", message=message, target="scheduled_at")])
 
 
 @dataclass(frozen=True, slots=True)

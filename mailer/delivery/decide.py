@@ -153,22 +153,22 @@ class _Case:
             text += f" It is not sent again after {self.policy.max_age}."
         elif chosen is OnUncertain.RESEND:
             text += " It was sent again once before, and is not again."
-        return self._doubt_stays(code, text)
+        return self._end(Status.UNCERTAIN, code, text)
 
     def _looked(self) -> Next:
         event, mail = self.event, self.mail
         code, text, look = mail.error_code, mail.error_message, mail.look or 1
         if event.what is What.CANNOT_LOOK:
-            return self._doubt_stays(code, f"{text} {event.text}")
+            return self._end(Status.UNCERTAIN, code, f"{text} {event.text}")
         if event.what is not What.NOT_FOUND:
             if self._is_old:
-                return self._doubt_stays(code, f"{text} It could not be verified: {event.text}")
+                return self._end(Status.UNCERTAIN, code, f"{text} It could not be verified: {event.text}")
             wait = MENDING_WAIT if event.what is What.NEEDS_MENDING else LOOKS[0]
             return self._look_at(look, event.after or wait, code, text)
         if look < len(LOOKS):
             return self._look_at(look + 1, LOOKS[look], code, text)
         if mail.resent or self._is_old:
-            return self._doubt_stays(code, f"{text} It is not in Sent Items, and is not sent again.")
+            return self._end(Status.UNCERTAIN, code, f"{text} It is not in Sent Items, and is not sent again.")
         return self._once_more(code, f"{text} It is not in Sent Items and is sent again.", after=timedelta())
 
     def _wished(self) -> Next:
@@ -205,10 +205,10 @@ class _Case:
         if event.what is What.MESSAGE_LOST:
             return _wait(max(self.now, mail.due_at or self.now))
         if self._looks:
-            return self._doubt_stays(mail.error_code, f"{mail.error_message} {event.text}")
+            return self._end(Status.UNCERTAIN, mail.error_code, f"{mail.error_message} {event.text}")
         if mail.status.waiting or mail.drafting:
             return self._end(Status.FAILED)
-        return self._doubt_stays(event.code, event.text)
+        return self._end(Status.UNCERTAIN, event.code, event.text)
 
     def _once_more(self, code: str, text: str, *, after: timedelta) -> Next:
         return self._back(Status.QUEUED, code, text, after=after, mending=False, resent=1, look=0)
@@ -220,9 +220,6 @@ class _Case:
         due = self.now + after
         waits = self.mail.moved(status, now=self.now, code=code, message=text)
         return _wait(due, replace(waits, due_at=due, **changes))
-
-    def _doubt_stays(self, code: str, text: str) -> Next:
-        return self._end(Status.UNCERTAIN, code, text)
 
     def _end(self, status: Status, code: str | None = None, text: str = "") -> Next:
         event = self.event

@@ -11,14 +11,15 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from mailer.request.address import Address, AnAddress
 from mailer.request.attachment import Attachments, File
 from mailer.request.characters import body_text, one_line
 from mailer.request.encoded_words import decoded
 from mailer.request.pool import PoolAddress
-from mailer.request.value import Line, Value, at_most, without_null
+from mailer.request.value import Described, Line, Value, at_most, without_null
 
 MAX_RECIPIENTS = 500  # Exchange Online's default for to, cc and bcc together
 MAX_REPLY_TO = 50
@@ -105,31 +106,63 @@ def _language_tag(text: str) -> str:
 
 
 Addresses = Annotated[
-    tuple[AnAddress, ...], Field(strict=False), BeforeValidator(at_most(MAX_RECIPIENTS)), BeforeValidator(_as_list)
+    tuple[AnAddress, ...],
+    Field(strict=False),
+    BeforeValidator(at_most(MAX_RECIPIENTS)),
+    BeforeValidator(_as_list),
+    Described({"maxItems": MAX_RECIPIENTS}),
 ]
 Repliers = Annotated[
-    tuple[AnAddress, ...], Field(strict=False), BeforeValidator(at_most(MAX_REPLY_TO)), BeforeValidator(_as_list)
+    tuple[AnAddress, ...],
+    Field(strict=False),
+    BeforeValidator(at_most(MAX_REPLY_TO)),
+    BeforeValidator(_as_list),
+    Described({"maxItems": MAX_REPLY_TO}),
 ]
 Instant = Annotated[datetime, BeforeValidator(read_instant)]
-Body = Annotated[str, Field(min_length=1, max_length=ONE_CALL), BeforeValidator(_body)]
+Body = Annotated[
+    str,
+    Field(min_length=1, max_length=ONE_CALL),
+    BeforeValidator(_body),
+    # How long it may be is said by the size of the whole mail.
+    Described({"pattern": r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]", "maxLength": None}),
+]
+Subject = Annotated[
+    str,
+    Field(min_length=1, max_length=LONGEST_SUBJECT),
+    BeforeValidator(_subject),
+    Described({"pattern": r"[^\s\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]"}),
+]
 Categories = Annotated[
     tuple[Annotated[Line, Field(min_length=1, max_length=255)], ...],
     Field(strict=False),
     BeforeValidator(at_most(MAX_CATEGORIES)),
+    Described({"maxItems": MAX_CATEGORIES}),
+]
+HeaderName = Annotated[
+    str,
+    Field(max_length=64),
+    AfterValidator(_header_name),
+    Described({"pattern": r"^[xX]-(?![mM][sS]-)[!#$%&'*+.^_`|~0-9A-Za-z-]+$"}),
 ]
 Headers = Annotated[
-    dict[
-        Annotated[str, Field(max_length=64), AfterValidator(_header_name)],
-        Annotated[Line, Field(max_length=LONGEST_HEADER)],
-    ],
+    dict[HeaderName, Annotated[Line, Field(max_length=LONGEST_HEADER)]],
     AfterValidator(_distinct),
     BeforeValidator(at_most(MAX_HEADERS)),
     BeforeValidator(without_null),
+    Described({"maxProperties": MAX_HEADERS}),
 ]
 Tags = Annotated[
     dict[Annotated[Line, Field(max_length=64)], Annotated[Line, Field(max_length=256)]],
     BeforeValidator(at_most(MAX_TAGS)),
     BeforeValidator(without_null),
+    Described({"maxProperties": MAX_TAGS}),
+]
+Locale = Annotated[
+    str,
+    Field(max_length=35),
+    AfterValidator(_language_tag),
+    Described({"pattern": "^[A-Za-z]{2,3}(-[0-9A-Za-z]{2,8})*$"}),
 ]
 
 
@@ -138,7 +171,7 @@ class TemplateUse(Value):
 
     id: Annotated[str, Field(max_length=128)]
     variables: dict[str, Any] = Field(default_factory=dict)
-    locale: Annotated[str, Field(max_length=35), AfterValidator(_language_tag)] | None = None
+    locale: Locale | None = None
 
 
 class Schedule(Value):
@@ -147,8 +180,23 @@ class Schedule(Value):
     scheduled_at: Instant
 
 
+_NOT_GIVEN: JsonDict = {"type": "null"}
+# What parse.py asks for beside each member by itself: a template, or else a subject and what the mail says.
+_EITHER: JsonDict = {
+    "if": {"required": ["template"], "properties": {"template": {"type": "object"}}},
+    "then": {"properties": dict.fromkeys(("subject", "html", "text"), _NOT_GIVEN)},
+    "else": {
+        "required": ["subject"],
+        "properties": {"subject": {"type": "string"}},
+        "anyOf": [{"required": [name], "properties": {name: {"type": "string"}}} for name in ("html", "text")],
+    },
+}
+
+
 class MailRequest(Value):
     """What a caller asks for: the one JSON object of HTTP and queue."""
+
+    model_config = ConfigDict(json_schema_extra=_EITHER)
 
     to: Annotated[Addresses, Field(min_length=1)]
     cc: Addresses = ()
@@ -156,7 +204,7 @@ class MailRequest(Value):
     reply_to: Repliers = ()
     sender: Annotated[AnAddress | None, Field(alias="from")] = None
     template: TemplateUse | None = None
-    subject: Annotated[str, Field(min_length=1, max_length=LONGEST_SUBJECT), BeforeValidator(_subject)] | None = None
+    subject: Subject | None = None
     html: Body | None = None
     text: Body | None = None
     attachments: Attachments = ()

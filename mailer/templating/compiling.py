@@ -57,6 +57,19 @@ class CodeGenerator(jinja2.compiler.CodeGenerator):
                 loop.body.insert(0, nodes.ExprStmt(tick, lineno=loop.lineno))
         super().visit_Template(node, frame)
 
+    def _output_child_pre(self, node: nodes.Expr, frame: Any, finalize: Any) -> None:  # noqa: ANN401 - jinja2's own
+        """One call escapes and finalizes what `{{ }}` writes into HTML."""
+        if _is_html(frame):
+            self.write("environment.escaped(")
+        else:
+            super()._output_child_pre(node, frame, finalize)
+
+    def _output_child_post(self, node: nodes.Expr, frame: Any, finalize: Any) -> None:  # noqa: ANN401 - jinja2's own
+        if _is_html(frame):
+            self.write(")")
+        else:
+            super()._output_child_post(node, frame, finalize)
+
     def visit_Concat(self, node: nodes.Concat, frame: Any) -> None:  # noqa: ANN401, N802 - jinja2's own
         join = "markup_join" if frame.eval_ctx.autoescape else "str_join"
         if frame.eval_ctx.volatile:
@@ -66,3 +79,7 @@ class CodeGenerator(jinja2.compiler.CodeGenerator):
             self.visit(part, frame)
             self.write(", ")
         self.write("))")
+
+
+def _is_html(frame: Any) -> bool:  # noqa: ANN401 - jinja2's own
+    return bool(frame.eval_ctx.autoescape) and not frame.eval_ctx.volatile

@@ -32,7 +32,7 @@ class Page:
     charts: dict[str, bytes] = field(default_factory=dict)
     steps: int = 0
     made: int = 0
-    _looks: int = 0
+    looks: int = 0
     _late_at: float = field(default_factory=lambda: time.monotonic() + MAX_SECONDS)
     _ends_at: float | None = None  # of the thread's own time, which is dear to ask for
 
@@ -40,11 +40,11 @@ class Page:
         """Add to the account. Raises TooMuch where it is too much."""
         self.steps += steps
         self.made += made
-        self._looks += 1
-        if self.steps > MAX_STEPS or self.made > MAX_MADE or made > _MUCH or self._looks % _BETWEEN_LOOKS == 0:
-            self._look()
+        self.looks += 1
+        if self.steps > MAX_STEPS or self.made > MAX_MADE or made > _MUCH or self.looks % _BETWEEN_LOOKS == 0:
+            self.look()
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Nobody else's work counts: once it is late, as much time as that of this thread alone."""
         if self.steps > MAX_STEPS:
             raise TooMuch(f"its loops and calls go over {MAX_STEPS:,} steps")
@@ -94,6 +94,15 @@ def take(steps: int = 1, made: int = 0) -> None:
     """Add to the account of the file that is being rendered, if there is one. Raises TooMuch."""
     if page := _page.get(None):
         page.take(steps, made)
+
+
+def wrote(length: int) -> None:
+    """Add so many characters: the same as take, for what is done at every turn of a loop."""
+    if page := _page.get(None):
+        page.made += length
+        page.looks += 1
+        if page.made > MAX_MADE or length > _MUCH or page.looks % _BETWEEN_LOOKS == 0:
+            page.look()
 
 
 _page: contextvars.ContextVar[Page] = contextvars.ContextVar("page")

@@ -5,6 +5,7 @@ https://jinja.palletsprojects.com/en/stable/sandbox/
 
 import functools
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from types import BuiltinMethodType
 from typing import Any
@@ -13,18 +14,20 @@ import jinja2
 import jinja2.runtime
 import jinja2.sandbox
 import jinja2.utils
+from markupsafe import escape
 
 from mailer.templating.compiling import CodeGenerator
 from mailer.templating.filters import FILTERS, TESTS
 from mailer.templating.growth import check_call, check_format, check_number, check_repetition
 from mailer.templating.images import bar_chart
 from mailer.templating.null import Null, plain
-from mailer.templating.page import current_page, take, weight
+from mailer.templating.page import current_page, take, weight, wrote
 from mailer.templating.variables import Missing, note_fault, note_path, noting_places
 
 STEPS_OF_CALL = 10  # of a macro, a block or a function
 STEPS_OF_FILE = 100  # that is included, imported or extended
 _NUMBER = "must be a number"
+_MARKS = re.compile("[&<>\"']").search
 
 
 class _Context(jinja2.runtime.Context):
@@ -65,7 +68,12 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401 - jinja2's own signature
         """Prefer a variable to a method of the same name, so that `order.items` is what the caller sent."""
-        value = obj[attribute] if isinstance(obj, dict) and attribute in obj else super().getattr(obj, attribute)
+        if type(obj) is dict and attribute in obj:
+            value = obj[attribute]
+            if type(value) is str:  # as most are
+                return value
+        else:
+            value = super().getattr(obj, attribute)
         if value is None:
             return Null()
         if value is True or value is False:
@@ -89,6 +97,14 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
         if isinstance(value, Sized) and not isinstance(value, Missing | range):
             take(0, len(value))
         return Null() if value is None else value
+
+    @staticmethod
+    def escaped(value: Any) -> str:  # noqa: ANN401 - whatever a template writes
+        """What `{{ }}` writes into HTML; text without any mark is its own."""
+        if type(value) is not str:
+            return escape(_written(value))
+        wrote(len(value))
+        return escape(value) if _MARKS(value) else value
 
     def concat(self, pieces: Iterable[str]) -> str:
         """What a file, a macro or a block has written."""
@@ -167,7 +183,7 @@ def _written(value: Any) -> Any:  # noqa: ANN401 - whatever a template writes
     if value is None:
         return ""
     if isinstance(value, str):
-        take(0, len(value))
+        wrote(len(value))
     elif isinstance(value, list | dict | tuple):
         take(0, weight(value))
     return value

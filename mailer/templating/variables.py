@@ -42,12 +42,15 @@ def trusting(variables: Mapping[str, Any]) -> Iterator[None]:
     """
     parts: list[Any] = [variables]
     for part in parts:
-        if part is None:
-            raise Suspected
-        if isinstance(part, dict):
+        kind = type(part)
+        if kind is str:  # as most are
+            continue
+        if kind is dict:
             parts += part.values()
-        elif isinstance(part, list):
+        elif kind is list:
             parts += part
+        elif part is None:
+            raise Suspected
     token, given = _current.set(None), _given.set(parts)
     try:
         yield
