@@ -5,6 +5,7 @@ import hmac
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -785,6 +786,16 @@ def test_an_outcome_under_a_forged_claim_counts_for_nothing(post, message):
     post.deliver(post.by_queue(body=as_bytes(json.loads(message.body) | {"from": SHOP.model_dump(), "mailer": forged})))
 
     assert post.record.status is Status.SENDING
+
+
+def test_a_send_stays_known_although_telling_people_of_it_fails(post, message):
+    class Broken:
+        over = raising(RuntimeError("a bug"))
+
+    with suppress(RuntimeError):
+        post.deliver(message, alarms=Broken())
+
+    assert (post.record.status, len(post.sent)) == (Status.SENT, 1)
 
 
 def test_an_exception_after_the_claim_is_a_doubt_and_no_loop(post, message):
