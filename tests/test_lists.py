@@ -215,6 +215,15 @@ def test_a_first_page_is_one_request_however_many_mails_there_are(shelf):
     assert shelf.calls.total() == 1
 
 
+def test_the_hashes_of_recipients_cost_no_call_of_their_own(shelf):
+    shelf.put_request()  # the first mail of a worker reads the key, or makes it
+    shelf.calls.clear()
+
+    shelf.put_request(to=[f"a{number}@example.com" for number in range(50)])
+
+    assert shelf.calls == {"POST": 1}
+
+
 def test_a_call_that_finds_nothing_makes_a_bounded_number_of_requests_and_says_where_it_goes_on(shelf):
     shelf.put(before=100 * DAY, status=Status.FAILED)
     for number in range(10):
