@@ -12,7 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from mailer.delivery.event import Event, What
 from mailer.delivery.record import MailRecord
 from mailer.request.mail_id import is_mail_id
-from mailer.request.model import Priority
+from mailer.request.members import Priority
 from mailer.request.value import Value
 
 # What a later version has added is left alone, so that a step back to this one burns no mail that waits.
