@@ -14,7 +14,7 @@ from mailer.pace.grid import Grid
 from mailer.pace.later import TOGETHER, Later
 from mailer.pace.slots import Slots
 from mailer.request.mail_id import mail_id
-from mailer.request.model import Priority
+from mailer.request.members import Priority
 from mailer.storage.alarms import TableAlarms
 from mailer.storage.clean_up import CleanUpTable
 from mailer.storage.clients import kept_table

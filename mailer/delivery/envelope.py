@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from mailer.delivery.event import Event, What
 from mailer.delivery.record import MailRecord
 from mailer.request.mail_id import is_mail_id
-from mailer.request.model import Priority
+from mailer.request.members import Priority
 from mailer.request.value import Value
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
