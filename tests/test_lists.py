@@ -13,7 +13,7 @@ from mailer.delivery.record import MailRecord, Status
 from mailer.delivery.search import MOST_REQUESTS, Search, Wanted, read_query
 from mailer.errors import InvalidRequest
 from mailer.request.mail_id import mail_id
-from mailer.request.model import Priority
+from mailer.request.members import Priority
 from mailer.storage.recipients import MOST, Recipients, table_of_key
 from mailer.storage.record_pages import RecordPages
 from mailer.storage.records import TableLedger, read_record, row_of
