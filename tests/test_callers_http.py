@@ -372,7 +372,9 @@ def test_without_a_policy_for_the_queue_nothing_is_sent_from_there(environ, monk
 
     mail = doors.deliver(as_bytes(members()).decode())
 
-    assert content(doors.show(mail, "ops"))["error"]["code"] == "caller_not_allowed"
+    told = content(doors.show(mail, "ops"))["error"]
+    assert told["code"] == "caller_not_allowed"
+    assert told["message"].startswith("MAILER_CALLERS has no policy named `queue`, so that")
 
 
 def test_a_replay_is_asked_for_its_own_caller_again(doors):
@@ -487,7 +489,7 @@ def test_a_callers_surplus_is_held_listed_on_the_health_page_and_released_by_an_
     assert (released.status_code, content(released)["status"]) == (202, "queued")
     assert [(each["action"], each["by"]) for each in content(released)["done"]] == [("release", "ops")]
     assert error(fused.ask("release_email", "POST", by="ops", mail=mail), 409)["code"] == "wrong_status"
-    assert "held" not in str(content(Doors().health())["parts"]["callers"])
+    assert "Held mails" not in str(content(Doors().health())["parts"]["callers"])
 
 
 def test_an_urgent_surplus_is_held_too_and_not_delivered_in_the_call(fused):

@@ -8,7 +8,9 @@ from azure.storage.blob import ContainerClient
 
 from mailer.delivery.compose import LARGEST_IMAGE, Composer
 from mailer.errors import InvalidRequest, Problem, TryLater
-from mailer.request.model import ONE_CALL, Content, MailRequest
+from mailer.request.members import ONE_CALL
+from mailer.request.model import MailRequest
+from mailer.request.rendered import Content
 from mailer.storage.attachment_blobs import open_blob
 from tests.builders import TEMPLATE, a_file, members
 

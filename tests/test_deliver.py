@@ -985,6 +985,15 @@ def test_a_redelivered_message_owns_its_key_still(post):
 # Taken back
 
 
+def test_a_message_of_a_later_version_is_its_mails(post):
+    """Somebody steps back to this version while mails wait."""
+    message = json.loads(post.by_http().body)
+    message["mailer"]["of_a_later_version"] = {"any": "thing"}
+
+    assert post.deliver(post.by_queue(body=as_bytes(message))) is Status.SENT
+    assert post.record.status is Status.SENT
+
+
 def test_a_mail_whose_acceptance_was_taken_back_is_not_sent(post):
     message = post.by_http()
     post.ledger.withdraw(post.record)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from mailer.errors import InvalidRequest
 from mailer.request.address import Address
-from mailer.request.model import MAX_HEADERS, MAX_RECIPIENTS, MailRequest
+from mailer.request.members import MAX_HEADERS, MAX_RECIPIENTS
+from mailer.request.model import MailRequest
 from mailer.request.parse import parse, read_object, read_request
 from tests.builders import ALERTS, RULES, SHOP, TEMPLATE, a_request, as_bytes, members
 

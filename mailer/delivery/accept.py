@@ -15,7 +15,8 @@ from mailer.delivery.stores import Stores
 from mailer.delivery.turns import Turns
 from mailer.errors import InvalidRequest, KeyReused, Problem, TryLater
 from mailer.request.mail_id import mail_id
-from mailer.request.model import ADVANCE, ONE_CALL, MailRequest
+from mailer.request.members import ADVANCE, ONE_CALL
+from mailer.request.model import MailRequest
 
 log = logging.getLogger("mailer.accept")
 

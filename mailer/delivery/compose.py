@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from mailer.errors import InvalidRequest, Problem
 from mailer.request.attachment import Attachment, File
 from mailer.request.characters import body_text, one_line
-from mailer.request.model import ONE_CALL, Content, MailRequest, RenderedMail, TemplateUse
+from mailer.request.members import ONE_CALL
+from mailer.request.model import MailRequest, TemplateUse
+from mailer.request.rendered import Content, RenderedMail
 from mailer.templating.inline_images import content_ids
 
 LARGEST_IMAGE = 3 * 1024 * 1024  # bytes; above, Graph takes a file by an upload session, which does not keep it inline

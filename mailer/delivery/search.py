@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema
 from mailer.delivery.record import MailRecord, Status
 from mailer.errors import InvalidRequest
 from mailer.request.address import parse_address
-from mailer.request.model import read_instant
+from mailer.request.members import read_instant
 from mailer.request.value import Line, Value
 from mailer.request.wording import found_problems, validation
 

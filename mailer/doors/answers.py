@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from mailer.delivery.record import Action, MailRecord, Status
-from mailer.request.model import Priority
+from mailer.request.members import Priority
 
 Instant = Annotated[
     datetime,

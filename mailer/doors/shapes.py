@@ -13,7 +13,8 @@ from mailer.delivery.by_cause import CauseRequest
 from mailer.delivery.failures import FailureQuery
 from mailer.delivery.search import MailQuery
 from mailer.doors import answers
-from mailer.request.model import Locale, MailRequest, Schedule
+from mailer.request.members import Locale
+from mailer.request.model import MailRequest, Schedule
 from mailer.request.value import Value
 
 

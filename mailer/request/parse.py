@@ -12,17 +12,8 @@ from mailer.request.address import Address, AnAddress
 from mailer.request.attachment import MAX_ATTACHMENTS, Attachment, Attachments
 from mailer.request.events import envelope_of
 from mailer.request.json_object import read_object, shown
-from mailer.request.model import (
-    ADVANCE,
-    MAX_CATEGORIES,
-    MAX_HEADERS,
-    MAX_RECIPIENTS,
-    MAX_REPLY_TO,
-    MAX_TAGS,
-    MailRequest,
-    Schedule,
-    TemplateUse,
-)
+from mailer.request.members import ADVANCE, MAX_CATEGORIES, MAX_HEADERS, MAX_RECIPIENTS, MAX_REPLY_TO, MAX_TAGS
+from mailer.request.model import MailRequest, Schedule, TemplateUse
 from mailer.request.pool import Pools, pool_address
 from mailer.request.wording import found_problems, unknown, validation
 
