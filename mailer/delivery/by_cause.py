@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Protocol, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from mailer.delivery.amend import Amendment
 from mailer.delivery.cures import may_double
@@ -40,6 +40,8 @@ GIVEN_UP_AFTER = timedelta(days=2)
 
 class CauseRequest(Value):
     """What to do with the mails of a cause: count them, or begin; those accepted within these bounds."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"dry_run": True, "since": "2026-12-01T00:00:00Z"}]})
 
     dry_run: Annotated[bool, Field(description="Count the mails, and do nothing.")] = True
     since: Annotated[Since | None, Field(description="Only mails accepted at this instant or later.")] = None
