@@ -29,8 +29,8 @@ template = sys.stdin.buffer.read()
 mebibytes()
 with ThreadPoolExecutor(8) as several:
     for first, last in zip([0, *map(int, sys.argv[1:])], map(int, sys.argv[1:])):
-        for _ in several.map(deliver, range(first, last)):
-            pass
+        for start in range(first, last, 50):  # a future of each mail would be what grows
+            list(several.map(deliver, range(start, min(start + 50, last))))
         mebibytes()
 """
 
