@@ -7,10 +7,12 @@ from datetime import timedelta
 from mailer.delivery.decide import LEASE
 from mailer.delivery.record import MailRecord, Status
 from mailer.errors import Problem
+from mailer.request.address import Address
 from mailer.request.attachment import File
 from mailer.request.mail_id import mail_id
-from mailer.request.model import Address, Content, MailRequest, RenderedMail
+from mailer.request.model import MailRequest
 from mailer.request.parse import Rules, read_request
+from mailer.request.rendered import Content, RenderedMail
 from mailer.settings import Storage
 from tests.fakes import START
 

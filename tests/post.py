@@ -29,7 +29,7 @@ from mailer.pace.pauses import Pauses
 from mailer.pace.quota import Quota
 from mailer.pace.slots import Slots
 from mailer.pace.throttle import Throttle
-from mailer.request.model import ONE_CALL, Priority
+from mailer.request.members import ONE_CALL, Priority
 from mailer.request.parse import parse, read_request
 from mailer.setting_texts import OnUncertain
 from tests.builders import RULES, a_file, as_bytes, composed, members

@@ -147,3 +147,8 @@ def test_a_text_is_one_address_or_refused_and_what_is_read_stays_as_it_is(text):
         assert told
         assert told.isprintable()
     assert address is None or Address.model_validate(address.model_dump()) == address
+
+
+@pytest.mark.parametrize("text", ["{a}b@example.com", "{r4a?1c@example.com"])
+def test_an_address_may_begin_with_a_brace(text):
+    assert parse_address(text).address == text

@@ -215,6 +215,19 @@ def test_the_mails_of_a_batch_leave_when_it_was_said_that_they_would(paced, pool
         assert timedelta() <= record.times[Status.SENT] - expected[record.id] <= timedelta(milliseconds=1)
 
 
+@pytest.mark.parametrize("priority", ["urgent", "normal", "bulk"])
+def test_batches_keep_to_their_mailboxs_pace(paced, pool, priority):
+    """Thirty a minute and a tenth, whichever 60 seconds one looks at."""
+    for _ in range(2):
+        batch(paced, pool).accept(entries(*[members(priority=priority)] * MOST))
+        paced.clock.advance(seconds=20)
+    paced.run()
+
+    left = sorted(record.times[Status.SENT] for record in paced.ledger.records.values())
+    assert len(left) == 2 * MOST
+    assert max(sum(1 for at in left if start <= at < start + timedelta(minutes=1)) for start in left) <= 33
+
+
 def test_every_mail_of_a_batch_has_a_slot_of_its_own(paced, pool):
     batch(paced, pool).accept(entries(*[members()] * MOST))
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 import string
 from contextlib import suppress
 from dataclasses import replace
@@ -11,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.callers.policy import ANYBODY, NOBODY, Asked, Caller, Callers
+from mailer.callers.policy import ANYBODY, NOBODY, Callers
 from mailer.callers.setting import read_callers
 from mailer.delivery.rules import forbidden, normal_entry
 from mailer.errors import InvalidRequest
+from mailer.local.programs import ROOT
 from mailer.request.parse import read_request
 from tests.builders import RULES, members
 
@@ -235,6 +237,17 @@ def test_a_mistake_in_the_setting_is_named_with_its_remedy(setting, hint):
     assert "hunter2" not in said
 
 
+def test_the_example_in_the_documents_is_right():
+    page = (ROOT / "docs/security.md").read_text()
+    (example,) = [block for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL) if '"queue"' in block]
+
+    known = read_callers(example)
+
+    assert [caller.name for caller in known.all] == ["shop", "ops", "queue"]
+    assert known.by_key("the-shops-key").name == "shop"
+    assert known.warnings({"shop@contoso.com", "alerts@contoso.com"}) == []
+
+
 def test_all_mistakes_are_named_at_once():
     assert len(mistakes({"Shop": {"key": KEY}, "a": {"key": "k", "may": ["x"]}, "b": {}})) == 4
 
@@ -343,5 +356,8 @@ def test_whatever_the_setting_holds_it_is_read_or_refused(text, policy):
 def test_a_caller_that_is_in_no_setting_may_do_nothing():
     known = callers(shop={"key": KEY, **ALL})
 
-    assert list(known.named("gone").problems(Asked(sender="shop@contoso.com", priority="normal")))
-    assert known.named("gone") == Caller(name="gone")
+    with pytest.raises(InvalidRequest, match="has no caller `gone` any more"):
+        known.named("gone")
+    with pytest.raises(InvalidRequest, match="has no policy named `queue`"):
+        known.named("queue")
+    assert known.named("shop").name == "shop"

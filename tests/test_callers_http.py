@@ -18,8 +18,8 @@ from mailer.delivery.record import Status
 from mailer.doors.door import ROUTES
 from mailer.doors.http import HTTP
 from mailer.local.cloud import seed
+from tests.app import Worker, app_settings, content, error
 from tests.builders import as_bytes, members
-from tests.test_function_app import Worker, cloud, content, environ, error  # noqa: F401 - cloud and environ are fixtures
 
 assert HTTP  # by which all routes are registered
 API = "https://mailer.example.com/api"
@@ -69,17 +69,28 @@ class Doors(Worker):
 
 
 @pytest.fixture
-def doors(environ, monkeypatch):  # noqa: F811 - the fixture that was imported
+def cloud(local_cloud):
+    local_cloud.control.reset()
+    return local_cloud
+
+
+@pytest.fixture
+def environ(storage, cloud, monkeypatch):
+    return app_settings(storage, cloud, monkeypatch)
+
+
+@pytest.fixture
+def doors(environ, monkeypatch):
     monkeypatch.setenv("MAILER_CALLERS", json.dumps(CALLERS))
     return Doors()
 
 
 @pytest.fixture
-def open_doors(environ):  # noqa: F811 - as above
+def open_doors(environ):
     return Doors()
 
 
-def token_of(cloud, *, scope=f"{seed.CLIENT_ID}/.default"):  # noqa: F811 - as above
+def token_of(cloud, *, scope=f"{seed.CLIENT_ID}/.default"):
     """As an app gets one with its client secret."""
     form = {
         "grant_type": "client_credentials",
@@ -222,7 +233,7 @@ def test_no_key_comes_into_a_log(doors, caplog):
 
 
 @pytest.fixture
-def one_right(environ, monkeypatch):  # noqa: F811 - as above
+def one_right(environ, monkeypatch):
     """A caller for each right, who has all but that one, and one for each who has it alone."""
     rights = {each.may for each in ROUTES if each.may}
     without = {f"no-{right}": {"key": key(f"no-{right}"), **ALL, "may": [*rights - {right}]} for right in rights}
@@ -251,20 +262,20 @@ def test_no_door_opens_without_its_right_and_each_does_with_it_alone(one_right, 
 # By app
 
 
-def test_an_app_is_known_by_its_token(doors, cloud):  # noqa: F811 - as above
+def test_an_app_is_known_by_its_token(doors, cloud):
     posted = doors.send(authorization=f"Bearer {token_of(cloud)}")
 
     assert posted.status_code == 202
     assert content(doors.show(content(posted)["id"], "ops"))["caller"] == "ops"
 
 
-def test_a_token_wins_over_the_key_that_opens_the_host(doors, cloud):  # noqa: F811 - as above
+def test_a_token_wins_over_the_key_that_opens_the_host(doors, cloud):
     posted = doors.send("shop", authorization=f"Bearer {token_of(cloud)}")
 
     assert content(doors.show(content(posted)["id"], "ops"))["caller"] == "ops"
 
 
-def test_a_token_for_another_api_is_refused(doors, cloud):  # noqa: F811 - as above
+def test_a_token_for_another_api_is_refused(doors, cloud):
     refused = doors.send("ops", authorization=f"Bearer {token_of(cloud, scope=f'{seed.GRAPH}/.default')}")
 
     assert error(refused, 401)["code"] == "invalid_token"
@@ -284,7 +295,7 @@ def forged(**changes):
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "HS256", "none"])
-def test_a_token_that_entra_did_not_sign_is_refused(doors, cloud, algorithm):  # noqa: F811 - as above
+def test_a_token_that_entra_did_not_sign_is_refused(doors, cloud, algorithm):
     kid = jwt.get_unverified_header(token_of(cloud))["kid"]
     own = {
         "RS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),
@@ -301,7 +312,7 @@ def test_what_is_no_token_is_refused(doors, token):
     assert doors.send("nobody", authorization=f"Bearer {token}").status_code in {401, 403}
 
 
-def test_no_token_is_looked_at_where_no_caller_is_an_app(environ, monkeypatch):  # noqa: F811 - as above
+def test_no_token_is_looked_at_where_no_caller_is_an_app(environ, monkeypatch):
     monkeypatch.setenv("MAILER_CALLERS", json.dumps({"crm": CALLERS["crm"]}))
 
     assert Doors().send("crm", authorization="Bearer from-a-gateway").status_code == 202
@@ -355,13 +366,17 @@ def test_the_queue_has_a_policy_of_its_own(doors):
     assert "its rule `to` in MAILER_CALLERS" in record["error"]["message"]
 
 
-def test_without_a_policy_for_the_queue_nothing_is_sent_from_there(environ, monkeypatch):  # noqa: F811 - as above
+def test_without_a_policy_for_the_queue_nothing_is_sent_from_there(environ, monkeypatch):
     monkeypatch.setenv("MAILER_CALLERS", json.dumps({"ops": CALLERS["ops"]}))
     doors = Doors()
 
     mail = doors.deliver(as_bytes(members()).decode())
 
-    assert content(doors.show(mail, "ops"))["error"]["code"] == "caller_not_allowed"
+    told = content(doors.show(mail, "ops"))["error"]
+    assert told["code"] == "caller_not_allowed"
+    assert told["message"].startswith(
+        "MAILER_CALLERS has no policy named `queue`, so that nothing on the queue is sent."
+    )
 
 
 def test_a_replay_is_asked_for_its_own_caller_again(doors):
@@ -448,7 +463,7 @@ def test_each_mail_of_a_batch_is_asked_for_its_caller(doors):
 
 
 @pytest.fixture
-def fused(environ, monkeypatch):  # noqa: F811 - as above
+def fused(environ, monkeypatch):
     small = {**ALL, "may": ["send", "read"], "recipients_per_day": 1}
     fuse = {"crm": {"key": key("crm"), **small}, "ops": CALLERS["ops"], "queue": small}
     monkeypatch.setenv("MAILER_CALLERS", json.dumps(fuse))
@@ -476,7 +491,7 @@ def test_a_callers_surplus_is_held_listed_on_the_health_page_and_released_by_an_
     assert (released.status_code, content(released)["status"]) == (202, "queued")
     assert [(each["action"], each["by"]) for each in content(released)["done"]] == [("release", "ops")]
     assert error(fused.ask("release_email", "POST", by="ops", mail=mail), 409)["code"] == "wrong_status"
-    assert "held" not in str(content(Doors().health())["parts"]["callers"])
+    assert "Held mails" not in str(content(Doors().health())["parts"]["callers"])
 
 
 def test_an_urgent_surplus_is_held_too_and_not_delivered_in_the_call(fused):

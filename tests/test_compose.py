@@ -8,7 +8,9 @@ from azure.storage.blob import ContainerClient
 
 from mailer.delivery.compose import LARGEST_IMAGE, Composer
 from mailer.errors import InvalidRequest, Problem, TryLater
-from mailer.request.model import ONE_CALL, Content, MailRequest
+from mailer.request.members import ONE_CALL
+from mailer.request.model import MailRequest
+from mailer.request.rendered import Content
 from mailer.storage.attachment_blobs import open_blob
 from tests.builders import TEMPLATE, a_file, members
 
@@ -218,9 +220,9 @@ def test_a_large_mail_cannot_stay_out_of_sent_items():
 def test_an_image_that_the_mail_does_not_show_is_refused():
     image = {"filename": "a.png", "content": "YQ==", "content_id": "chart"}
 
-    assert problems(composer(), attachments=[image]) == {("validation_error", "attachments")}
+    assert problems(composer(), attachments=[image]) == {("image_not_shown", "attachments")}
     assert problems(composer(), attachments=[image], text=None, html="<p>No chart") == {
-        ("validation_error", "attachments")
+        ("image_not_shown", "attachments")
     }
     assert problems(composer(), attachments=[image], text=None, html='<img src="cid:chart">') == set()
 

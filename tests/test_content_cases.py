@@ -208,7 +208,7 @@ def test_a_percent_encoded_image_is_the_one_that_is_meant():
 def test_a_dead_image_in_literal_html_is_named():
     (problem,) = composer().problems(request("k3-dead-cid-in-literal-html"))
 
-    assert (problem.code, problem.target) == ("validation_error", "html")
+    assert (problem.code, problem.target) == ("image_not_found", "html")
     assert "cid:logo" in problem.message
     assert "attachments" in problem.message
 

@@ -8,7 +8,8 @@ import pytest
 from mailer.delivery.compose import Composer
 from mailer.delivery.gate import Gate, Mode
 from mailer.graph.wire import retry_after
-from mailer.request.model import Address, Content
+from mailer.request.address import Address
+from mailer.request.rendered import Content
 from mailer.templating.inline_images import content_ids
 from mailer.templating.markup import TooDeep, body_start, tokens
 from mailer.templating.plain_text import plain_text, without_tags

@@ -5,6 +5,7 @@ import hmac
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -787,6 +788,16 @@ def test_an_outcome_under_a_forged_claim_counts_for_nothing(post, message):
     assert post.record.status is Status.SENDING
 
 
+def test_a_send_stays_known_although_telling_people_of_it_fails(post, message):
+    class Broken:
+        over = raising(RuntimeError("a bug"))
+
+    with suppress(RuntimeError):
+        post.deliver(message, alarms=Broken())
+
+    assert (post.record.status, len(post.sent)) == (Status.SENT, 1)
+
+
 def test_an_exception_after_the_claim_is_a_doubt_and_no_loop(post, message):
     post.deliver(message, send=raising(RuntimeError("a bug")))
 
@@ -972,6 +983,15 @@ def test_a_redelivered_message_owns_its_key_still(post):
 
 
 # Taken back
+
+
+def test_a_message_of_a_later_version_is_its_mails(post):
+    """Somebody steps back to this version while mails wait."""
+    message = json.loads(post.by_http().body)
+    message["mailer"]["of_a_later_version"] = {"any": "thing"}
+
+    assert post.deliver(post.by_queue(body=as_bytes(message))) is Status.SENT
+    assert post.record.status is Status.SENT
 
 
 def test_a_mail_whose_acceptance_was_taken_back_is_not_sent(post):

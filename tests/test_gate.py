@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from mailer.delivery.gate import LONGEST_HEADER, ORIGINAL, Gate, Mode
 from mailer.errors import Suppressed
 from mailer.graph.wire import send_mail_body
-from mailer.request.model import MAX_HEADERS, Address, Content
+from mailer.request.address import Address
+from mailer.request.members import MAX_HEADERS
+from mailer.request.rendered import Content
 from tests.builders import a_mail
 
 TESTER = Address(address="tester@contoso.com", name="Tester")

@@ -287,6 +287,19 @@ def test_instances_together_let_no_more_through_than_the_limit_and_a_small_part(
     assert 1000 <= admitted <= 1000 + instances
 
 
+def test_a_caller_that_has_used_most_of_its_day_is_a_warning():
+    counts, clock = MemoryCounts(), Clock()
+    allowances = Allowances({"shop": 10, "crm": 10, "none": 0}, counts, clock=clock)
+    for _ in range(8):
+        allowances.admit("shop", 1)
+    allowances.admit("crm", 7)
+
+    allowances.admit("shop", 100)  # which looks, and so writes what was counted
+
+    (warning,) = allowances.warnings()
+    assert warning.startswith("The caller `shop` has used 80% of its `recipients_per_day`")
+
+
 def test_a_new_instance_knows_what_the_others_have_let_through():
     counts, clock = MemoryCounts(), Clock()
     first = Allowances({"shop": 1000}, counts, clock=clock)

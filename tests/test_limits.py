@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mailer.errors import InvalidRequest
-from mailer.request.model import LONGEST_HEADER, LONGEST_SUBJECT, ONE_CALL
+from mailer.request.members import LONGEST_HEADER, LONGEST_SUBJECT, ONE_CALL
 from mailer.request.parse import parse
 from tests.builders import RULES, TEMPLATE, a_request, as_bytes, members
 

@@ -13,7 +13,7 @@ from mailer.delivery.record import MailRecord, Status
 from mailer.delivery.search import MOST_REQUESTS, Search, Wanted, read_query
 from mailer.errors import InvalidRequest
 from mailer.request.mail_id import mail_id
-from mailer.request.model import Priority
+from mailer.request.members import Priority
 from mailer.storage.recipients import MOST, Recipients, table_of_key
 from mailer.storage.record_pages import RecordPages
 from mailer.storage.records import TableLedger, read_record, row_of
@@ -213,6 +213,15 @@ def test_a_first_page_is_one_request_however_many_mails_there_are(shelf):
 
     assert len(shelf.page(most=50).records) == 50
     assert shelf.calls.total() == 1
+
+
+def test_the_hashes_of_recipients_cost_no_call_of_their_own(shelf):
+    shelf.put_request()  # the first mail of a worker reads the key, or makes it
+    shelf.calls.clear()
+
+    shelf.put_request(to=[f"a{number}@example.com" for number in range(50)])
+
+    assert shelf.calls == {"POST": 1}
 
 
 def test_a_call_that_finds_nothing_makes_a_bounded_number_of_requests_and_says_where_it_goes_on(shelf):

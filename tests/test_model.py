@@ -9,7 +9,9 @@ import pytest
 from mailer.graph import wire
 from mailer.request.address import Address, parse_address
 from mailer.request.attachment import File
-from mailer.request.model import ONE_CALL, Content, MailRequest
+from mailer.request.members import ONE_CALL
+from mailer.request.model import MailRequest
+from mailer.request.rendered import Content
 from tests.builders import SHOP, a_mail, a_request
 
 EVERYTHING = {

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mailer.delivery.record import Status
 from mailer.errors import Throttled, TryLater
-from mailer.request.model import Address
+from mailer.request.address import Address
 from mailer.setting_texts import OnUncertain
 from tests.builders import SHOP
 from tests.fakes import START, Clock

@@ -8,7 +8,7 @@ import pytest
 from mailer.delivery.message import read_message
 from mailer.errors import MOST_PROBLEMS, InvalidRequest, Problem
 from mailer.request.attachment import MAX_ATTACHMENTS
-from mailer.request.model import MAX_RECIPIENTS
+from mailer.request.members import MAX_RECIPIENTS
 from mailer.request.parse import MOST_PARTS, parse, read_request
 from tests.builders import RULES, as_bytes, members
 

@@ -13,7 +13,7 @@ from azure.data.tables import TableClient, UpdateMode
 from mailer.delivery.record import Action, Conflict, KeyOwner, Status
 from mailer.errors import TryLater
 from mailer.local import programs
-from mailer.request.model import Priority
+from mailer.request.members import Priority
 from mailer.storage.clients import kept_table
 from mailer.storage.records import TableLedger, row_of
 from tests.builders import a_record, claimed, minutes, storage_of

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mailer.errors import InvalidRequest
-from mailer.request.model import Content, TemplateUse
+from mailer.request.model import TemplateUse
+from mailer.request.rendered import Content
 from mailer.templating.templates import Templates
 from tests.written import Written
 

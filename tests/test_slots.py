@@ -9,7 +9,7 @@ import pytest
 
 from mailer.pace.grid import Grid
 from mailer.pace.slots import Slots
-from mailer.request.model import Priority
+from mailer.request.members import Priority
 from mailer.storage.clients import kept_table
 from mailer.storage.slot_rows import TableSlots
 from tests.builders import storage_of

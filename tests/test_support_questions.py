@@ -141,7 +141,7 @@ def test_a_question_is_answered_by_one_look(stack, world):
             address = next(iter(re.findall(r"`(#.+?)`", look)), "")
             address = address.replace("ID", world.uncertain).replace("CODE", "http_504")
             page.goto(f"{stack.url}/console{address}")
-            expect(page.locator("#said")).to_have_text(re.compile("As of"))
+            expect(page.locator("#as-of")).to_have_text(re.compile("As of"))
             expect(page.locator(".trouble")).to_have_count(0)
             if "mail=" in address:
                 expect(page.locator("#mail h2")).to_contain_text(world.uncertain)

@@ -14,7 +14,7 @@ from mailer.pace.grid import Grid
 from mailer.pace.later import TOGETHER, Later
 from mailer.pace.slots import Slots
 from mailer.request.mail_id import mail_id
-from mailer.request.model import Priority
+from mailer.request.members import Priority
 from mailer.storage.alarms import TableAlarms
 from mailer.storage.clean_up import CleanUpTable
 from mailer.storage.clients import kept_table
@@ -90,7 +90,6 @@ class Outbox:
         {"envelope": None},
         {"envelope": "nonsense"},
         {"envelope": '{"id": "x"}'},
-        {"envelope": f'{{"id": "{an_id(1)}", "of_a_later_version": 1}}'},
         {"content": "text"},
         {"content": b"\xff"},
     ],
@@ -116,6 +115,13 @@ def test_a_mail_whose_row_is_unreadable_has_a_row_and_names_it(table):
     assert LaterRows(table).has(an_id(0), START + HOUR)
     with pytest.raises(Unreadable, match=f"{an_id(0)}.*{row['PartitionKey'].split('|')[1]}.*Mend or delete it"):
         LaterRows(table).get(an_id(0), START + HOUR)
+
+
+def test_a_row_of_a_later_version_is_released(table):
+    outbox = Outbox(table, 1)
+    spoil(table, the_row(table, RowKey=an_id(0)), {"envelope": f'{{"id": "{an_id(0)}", "of_a_later_version": 1}}'})
+
+    assert outbox.release() == [an_id(0)]
 
 
 def test_a_message_that_the_queue_does_not_take_holds_up_no_other(table):

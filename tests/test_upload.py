@@ -21,7 +21,7 @@ from mailer.graph.connection import GraphConnection
 from mailer.local.cloud import seed
 from mailer.local.cloud.control import Control
 from mailer.local.cloud.model import Fault, Mailbox
-from mailer.request.model import RenderedMail
+from mailer.request.rendered import RenderedMail
 from tests.builders import a_file, a_mail
 from tests.fakes import scripted_session
 from tests.other_graph import other_graph

@@ -19,7 +19,8 @@ from mailer.graph.wire import (
     send_mail_body,
     send_mail_path,
 )
-from mailer.request.model import Address, Content
+from mailer.request.address import Address
+from mailer.request.rendered import Content
 from tests.builders import ALERTS, RULES, SHOP, SOME_ID, a_mail
 from tests.builders import members as request_members
 

@@ -9,7 +9,7 @@ from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.message import SOON, read_message
 from mailer.errors import InvalidRequest, TryLater
 from mailer.pace.later import AHEAD
-from mailer.request.model import ONE_CALL
+from mailer.request.members import ONE_CALL
 from tests.builders import RULES, a_file, composed
 from tests.clean_up import sweep
 from tests.fakes import MemoryLedger, MemoryRequests, MemoryRows

@@ -6,7 +6,8 @@ import pydantic_core
 import pytest
 
 from mailer.errors import InvalidRequest
-from mailer.request.model import Content, TemplateUse
+from mailer.request.model import TemplateUse
+from mailer.request.rendered import Content
 from mailer.templating.sources import Folder
 from mailer.templating.templates import Templates
 

@@ -1,11 +1,11 @@
 // The operator's page: its sections, each loaded by itself, so that what fails hides nothing else.
 import { key, Refused } from "./api.js";
-import { $, english, h } from "./dom.js";
+import { $, h } from "./dom.js";
 import { failures } from "./failures.js";
 import { health } from "./health.js";
 import { mail } from "./mail.js";
 import { filters, mails } from "./mails.js";
-import { askKey } from "./question.js";
+import { askKey, inWords } from "./question.js";
 import { chosen, loading, say } from "./state.js";
 import { waiting } from "./waiting.js";
 import { clock, language, speak, w } from "./words.js";
@@ -41,17 +41,11 @@ async function one(name) {
     return null;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    body.replaceChildren(h("p.trouble", {}, inWords(error)));
+    body.replaceChildren(h("p.trouble", { role: "alert" }, inWords(error)));
     return error;
   } finally {
     body.removeAttribute("aria-busy");
   }
-}
-
-function inWords(error) {
-  if (error.status === 0) return w.noAnswer;
-  if (error.status === 401) return w.keyAsk;
-  return error.message ? english(error.message) : w.refused(error.status);
 }
 
 async function unlock(refused) {
@@ -64,7 +58,7 @@ async function unlock(refused) {
 
 async function everything() {
   await load(...Object.keys(SECTIONS));
-  say(w.loaded(clock(new Date())));
+  $("#as-of").textContent = w.loaded(clock(new Date()));
   await open();
 }
 
@@ -109,7 +103,10 @@ $(".skip").addEventListener("click", (event) => {
   event.preventDefault(); // the address keeps its filters
   $("#mails").focus();
 });
-$("#refresh").addEventListener("click", everything);
+$("#refresh").addEventListener("click", () => {
+  say("");
+  everything();
+});
 $("#forget").addEventListener("click", () => {
   key.forget();
   location.reload();

@@ -1,8 +1,8 @@
 // One mail: what is known of it, its way from accepted to delivered, and what can be done.
-import { call } from "./api.js";
+import { call, Refused } from "./api.js";
 import { $, english, h } from "./dom.js";
 import { acceptedAt } from "./record.js";
-import { agreed } from "./question.js";
+import { agreed, inWords } from "./question.js";
 import { choose, chosen, reload, say } from "./state.js";
 import { moment, w } from "./words.js";
 
@@ -74,7 +74,13 @@ function way(record) {
 async function act(action, record) {
   const beware = action === "replay" && record.status === "uncertain" ? w.oneMayDouble : null;
   if (!(await agreed({ title: w.ask[action](1), text: w.tell[action], beware, button: w.actions[action] }))) return;
-  draw(await call("POST", `emails/${record.id}/${action}`));
+  try {
+    draw(await call("POST", `emails/${record.id}/${action}`));
+  } catch (error) {
+    if (!(error instanceof Refused) || error.status === 401) throw error;
+    $("#mail .now").before(h("p.trouble", { role: "alert" }, inWords(error)));
+    return;
+  }
   say(w.changed);
   await reload("failures", "waiting", "mails");
 }

@@ -1,6 +1,6 @@
 // Questions before something is done, and the one for the key.
 import { key } from "./api.js";
-import { $, h } from "./dom.js";
+import { $, english, h } from "./dom.js";
 import { w } from "./words.js";
 
 /** Whether somebody agrees: the question, what follows from it, what to beware of, and the name of the button. */
@@ -25,6 +25,13 @@ export async function askKey({ wrong, signIn }) {
   );
   if (answer === "yes" && input.value) key.set(input.value.trim());
   return answer === "yes";
+}
+
+/** What a Refused means. */
+export function inWords(error) {
+  if (error.status === 0) return w.noAnswer;
+  if (error.status === 401) return w.keyAsk;
+  return error.message ? english(error.message) : w.refused(error.status);
 }
 
 function ask(...content) {

@@ -72,7 +72,7 @@ const en = {
   oneMayDouble: "It may arrive twice: nobody knows whether it has left. Look in Sent Items first.",
   someMayDouble: (n) => `${n} of them may arrive twice: nobody knows whether they have left. Look in Sent Items first.`,
   none: "There are none any more.",
-  going: (n) => `${n} mails: the app goes through them in the background.`,
+  going: (n) => (n === 1 ? "One mail: the app sees to it in the background." : `${n} mails: the app goes through them in the background.`),
   changed: "Done.",
   no: "Leave it",
   close: "Close",
@@ -191,7 +191,7 @@ const fr = {
   oneMayDouble: "Il peut arriver deux fois : personne ne sait s’il est parti. Regardez d’abord dans Éléments envoyés.",
   someMayDouble: (n) => `${n} d’entre eux peuvent arriver deux fois : personne ne sait s’ils sont partis. Regardez d’abord dans Éléments envoyés.`,
   none: "Il n’y en a plus.",
-  going: (n) => `${n} messages : l’application les traite en arrière-plan.`,
+  going: (n) => (n === 1 ? "Un message : l’application s’en occupe en arrière-plan." : `${n} messages : l’application les traite en arrière-plan.`),
   changed: "C’est fait.",
   no: "Ne rien faire",
   close: "Fermer",
@@ -253,7 +253,7 @@ export function speak(chosen) {
 }
 
 /** The reader's own form of the language, such as en-GB, in which dates and times are written. */
-const form = () => navigator.languages.find((tag) => tag.startsWith(language)) ?? language;
+const form = () => navigator.languages.find((tag) => tag.startsWith(language) && !tag.includes("@")) ?? language;
 
 const DAY = { dateStyle: "medium" };
 const MOMENT = { dateStyle: "medium", timeStyle: "medium" };

@@ -15,7 +15,8 @@ from mailer.delivery.stores import Stores
 from mailer.delivery.turns import Turns
 from mailer.errors import InvalidRequest, KeyReused, Problem, TryLater
 from mailer.request.mail_id import mail_id
-from mailer.request.model import ADVANCE, ONE_CALL, MailRequest
+from mailer.request.members import ADVANCE, ONE_CALL
+from mailer.request.model import MailRequest
 
 log = logging.getLogger("mailer.accept")
 
@@ -91,7 +92,7 @@ def check_limits(request: MailRequest, now: datetime) -> None:
         raise InvalidRequest([Problem(code="request_too_large", message=message)])
     if request.scheduled_at and request.scheduled_at > now + ADVANCE:
         message = f"`scheduled_at` may be {ADVANCE.days} days ahead at most."
-        raise InvalidRequest([Problem(code="validation_error", message=message, target="scheduled_at")])
+        raise InvalidRequest([Problem(code="too_far_ahead", message=message, target="scheduled_at")])
 
 
 @dataclass(frozen=True, slots=True)

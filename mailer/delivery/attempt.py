@@ -19,7 +19,8 @@ from mailer.delivery.mail import AlreadyClaimed, Mail
 from mailer.delivery.record import Conflict, Ledger, MailRecord
 from mailer.errors import ConfigError, InvalidRequest, Refusal, Throttled, TryLater
 from mailer.request.address import Address
-from mailer.request.model import Content, MailRequest, RenderedMail
+from mailer.request.model import MailRequest
+from mailer.request.rendered import Content, RenderedMail
 
 log = logging.getLogger("mailer.attempt")
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from mailer.errors import InvalidRequest, Problem
 from mailer.request.attachment import Attachment, File
 from mailer.request.characters import body_text, one_line
-from mailer.request.model import ONE_CALL, Content, MailRequest, RenderedMail, TemplateUse
+from mailer.request.members import ONE_CALL
+from mailer.request.model import MailRequest, TemplateUse
+from mailer.request.rendered import Content, RenderedMail
 from mailer.templating.inline_images import content_ids
 
 LARGEST_IMAGE = 3 * 1024 * 1024  # bytes; above, Graph takes a file by an upload session, which does not keep it inline
@@ -126,7 +128,7 @@ def _image_problems(files: Collection[File], content: Content, shown: Collection
                 f"The mail's HTML does not show `cid:{file.content_id}`, so that nobody would see {file.filename}. "
                 "Leave its `content_id` out to attach it."
             )
-            yield Problem(code="validation_error", message=message, target="attachments")
+            yield Problem(code="image_not_shown", message=message, target="attachments")
     for file in (*files, *content.images):
         if file.content_id and file.size >= LARGEST_IMAGE:
             message = f"The image {file.filename} is too large to be shown in a mail: 3 MB at most."
@@ -141,4 +143,4 @@ def _dead_images(shown: Collection[str], attachments: Collection[Attachment]) ->
             f"The HTML shows `cid:{one_line(name)[:LONGEST_NAMED]}`, which is not among the attachments: send the "
             "image along with this as its `content_id`."
         )
-        yield Problem(code="validation_error", message=message, target="html")
+        yield Problem(code="image_not_found", message=message, target="html")

@@ -105,12 +105,10 @@ class _Case:
         # Also what came of a message that was superseded, which says nothing of the mail at its hour.
         if self._is_early and what is not What.CONTENT_LOST:
             return _wait(mail.due_at)
-        if mail.status is Status.SENDING and what in _OF_MESSAGES and (ends := mail.leased_until) and ends > self.now:
-            return _wait(ends + AFTER_LEASE)
-        if what is What.ARRIVED:
-            return self._arrived()
         if what in _OF_MESSAGES:
-            return self._stranded()
+            if mail.status is Status.SENDING and mail.leased_until and mail.leased_until > self.now:
+                return _wait(mail.leased_until + AFTER_LEASE)
+            return self._arrived() if what is What.ARRIVED else self._stranded()
         return self._looked() if self._looks else self._attempted()
 
     def _arrived(self) -> Next:
@@ -146,29 +144,29 @@ class _Case:
     def _doubt(self, code: str, text: str) -> Next:
         chosen, old = self.policy.on_uncertain, self._is_old
         if chosen is OnUncertain.VERIFY and not old:
-            return self._look_at(1, LOOKS[0], code, text)
+            return self._back(Status.UNCERTAIN, code, text, after=LOOKS[0], look=1)
         if chosen is OnUncertain.RESEND and not old and not self.mail.resent:
             return self._once_more(code, f"{text} It is sent again.", after=self._backoff(self.mail.attempts))
         if old and chosen is not OnUncertain.HOLD:
             text += f" It is not sent again after {self.policy.max_age}."
         elif chosen is OnUncertain.RESEND:
             text += " It was sent again once before, and is not again."
-        return self._doubt_stays(code, text)
+        return self._end(Status.UNCERTAIN, code, text)
 
     def _looked(self) -> Next:
         event, mail = self.event, self.mail
         code, text, look = mail.error_code, mail.error_message, mail.look or 1
         if event.what is What.CANNOT_LOOK:
-            return self._doubt_stays(code, f"{text} {event.text}")
+            return self._end(Status.UNCERTAIN, code, f"{text} {event.text}")
         if event.what is not What.NOT_FOUND:
             if self._is_old:
-                return self._doubt_stays(code, f"{text} It could not be verified: {event.text}")
+                return self._end(Status.UNCERTAIN, code, f"{text} It could not be verified: {event.text}")
             wait = MENDING_WAIT if event.what is What.NEEDS_MENDING else LOOKS[0]
-            return self._look_at(look, event.after or wait, code, text)
+            return self._back(Status.UNCERTAIN, code, text, after=event.after or wait, look=look)
         if look < len(LOOKS):
-            return self._look_at(look + 1, LOOKS[look], code, text)
+            return self._back(Status.UNCERTAIN, code, text, after=LOOKS[look], look=look + 1)
         if mail.resent or self._is_old:
-            return self._doubt_stays(code, f"{text} It is not in Sent Items, and is not sent again.")
+            return self._end(Status.UNCERTAIN, code, f"{text} It is not in Sent Items, and is not sent again.")
         return self._once_more(code, f"{text} It is not in Sent Items and is sent again.", after=timedelta())
 
     def _wished(self) -> Next:
@@ -205,30 +203,24 @@ class _Case:
         if event.what is What.MESSAGE_LOST:
             return _wait(max(self.now, mail.due_at or self.now))
         if self._looks:
-            return self._doubt_stays(mail.error_code, f"{mail.error_message} {event.text}")
-        if mail.status.waiting or mail.drafting:
-            return self._end(Status.FAILED)
-        return self._doubt_stays(event.code, event.text)
+            return self._end(Status.UNCERTAIN, mail.error_code, f"{mail.error_message} {event.text}")
+        return self._end(Status.FAILED if mail.status.waiting or mail.drafting else Status.UNCERTAIN)
 
     def _once_more(self, code: str, text: str, *, after: timedelta) -> Next:
         return self._back(Status.QUEUED, code, text, after=after, mending=False, resent=1, look=0)
 
-    def _look_at(self, look: int, after: timedelta, code: str, text: str) -> Next:
-        return self._back(Status.UNCERTAIN, code, text, after=after, look=look)
-
-    def _back(self, status: Status, code: str, text: str, *, after: timedelta, **changes: Any) -> Next:  # noqa: ANN401 - a record's fields
+    def _back(self, status: Status, code: str, text: str, *, after: timedelta, **changes: Any) -> Next:  # noqa: ANN401
         due = self.now + after
         waits = self.mail.moved(status, now=self.now, code=code, message=text)
         return _wait(due, replace(waits, due_at=due, **changes))
 
-    def _doubt_stays(self, code: str, text: str) -> Next:
-        return self._end(Status.UNCERTAIN, code, text)
-
     def _end(self, status: Status, code: str | None = None, text: str = "") -> Next:
         event = self.event
-        happy = status in {Status.SENT, Status.CANCELED}
-        known = ("", "") if happy else (event.code, event.text) if code is None else (code, text)
-        ended = self.mail.moved(status, now=self.now, code=known[0], message=known[1])
+        if status in {Status.SENT, Status.CANCELED}:
+            code, text = "", ""
+        elif code is None:
+            code, text = event.code, event.text
+        ended = self.mail.moved(status, now=self.now, code=code, message=text)
         looked = 0 if ended.look or status is Status.UNCERTAIN else ended.look
         return Next(do=Do.END, record=replace(ended, look=looked, request_id=event.request_id or ended.request_id))
 

@@ -138,10 +138,11 @@ class Delivery:
                 with suppress(TryLater):  # it takes a turn when it comes; no outcome is lost because storage is away
                     record = self.turns.take(record, mail.request, earliest=step.due)
                 step = replace(step, due=record.due_at or step.due)
-            record = self._told(record, event, mail)
+            record = self._cleared(record, mail)
             written = self._kept(lambda: self._write(record, mail), event, mail)
             if written is None:
                 return mail.record.status
+            tell(written, event, mailbox=mail.mailbox, alarms=self.alarms)
             mail = replace(mail.at(written), stored=mail.stored or record.status.keeps_content)
         if step.due:
             self._put(mail, Envelope.of(mail.record, stored=mail.stored, trace=telemetry.traceparent()), due=step.due)
@@ -198,15 +199,14 @@ class Delivery:
                 self.stores.requests.delete(mail.id)
         return status
 
-    def _told(self, record: MailRecord, event: Event, mail: Mail) -> MailRecord:
-        """The record as it is to be written, once whoever must know has been told."""
+    def _cleared(self, record: MailRecord, mail: Mail) -> MailRecord:
+        """The record as it is to be written, once no draft is left of a mail that is given up."""
         if record.status is Status.FAILED and mail.record.drafting and mail.request:
             try:
                 self.attempt.clear_drafts(mail)
             except Refusal as left:
                 text = f"{record.error_message} A draft of it may be left in the mailbox's Drafts ({left.code})."
                 record = replace(record, error_message=text)
-        tell(record, event, mailbox=mail.mailbox, alarms=self.alarms)
         return record
 
     def _mismatch(self, message: QueuedMessage, mismatch: RecordMismatch) -> Status:

@@ -7,14 +7,16 @@ claimed without a look at the record; without it the record's `proof` has to be 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from mailer.delivery.event import Event, What
 from mailer.delivery.record import MailRecord
 from mailer.request.mail_id import is_mail_id
-from mailer.request.model import Priority
+from mailer.request.members import Priority
 from mailer.request.value import Value
 
+# What a later version has added is left alone, so that a step back to this one burns no mail that waits.
+_OF_ANY_VERSION = ConfigDict(extra="ignore")
 _EPOCH = datetime.fromtimestamp(0, UTC)
 Seconds = Annotated[int, Field(ge=0, le=253_402_300_799)]  # of the epoch, up to the year 9999
 Milliseconds = Annotated[int, Field(ge=0, le=253_402_300_799_000)]
@@ -29,6 +31,8 @@ def _known_id(text: str) -> str:
 
 class Outcome(Value):
     """How an attempt ended, which the ledger did not take: for the holder of this claim, and for nobody else."""
+
+    model_config = _OF_ANY_VERSION
 
     claim: Annotated[str, Field(min_length=32, max_length=32)]
     what: Annotated[What, Field(strict=False)]
@@ -56,6 +60,8 @@ class Envelope(Value):
     `caller`, `sender`, `priority`, `slot` and `ticket` are the record's, and `due` if it had to wait for its turn.
     `trace` is the traceparent of the span that wrote it.
     """
+
+    model_config = _OF_ANY_VERSION
 
     id: Annotated[str, AfterValidator(_known_id)]
     version: Annotated[str, Field(pattern=r"^W/\"datetime'[0-9A-Za-z:%.-]+'\"$")] | None = None

@@ -7,7 +7,9 @@ from enum import StrEnum
 
 from mailer.errors import Suppressed
 from mailer.request.address import Address
-from mailer.request.model import MAX_HEADERS, Content, MailRequest, RenderedMail
+from mailer.request.members import MAX_HEADERS
+from mailer.request.model import MailRequest
+from mailer.request.rendered import Content, RenderedMail
 from mailer.templating.markup import body_start
 
 ORIGINAL = "x-mailer-original-recipients"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from mailer.delivery.accept import Accepted
 from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.record import Ledger, Receipt, Status
-from mailer.request.model import Priority
+from mailer.request.members import Priority
 
 log = logging.getLogger("mailer.prefer")
 

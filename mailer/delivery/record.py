@@ -18,7 +18,8 @@ from enum import StrEnum
 from typing import Protocol, Self
 
 from mailer.request.mail_id import instant_of
-from mailer.request.model import MailRequest, Priority
+from mailer.request.members import Priority
+from mailer.request.model import MailRequest
 
 LONGEST_MESSAGE = 2000  # characters of an error that a record keeps
 MOST_DONE = 20  # of the things that people have done to a mail; the oldest are forgotten

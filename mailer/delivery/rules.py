@@ -13,7 +13,8 @@ from mailer.delivery.attempt import Compose, Preparation
 from mailer.delivery.gate import Gate, Mode
 from mailer.errors import ConfigError, InvalidRequest, Problem
 from mailer.request.address import Address, parse_address
-from mailer.request.model import MailRequest, Priority
+from mailer.request.members import Priority
+from mailer.request.model import MailRequest
 from mailer.request.parse import Rules, read_request
 from mailer.settings import Settings
 

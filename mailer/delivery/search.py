@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Protocol, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema
 
 from mailer.delivery.record import MailRecord, Status
 from mailer.errors import InvalidRequest
 from mailer.request.address import parse_address
-from mailer.request.model import read_instant
+from mailer.request.members import read_instant
 from mailer.request.value import Line, Value
 from mailer.request.wording import found_problems, validation
 
@@ -79,9 +79,9 @@ class Position(Value):
 
 AnyStatus = Annotated[Status, Field(strict=False)]
 Since = Annotated[datetime, BeforeValidator(_instant)]
-Tag = Annotated[tuple[str, str], BeforeValidator(_tag)]
+Tag = Annotated[tuple[str, str], BeforeValidator(_tag), WithJsonSchema({"type": "string", "pattern": "^[^:]+:"})]
 Cursor = Annotated[Position, BeforeValidator(Position.of)]
-AddressText = Annotated[str, BeforeValidator(_address)]
+AddressText = Annotated[str, BeforeValidator(_address), WithJsonSchema({"type": "string", "format": "email"})]
 Code = Annotated[Line, Field(min_length=1, max_length=128)]
 
 

@@ -18,7 +18,7 @@ class Alarms(Protocol):
 
 
 def tell(record: MailRecord, event: Event, *, mailbox: str, alarms: Alarms) -> None:
-    """Tell of the record as it is about to be written."""
+    """Tell of the record, which has been written: nothing that goes wrong here makes a send unknown."""
     if event.what is What.NEEDS_MENDING:
         alarms.sound(mailbox, event.code, event.text)
     if record.status is Status.SENT:

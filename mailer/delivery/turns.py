@@ -16,7 +16,8 @@ from typing import Any, Protocol
 
 from mailer.delivery.record import MailRecord
 from mailer.errors import TryLater
-from mailer.request.model import MailRequest, Priority
+from mailer.request.members import Priority
+from mailer.request.model import MailRequest
 
 PUSHED = timedelta(hours=1)  # a mail that its mailbox holds up longer has its age counted from its turn
 

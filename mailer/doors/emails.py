@@ -135,25 +135,6 @@ def instant(at: "datetime | None") -> str | None:
 
 def _shown(record: "MailRecord") -> dict[str, Any]:
     """A record as callers see it."""
-    error = {"code": record.error_code, "message": record.error_message} if record.error_code else None
-    return {
-        "id": record.id,
-        "status": record.status,
-        "from": record.sender,
-        "priority": record.priority,
-        "caller": record.caller,
-        "expected_at": instant(record.due_at or record.accepted_at) if record.status.waiting else None,
-        "attempts": record.attempts,
-        "resent": record.resent or 0,
-        "gate": record.gate or None,
-        "error": error,
-        "template": record.template,
-        "template_version": record.template_version,
-        "content_hash": record.content_hash,
-        "request_id": record.request_id,
-        "recipients": record.recipients,
-        "tags": dict(record.tags or {}),
-        "scheduled_at": record.due_at.isoformat() if record.status == "scheduled" and record.due_at else None,
-        "times": {status: instant.isoformat(timespec="milliseconds") for status, instant in record.times.items()},
-        "done": [{"action": one.action, "by": one.by, "at": instant(one.at)} for one in record.done or ()],
-    }
+    from mailer.doors.answers import Mail
+
+    return Mail.of(record).model_dump(mode="json", by_alias=True)

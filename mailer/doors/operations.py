@@ -28,3 +28,11 @@ def get_health(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # n
         if expires_on := wiring.graph_tokens().expires_on:
             content["secret_expires_on"] = expires_on.isoformat(timespec="seconds")
     return as_json(200 if works else 503, content)
+
+
+@door(operations, "openapi.json", methods=["GET"], may=None)
+def get_openapi(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # noqa: ARG001 - it is the same for all
+    """Describe these calls, in OpenAPI 3.1."""
+    from mailer.doors.openapi import description
+
+    return as_json(200, description())

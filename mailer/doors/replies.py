@@ -25,6 +25,8 @@ LONGEST_MESSAGE = 4000  # characters of what it says beside its details
 
 _HOSTS = {"code", "clientid"}  # https://learn.microsoft.com/azure/azure-functions/function-keys-how-to
 
+UNPROCESSABLE = 422
+
 # By the error's code, else by its class.
 STATUS_BY_CODE = {
     "validation_error": 400,
@@ -33,7 +35,7 @@ STATUS_BY_CODE = {
     "attachment_too_large": 413,
 }
 STATUS_BY_CLASS: dict[type[Exception], int] = {
-    InvalidRequest: 422,
+    InvalidRequest: UNPROCESSABLE,
     KeyReused: 409,
     UnknownCaller: 401,
     UnknownMail: 404,
@@ -47,7 +49,10 @@ STATUS_BY_CLASS: dict[type[Exception], int] = {
 def refused(error: MailerError | ConfigError, **statuses: int) -> func.HttpResponse:
     """The error in its envelope; `statuses` are those of codes that mean something else here."""
     if isinstance(error, InvalidRequest):
-        return _error(error, error.code, error.problems, status=statuses.get(error.code))
+        codes = {problem.code for problem in error.problems}
+        # Several things of different kinds, and none of them wrong in form.
+        mixed = UNPROCESSABLE if len(codes) > 1 and error.code not in codes else None
+        return _error(error, error.code, error.problems, status=statuses.get(error.code, mixed))
     if isinstance(error, ConfigError):
         problems = [Problem(code="setting_wrong", message=text) for text in error.problems]
         return _error(error, "configuration_error", problems)
@@ -82,7 +87,7 @@ def _error(
     by_class = next(status for kind, status in STATUS_BY_CLASS.items() if isinstance(error, kind))
     details = [{"code": one.code, "message": one.message, "target": one.target} for one in problems]
     content: dict[str, Any] = {"code": code, "message": brief(str(error), LONGEST_MESSAGE), "details": details}
-    if len(problems) == 1:
+    if len(problems) == 1 and problems[0].target:
         content["target"] = problems[0].target
     while details and len(json.dumps(content, ensure_ascii=False).encode()) > LARGEST_ERROR:
         details.pop()

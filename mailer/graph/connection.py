@@ -14,7 +14,7 @@ from mailer.graph import upload, wire
 from mailer.graph.whole_answer import WholeAnswerAdapter
 from mailer.http_session import KeptSession
 from mailer.request.address import Address
-from mailer.request.model import RenderedMail
+from mailer.request.rendered import RenderedMail
 
 log = logging.getLogger("mailer.send")
 

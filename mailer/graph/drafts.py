@@ -13,7 +13,7 @@ from mailer.errors import Misconfigured, Refusal, TryLater, Uncertain
 from mailer.graph import wire
 from mailer.graph.verdicts import GRANT
 from mailer.request.attachment import File
-from mailer.request.model import RenderedMail
+from mailer.request.rendered import RenderedMail
 
 SMALL_FILE = 2_900_000  # bytes; in base64 they fit into the 4 MB of a request
 RANGE = 3_276_800  # bytes of one piece; Graph takes less than 4 MB

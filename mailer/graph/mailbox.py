@@ -6,7 +6,7 @@ from typing import Protocol
 
 from mailer.graph.connection import GraphConnection
 from mailer.request.address import Address
-from mailer.request.model import RenderedMail
+from mailer.request.rendered import RenderedMail
 
 
 class Tokens(Protocol):

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from mailer.errors import GiveUp, Refusal, TryLater, Uncertain
 from mailer.graph import drafts, wire
 from mailer.request.attachment import File
-from mailer.request.model import RenderedMail
+from mailer.request.rendered import RenderedMail
 
 log = logging.getLogger("mailer.upload")
 

@@ -17,7 +17,7 @@ from mailer.errors import CannotLook, Refusal, TryLater
 from mailer.graph.verdicts import GRANT_READ, not_graphs, refusal_of
 from mailer.request.address import Address
 from mailer.request.attachment import File
-from mailer.request.model import RenderedMail
+from mailer.request.rendered import RenderedMail
 
 API = "/v1.0"
 LONGEST_WAIT = timedelta(days=1)  # whatever a reply asks for

@@ -6,7 +6,7 @@ Counted as the recipients of mailboxes are: an instance by itself, in blocks of 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from mailer.pace.quota import CountRows, Quota
+from mailer.pace.quota import WARNED_AT, CountRows, Quota
 
 
 class Allowances:
@@ -25,6 +25,16 @@ class Allowances:
         """Take back what was counted for a mail that was not accepted."""
         if quota := self._quotas.get(caller):
             quota.count(_key(caller), self._clock(), -recipients)
+
+    def warnings(self) -> list[str]:
+        """Which callers have used most of their allowances in the last 24 hours."""
+        used = {caller: quota.used(_key(caller)) for caller, quota in self._quotas.items() if quota.limit}
+        return [
+            f"The caller `{caller}` has used {part:.0%} of its `recipients_per_day` in MAILER_CALLERS; what exceeds it "
+            "is held until somebody releases it. Raise the number, if that is meant."
+            for caller, part in used.items()
+            if part >= WARNED_AT
+        ]
 
 
 def _key(caller: str) -> str:

@@ -14,7 +14,7 @@ than the rate and a tenth (for rates from 10 on).
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from mailer.request.model import Priority
+from mailer.request.members import Priority
 
 SAFE = timedelta(seconds=1.5)  # clocks of instances differ by less, and a write takes less
 LEAST_TOLERANCE = timedelta(seconds=2.5)  # a queue is looked at every two seconds at worst

@@ -8,7 +8,7 @@ from mailer.delivery.turns import Turn
 from mailer.pace.pauses import Pauses
 from mailer.pace.quota import WARNED_AT, Quota
 from mailer.pace.slots import Slots
-from mailer.request.model import Priority
+from mailer.request.members import Priority
 
 USEFUL = timedelta(seconds=10)  # ahead, for a slot that somebody else may still take
 SOON = timedelta(minutes=1)  # for a turn in which a pause of another instance may matter

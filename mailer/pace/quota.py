@@ -45,7 +45,7 @@ class Quota:
     """The counts of all mailboxes; thread-safe, one for a worker."""
 
     def __init__(self, limit: int, rows: CountRows, *, clock: Callable[[], datetime]) -> None:
-        self._limit = limit
+        self.limit = limit
         self._rows = rows
         self._clock = clock
         self._tallies: dict[str, _Tally] = {}
@@ -57,8 +57,8 @@ class Quota:
         with tally.lock:
             self._look(mailbox, tally, recipients)
             hour = first = _hour(earliest)
-            wanted = min(recipients, self._limit)
-            while self._most(tally, hour) + wanted > self._limit:
+            wanted = min(recipients, self.limit)
+            while self._most(tally, hour) + wanted > self.limit:
                 hour += 1
         return earliest if hour == first else _EPOCH + hour * _HOUR
 
@@ -77,7 +77,7 @@ class Quota:
         with tally.lock:
             tally.looked_at = tally.looked_at or at - LOOKS_EVERY
             self._look(mailbox, tally, recipients)
-            if self._most(tally, hour) + recipients > self._limit:
+            if self._most(tally, hour) + recipients > self.limit:
                 return False
             self._add(tally, hour, recipients)
             return True
@@ -86,7 +86,7 @@ class Quota:
         """Which part of the limit the mailbox uses in the fullest 24 hours from now on; raises TryLater."""
         now = _hour(self._clock())
         counts = self._rows.all(mailbox, now - DAY)
-        return max(sum(counts.get(end - back, 0) for back in range(DAY)) for end in (now, now + DAY)) / self._limit
+        return max(sum(counts.get(end - back, 0) for back in range(DAY)) for end in (now, now + DAY)) / self.limit
 
     def _add(self, tally: _Tally, hour: int, recipients: int) -> None:
         tally.own[hour] += recipients
@@ -101,7 +101,7 @@ class Quota:
     def _look(self, mailbox: str, tally: _Tally, recipients: int) -> None:
         now = self._clock()
         tally.looked_at = tally.looked_at or now - LOOKS_EVERY + FIRST_LOOK
-        left = self._limit - self._most(tally, _hour(now))
+        left = self.limit - self._most(tally, _hour(now))
         if now - tally.looked_at < LOOKS_EVERY and tally.unwritten + recipients <= left // INSTANCES:
             return
         if tally.changed:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from mailer.pace.grid import SAFE, Grid
-from mailer.request.model import Priority
+from mailer.request.members import Priority
 
 NEAR = 8  # slots among which an instance chooses at random where others take some too
 CROWDED = timedelta(minutes=10)  # how long it does so after it found one taken

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from mailer.pace.grid import Grid
 from mailer.pace.search import KnownMailbox, Search, SlotRows
-from mailer.request.model import Priority
+from mailer.request.members import Priority
 
 
 class Slot(NamedTuple):

@@ -6,7 +6,15 @@ import unicodedata
 from typing import Annotated, Self
 
 import email_validator
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from mailer.request.encoded_words import decoded
 from mailer.request.value import Line, Value, written_object
@@ -19,6 +27,7 @@ LONGEST_NAME = 256
 KEPT = 256  # addresses that are known to be some: a mailbox sends many mails
 ONE_EACH = "holds more than one e-mail address: give one address each, in a list"
 
+_PLAIN = re.compile(r"[^\s<>,;:\"()\[\]\\@]+@[\w.-]+")  # an address may begin with a brace, as an object does
 _BETWEEN = re.compile(r"[\s<>,;:\"'()\[\]{}|\\]+")  # what no unquoted address contains
 
 
@@ -65,7 +74,7 @@ def _split_address(value: object) -> object:
     text = value.strip()
     if len(text) > LONGEST + LONGEST_NAME * 4:
         raise ValueError(ONE_EACH if text.count("@") > 1 else f"must have at most {LONGEST} characters")
-    if habit := written_object(text):
+    if (habit := written_object(text)) and not _PLAIN.fullmatch(text):
         raise ValueError(habit)
     if not (text.endswith(">") and "<" in text):
         if _holds_several(text):
@@ -100,7 +109,12 @@ class Address(Value):
         return self
 
 
-AnAddress = Annotated[Address, BeforeValidator(_split_address)]
+AnAddress = Annotated[
+    Address,
+    BeforeValidator(_split_address),
+    # An object with `address` and `name` is taken, too. Programs made of the description need one way.
+    WithJsonSchema({"type": "string", "format": "email", "description": "`a@b.com` or `Name <a@b.com>`."}),
+]
 
 _type = TypeAdapter[Address](AnAddress)
 

@@ -5,16 +5,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from mailer.request.base64_text import read_base64
 from mailer.request.encoded_words import decoded
 from mailer.request.json_object import shown
 from mailer.request.media_types import media_type_of
-from mailer.request.value import Line, Value, at_most
+from mailer.request.value import Described, Line, Value, at_most
 
 MAX_ATTACHMENTS = 250  # Exchange Online's limit
 OWN_FOLDERS = ("requests/", "good-templates/")  # of mailer's container: what lies there belongs to no caller
+
+
+_NOT_IN_NAME = r"/\\\u0000-\u001f\u007f\u0085\u2028\u2029"  # of a file, as JSON Schema has them
+_IN_NAME = f"[^{_NOT_IN_NAME}]"
 
 
 def _base64(text: str) -> str:
@@ -70,18 +75,61 @@ def _content_id(text: str) -> str:
     return text
 
 
+_EITHER: JsonDict = {
+    "if": {"required": ["content"], "properties": {"content": {"type": "string"}}},
+    "then": {"properties": {"blob": {"type": "null"}}},
+    "else": {"required": ["blob"], "properties": {"blob": {"type": "string"}}},
+}
+
+
 class Attachment(Value):
     """A file to send: its bytes in base64, or the path of a blob in mailer's container."""
 
+    model_config = ConfigDict(json_schema_extra=_EITHER)
+
     filename: Annotated[
-        Line, Field(min_length=1, max_length=255), BeforeValidator(_decoded_name), AfterValidator(_filename)
+        Line,
+        Field(min_length=1, max_length=255),
+        BeforeValidator(_decoded_name),
+        AfterValidator(_filename),
+        Described({"pattern": rf"^{_IN_NAME}*[^\s.{_NOT_IN_NAME}]{_IN_NAME}*$"}),
     ]
-    content: Annotated[str, Field(min_length=1), AfterValidator(_base64)] | None = None
-    blob: Annotated[Line, Field(min_length=1, max_length=1024), AfterValidator(_blob_path)] | None = None
-    content_type: (
-        Annotated[Line, Field(max_length=255), BeforeValidator(_stripped), AfterValidator(_content_type)] | None
+    content: (
+        Annotated[
+            str,
+            Field(min_length=1),
+            AfterValidator(_base64),
+            Described(
+                {
+                    "pattern": "^([0-9A-Za-z+/]{4})*([0-9A-Za-z+/]{4}|[0-9A-Za-z+/]{3}=|[0-9A-Za-z+/][AQgw]==)$",
+                    "contentEncoding": "base64",
+                }
+            ),
+        ]
+        | None
     ) = None
-    content_id: Annotated[str, AfterValidator(_content_id)] | None = None
+    blob: (
+        Annotated[
+            Line,
+            Field(min_length=1, max_length=1024),
+            AfterValidator(_blob_path),
+            Described({"pattern": r"^(?!requests/|good-templates/)[0-9A-Za-z _+=~-]+([./][0-9A-Za-z _+=~-]+)*$"}),
+        ]
+        | None
+    ) = None
+    content_type: (
+        Annotated[
+            Line,
+            Field(max_length=255),
+            BeforeValidator(_stripped),
+            AfterValidator(_content_type),
+            Described({"pattern": r"^[0-9A-Za-z!#$&^_.+-]+/[0-9A-Za-z!#$&^_.+-]+(;[ -~]*)?$"}),
+        ]
+        | None
+    ) = None
+    content_id: (
+        Annotated[str, AfterValidator(_content_id), Described({"pattern": "^[0-9A-Za-z._@+-]{1,128}$"})] | None
+    ) = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

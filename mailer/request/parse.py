@@ -12,17 +12,8 @@ from mailer.request.address import Address, AnAddress
 from mailer.request.attachment import MAX_ATTACHMENTS, Attachment, Attachments
 from mailer.request.events import envelope_of
 from mailer.request.json_object import read_object, shown
-from mailer.request.model import (
-    ADVANCE,
-    MAX_CATEGORIES,
-    MAX_HEADERS,
-    MAX_RECIPIENTS,
-    MAX_REPLY_TO,
-    MAX_TAGS,
-    MailRequest,
-    Schedule,
-    TemplateUse,
-)
+from mailer.request.members import ADVANCE, MAX_CATEGORIES, MAX_HEADERS, MAX_RECIPIENTS, MAX_REPLY_TO, MAX_TAGS
+from mailer.request.model import MailRequest, Schedule, TemplateUse
 from mailer.request.pool import Pools, pool_address
 from mailer.request.wording import found_problems, unknown, validation
 
@@ -73,7 +64,7 @@ def parse(body: bytes, *, rules: Rules, key: str | None = None) -> MailRequest:
     if key is not None:
         if members.get("idempotency_key") not in (None, key):
             message = "The Idempotency-Key header and `idempotency_key` differ: give one of them, or the same in both."
-            problems.append(validation(message, target="idempotency_key"))
+            problems.append(Problem(code="idempotency_keys_differ", message=message, target="idempotency_key"))
         members["idempotency_key"] = key
     return read_request(members, rules=rules, problems=problems)
 
@@ -89,7 +80,7 @@ def parse_schedule(body: bytes, *, now: datetime) -> datetime:
         raise InvalidRequest(problems, more=more) from None
     if instant > now + ADVANCE:
         message = f"`scheduled_at` may be {ADVANCE.days} days ahead at most."
-        raise InvalidRequest([validation(message, target="scheduled_at")])
+        raise InvalidRequest([Problem(code="too_far_ahead", message=message, target="scheduled_at")])
     return instant
 
 
@@ -180,7 +171,7 @@ def _recipient_problems(members: dict[str, Any]) -> Iterator[Problem]:
         message = (
             f"A mail takes {MAX_RECIPIENTS} recipients at most in to, cc and bcc together; this one has {sum(counts)}."
         )
-        yield validation(message, target="to")
+        yield Problem(code="too_many_recipients", message=message, target="to")
 
 
 def _sender_of(members: dict[str, Any]) -> Address | None:

@@ -1,10 +1,12 @@
 """What all that comes from outside has in common."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]")
 
@@ -21,6 +23,21 @@ def written_object(text: str) -> str:
     return ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)  # compared as itself, for a type must have a hash
+class Described:
+    """What the JSON Schema of a value tells beside its type: what its validator asks for in a way of its own.
+
+    None takes a keyword out.
+    """
+
+    keywords: Mapping[str, Any]
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Called by pydantic."""
+        schema = handler(core) | dict(self.keywords)
+        return {keyword: value for keyword, value in schema.items() if value is not None}
+
+
 def _one_line(text: str) -> str:
     if _UNPRINTABLE.search(text):
         message = "must be one line without control characters"
@@ -28,7 +45,7 @@ def _one_line(text: str) -> str:
     return text
 
 
-Line = Annotated[str, AfterValidator(_one_line)]
+Line = Annotated[str, AfterValidator(_one_line), Described({"pattern": r"^[^\u0000-\u001f\u007f\u0085\u2028\u2029]*$"})]
 
 
 class Value(BaseModel):

@@ -18,7 +18,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, Re
 
 from mailer.delivery.record import Action, Conflict, Done, KeyOwner, MailRecord, Status
 from mailer.errors import TryLater
-from mailer.request.model import Priority
+from mailer.request.members import Priority
 from mailer.storage import tables
 from mailer.storage.held_rows import TableHeld
 from mailer.storage.recipients import Recipients

@@ -9,7 +9,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, Re
 
 from mailer.errors import TryLater
 from mailer.pace.search import Holder
-from mailer.request.model import Priority
+from mailer.request.members import Priority
 from mailer.storage import tables
 
 Row = dict[str, Any]

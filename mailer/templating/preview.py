@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from mailer.request.model import Content
 from mailer.request.parse import parse_preview
+from mailer.request.rendered import Content
 from mailer.templating.lint.contract import contract
 from mailer.templating.lint.filenames import parts
 from mailer.templating.lint.trace import Trace

@@ -14,7 +14,9 @@ import jinja2
 
 from mailer.errors import InvalidRequest, Problem
 from mailer.request.characters import body_text, one_line
-from mailer.request.model import Content, Priority, TemplateUse
+from mailer.request.members import Priority
+from mailer.request.model import TemplateUse
+from mailer.request.rendered import Content
 from mailer.setting_texts import OnUncertain
 from mailer.templating.faults import failed, failed_file, says, wrong_variable
 from mailer.templating.images import image, is_image

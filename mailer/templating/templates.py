@@ -9,7 +9,9 @@ import jinja2
 
 from mailer.errors import InvalidRequest, Problem
 from mailer.request.json_object import shown
-from mailer.request.model import Content, Priority, TemplateUse
+from mailer.request.members import Priority
+from mailer.request.model import TemplateUse
+from mailer.request.rendered import Content
 from mailer.setting_texts import OnUncertain
 from mailer.templating.sources import LOOK_EVERY, Folder, Source
 from mailer.templating.template import Template

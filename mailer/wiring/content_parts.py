@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from mailer.delivery.decide import Policy
     from mailer.delivery.gate import Gate
     from mailer.request.attachment import Attachment, File
-    from mailer.request.model import MailRequest, Priority
+    from mailer.request.members import Priority
+    from mailer.request.model import MailRequest
     from mailer.request.parse import Rules
     from mailer.templating.templates import Templates
 
@@ -95,7 +96,7 @@ def composer() -> "Composer":
 
 def priority(request: "MailRequest") -> "Priority":
     """Who goes first: as the request says, else its template, else everybody alike."""
-    from mailer.request.model import Priority
+    from mailer.request.members import Priority
 
     chosen = request.priority
     if chosen is None and request.template:

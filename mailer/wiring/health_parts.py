@@ -41,15 +41,12 @@ def health() -> "Health":
             raise ConfigError(_alarmed(text, of_it) for text, of_it in waiting.items())
 
     def check_callers() -> list[str]:
-        known = access_parts.callers()
-        doubts = (
-            known.warnings(
-                {each.address.lower() for each in content_parts.rules().senders} | {*content_parts.rules().pools}
-            )
-            if known
-            else []
-        )
-        return [*doubts, *map(_held, TableHeld(storage_parts.table()).standing())]
+        held = [_held(each) for each in TableHeld(storage_parts.table()).standing()]
+        known, allowances = access_parts.callers(), pace_parts.allowances()
+        if known is None or allowances is None:
+            return held
+        senders = {each.address.lower() for each in content_parts.rules().senders}
+        return [*known.warnings(senders | {*content_parts.rules().pools}), *allowances.warnings(), *held]
 
     graphs = Mailboxes(
         mailboxes,

@@ -11,7 +11,7 @@ from mailer.errors import TryLater
 from mailer.graph.wire import TO_NOBODY, error_code
 from mailer.health.permission import CACHED, Answer, fault_of
 from mailer.identity.claims import claims_of
-from mailer.request.model import ONE_CALL
+from mailer.request.members import ONE_CALL
 from mailer.setup.api import NETWORK
 from mailer.setup.doctor.chain import Examined
 from mailer.setup.doctor.findings import Result

@@ -1,0 +1,27 @@
+// One mail by HTTP. dotnet new console, then this as Program.cs; no packages.
+
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+
+var mail = new JsonObject
+{
+    ["to"] = "Ada <ada@example.com>",
+    ["subject"] = "Your order 7",
+    ["html"] = "<p>Thank you, Ada. Your order 7 is on its way.</p>",
+    ["tags"] = new JsonObject { ["flow"] = "checkout" },
+    // With it the request can be repeated after any doubt, and makes no second mail.
+    ["idempotency_key"] = "order-7/confirmation",
+};
+
+using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(30) };
+http.DefaultRequestHeaders.Add("x-functions-key", Environment.GetEnvironmentVariable("MAILER_KEY") ?? "");
+using var reply = await http.PostAsJsonAsync($"{Environment.GetEnvironmentVariable("MAILER_URL")}/emails", mail);
+
+var answer = await reply.Content.ReadFromJsonAsync<JsonNode>();
+if (!reply.IsSuccessStatusCode)
+{
+    Console.Error.WriteLine($"{(int)reply.StatusCode} {answer!["error"]!["code"]}: {answer["error"]!["message"]}");
+    return 1;
+}
+Console.WriteLine($"{answer!["id"]} {answer["status"]}");
+return 0;

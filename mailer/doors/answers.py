@@ -1,0 +1,255 @@
+"""What calls answer. The record is made of its model; of the others a test holds the answers to theirs."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from mailer.delivery.record import Action, MailRecord, Status
+from mailer.request.members import Priority
+
+Instant = Annotated[
+    datetime,
+    PlainSerializer(lambda instant: instant.isoformat(timespec="milliseconds"), return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+MailId = Annotated[str, Field(description="The mail's id: a UUID of version 7.", json_schema_extra={"format": "uuid"})]
+Code = Annotated[str, Field(description="For programs: mailer's own, in snake_case, or one of Graph's or Entra's.")]
+Message = Annotated[str, Field(description="For people: what happened, why, and what to do.")]
+
+
+class Answer(BaseModel):
+    """What a call answers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Problem(Answer):
+    """One thing that is wrong."""
+
+    code: Code
+    message: Message
+    target: Annotated[str | None, Field(description="The member or parameter that it is about.")]
+
+
+class ErrorContent(Answer):
+    """What is wrong; each thing by itself in `details`."""
+
+    code: Code
+    message: Message
+    target: Annotated[str | None, Field(description="The member or parameter, where one thing is wrong.")] = None
+    details: list[Problem]
+
+
+class Error(Answer):
+    """An error, in the envelope of Azure's own services."""
+
+    error: ErrorContent
+
+
+class Reason(Answer):
+    """What went wrong with a mail."""
+
+    code: Code
+    message: Message
+
+
+class Receipt(Answer):
+    """An accepted mail."""
+
+    id: MailId
+    status: Status
+    expected_at: Annotated[Instant | None, Field(description="When it leaves, as far as is known now.")]
+    error: Annotated[Reason | None, Field(description="There where something has gone wrong already.")] = None
+
+
+class Taken(Answer):
+    """A mail of a batch that was accepted."""
+
+    index: int
+    id: MailId
+    status: Status
+    expected_at: Instant | None
+    error: Annotated[Reason | None, Field(description="There where something has gone wrong already.")] = None
+
+
+class NotTaken(Answer):
+    """A mail of a batch that was not."""
+
+    index: int
+    code: Code
+    message: Message
+    target: str | None
+    details: Annotated[list[Problem] | None, Field(description="There where several things are wrong.")] = None
+
+
+class BatchAnswer(Answer):
+    """The mails of a batch by their places in it."""
+
+    data: list[Taken]
+    errors: list[NotTaken]
+
+
+class Done(Answer):
+    """What somebody has done to a mail."""
+
+    action: Action
+    by: Annotated[str | None, Field(description="The caller, where callers have names.")]
+    at: Instant
+
+
+class Mail(Answer):
+    """A mail's record. It never holds the mail's content, nor a recipient's address."""
+
+    id: MailId
+    status: Status
+    sender: Annotated[str | None, Field(alias="from", description="The mailbox that sends.")]
+    priority: Priority
+    caller: Annotated[str | None, Field(description="Who has asked for it, where callers have names.")]
+    expected_at: Annotated[Instant | None, Field(description="When it leaves, while it waits.")]
+    attempts: int
+    resent: Annotated[int, Field(description="How often it was sent again in doubt.")]
+    gate: Annotated[str | None, Field(description="What MAILER_GATE did to it.")]
+    error: Reason | None
+    template: str | None
+    template_version: Annotated[str | None, Field(description="A hash of the template's files, as they were used.")]
+    content_hash: Annotated[str | None, Field(description="A keyed hash of subject and body, as they were sent.")]
+    request_id: Annotated[str | None, Field(description="Graph's request-id, for Microsoft's support.")]
+    recipients: int | None
+    tags: dict[str, str]
+    scheduled_at: Instant | None
+    times: Annotated[dict[Status, Instant], Field(description="When it came to each status, the earliest first.")]
+    done: Annotated[list[Done], Field(description="What people have done to it; the last twenty things.")]
+
+    @classmethod
+    def of(cls, record: MailRecord) -> Self:
+        """The record as callers see it."""
+        error = Reason(code=record.error_code, message=record.error_message) if record.error_code else None
+        return cls(
+            id=record.id,
+            status=record.status,
+            sender=record.sender,
+            priority=record.priority or Priority.NORMAL,
+            caller=record.caller,
+            expected_at=record.due_at or record.accepted_at if record.status.waiting else None,
+            attempts=record.attempts,
+            resent=record.resent or 0,
+            gate=record.gate or None,
+            error=error,
+            template=record.template,
+            template_version=record.template_version,
+            content_hash=record.content_hash,
+            request_id=record.request_id,
+            recipients=record.recipients,
+            tags=dict(record.tags or {}),
+            scheduled_at=record.due_at if record.status is Status.SCHEDULED else None,
+            times=dict(record.times),
+            done=[Done(action=one.action, by=one.by, at=one.at) for one in record.done or ()],
+        )
+
+
+class Mails(Answer):
+    """A page of mails, the newest first."""
+
+    value: list[Mail]
+    next_link: Annotated[
+        str | None, Field(alias="nextLink", description="The next page; not there on the last one.")
+    ] = None
+
+
+class Failure(Answer):
+    """The mails of one cause and status, the oldest and the newest by when they came to it."""
+
+    code: Code
+    status: Status
+    count: int
+    oldest: Instant
+    newest: Instant
+    ids: Annotated[list[MailId], Field(description="Three of them at most, the newest first.")]
+    message: Annotated[str, Field(description="What happened to the newest of them.")]
+    cure: Annotated[str, Field(description="What to do.")]
+    may_double: Annotated[int, Field(description="How many would perhaps arrive twice if they were sent again.")]
+
+
+class Failures(Answer):
+    """Failures by cause, the latest first."""
+
+    value: list[Failure]
+    partial: Annotated[bool, Field(description="Whether there are older mails that were not looked at.")]
+
+
+class CauseAnswer(Answer):
+    """How many mails it is about."""
+
+    code: Code
+    count: int
+    may_double: Annotated[int, Field(description="How many of them may arrive twice.")]
+    dry_run: Annotated[bool, Field(description="Whether they were counted and nothing more.")]
+    partial: Annotated[bool, Field(description="Whether there are older ones that were not counted.")]
+
+
+class TemplateName(Answer):
+    """A template and its languages, the default one first."""
+
+    id: str
+    locales: list[str]
+
+
+class Templates(Answer):
+    """All templates that the caller may use."""
+
+    data: list[TemplateName]
+
+
+class Variable(Answer):
+    """A variable that a template uses."""
+
+    path: str
+    type: str
+    optional: bool
+    description: str | None = None
+
+
+class Template(Answer):
+    """What a template asks for."""
+
+    id: str
+    locales: list[str]
+    variables: list[Variable]
+    sample: dict[str, Any]
+    json_schema: Annotated[
+        dict[str, Any] | None, Field(alias="schema", description="The JSON Schema of its variables, if it has one.")
+    ] = None
+
+
+class Image(Answer):
+    """An image in a mail."""
+
+    content_id: str | None
+    content_type: str
+    size: Annotated[int, Field(description="In bytes.")]
+
+
+class Preview(Answer):
+    """What a mail would say."""
+
+    subject: str
+    html: str | None
+    text: Annotated[str, Field(description="Of a mail in HTML, what a reader without HTML sees.")]
+    locale: str
+    images: list[Image]
+
+
+class Part(Answer):
+    """One part of the app."""
+
+    status: Literal["ok", "warning", "failing"]
+    problems: Annotated[list[str] | None, Field(description="What is wrong, or soon will be, and what to do.")] = None
+
+
+class Health(Answer):
+    """What works and what does not."""
+
+    status: Literal["ok", "failing"]
+    parts: dict[str, Part]
+    secret_expires_on: Annotated[Instant | None, Field(description="When the app's secret expires.")] = None
