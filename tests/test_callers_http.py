@@ -374,9 +374,7 @@ def test_without_a_policy_for_the_queue_nothing_is_sent_from_there(environ, monk
 
     told = content(doors.show(mail, "ops"))["error"]
     assert told["code"] == "caller_not_allowed"
-    assert told["message"].startswith(
-        "MAILER_CALLERS has no policy named `queue`, so that nothing on the queue is sent."
-    )
+    assert told["message"].startswith("MAILER_CALLERS has no policy named `queue`, so that")
 
 
 def test_a_replay_is_asked_for_its_own_caller_again(doors):
