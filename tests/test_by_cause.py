@@ -353,6 +353,26 @@ def test_all_mails_that_wait_for_a_mended_cause_go_at_once(desk):
     assert set(due) == {another}
 
 
+def test_a_retry_that_crashed_is_done_once_for_each_mail(desk):
+    mails = [desk.ended(DENIED) for _ in range(3)]
+    with pytest.raises(Crash):
+        desk.by_cause(ledger=CrashingLedger(desk.ledger, after=1)).begin(desk.job(Action.RETRY, DENIED.code))
+
+    desk.clock.advance(minutes=4)
+    desk.by_cause().run()
+
+    assert [len(desk.ledger.read(mail).done) for mail in mails] == [1, 1, 1]
+
+
+def test_a_mail_that_was_moved_waits_for_its_hour_and_for_nothing_to_be_mended(desk):
+    mail = desk.ended(DENIED)
+
+    desk.amendment().reschedule(mail, desk.clock.now + timedelta(days=1))
+
+    assert desk.groups() == {}
+    assert not desk.ledger.read(mail).mending
+
+
 def test_a_retry_leaves_failed_mails_alone(desk):
     mail = desk.ended(REFUSED)
 

@@ -167,8 +167,9 @@ class ByCause:
 
     def _act(self, job: Job, record: MailRecord) -> bool:
         """Whether something was done for the mail. Raises TryLater."""
-        if record.times.get(record.status, record.accepted_at) >= job.asked_at:
-            return False  # it has gone once, and come back
+        acted = any(one.action is job.action and one.at >= job.asked_at for one in record.done or ())
+        if acted or record.times.get(record.status, record.accepted_at) >= job.asked_at:
+            return False  # it has had its turn already
         act = self.amendment.replay if job.action is Action.REPLAY else self.amendment.retry
         try:
             act(record.id, by=job.by)
