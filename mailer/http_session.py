@@ -29,7 +29,7 @@ class KeptSession:
         self._session = session or requests.Session()
         for scheme, mounted in list(self._session.adapters.items()):
             if type(mounted) is requests.adapters.HTTPAdapter:
-                self._session.mount(scheme, adapter(pool_maxsize=CONNECTIONS))
+                self._session.mount(scheme, adapter(pool_connections=CONNECTIONS, pool_maxsize=CONNECTIONS))
         self._environment: dict[str, Mapping[str, Any]] = {}
 
     def request(

@@ -9,7 +9,7 @@ import pytest
 from azure.data.tables import TableClient
 
 from mailer.delivery import by_cause
-from mailer.delivery.by_cause import GIVEN_UP_AFTER, ByCause, CauseRequest, Job, read_cause_request
+from mailer.delivery.by_cause import GIVEN_UP_AFTER, ByCause, CauseRequest, Job, checked_code, read_cause_request
 from mailer.delivery.failures import failures, read_failure_query
 from mailer.delivery.record import Action, Conflict, Status
 from mailer.delivery.search import Position, Search, Wanted
@@ -198,6 +198,12 @@ def test_what_is_wrong_in_a_request_is_named_and_nothing_begins(body, told):
         read_cause_request(body)
 
 
+@pytest.mark.parametrize("code", ["", "a b", "é", "x" * 129, "a\n"])
+def test_a_code_that_no_error_can_have_is_refused(code):
+    with pytest.raises(InvalidRequest, match="`code` must be the code of an error"):
+        checked_code(code)
+
+
 def test_only_mails_accepted_within_the_bounds_are_replayed(desk):
     before = desk.ended(REFUSED)
     since = desk.clock.now
@@ -351,6 +357,26 @@ def test_all_mails_that_wait_for_a_mended_cause_go_at_once(desk):
     assert {desk.status(mail) for mail in waiting} == {Status.SENT}
     assert desk.status(another) is Status.QUEUED
     assert set(due) == {another}
+
+
+def test_a_retry_that_crashed_is_done_once_for_each_mail(desk):
+    mails = [desk.ended(DENIED) for _ in range(3)]
+    with pytest.raises(Crash):
+        desk.by_cause(ledger=CrashingLedger(desk.ledger, after=1)).begin(desk.job(Action.RETRY, DENIED.code))
+
+    desk.clock.advance(minutes=4)
+    desk.by_cause().run()
+
+    assert [len(desk.ledger.read(mail).done) for mail in mails] == [1, 1, 1]
+
+
+def test_a_mail_that_was_moved_waits_for_its_hour_and_for_nothing_to_be_mended(desk):
+    mail = desk.ended(DENIED)
+
+    desk.amendment().reschedule(mail, desk.clock.now + timedelta(days=1))
+
+    assert desk.groups() == {}
+    assert not desk.ledger.read(mail).mending
 
 
 def test_a_retry_leaves_failed_mails_alone(desk):

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.callers.policy import ANYBODY, NOBODY, Asked, Caller, Callers
+from mailer.callers.policy import ANYBODY, NOBODY, Callers
 from mailer.callers.setting import read_callers
 from mailer.delivery.rules import forbidden, normal_entry
 from mailer.errors import InvalidRequest
@@ -356,5 +356,8 @@ def test_whatever_the_setting_holds_it_is_read_or_refused(text, policy):
 def test_a_caller_that_is_in_no_setting_may_do_nothing():
     known = callers(shop={"key": KEY, **ALL})
 
-    assert list(known.named("gone").problems(Asked(sender="shop@contoso.com", priority="normal")))
-    assert known.named("gone") == Caller(name="gone")
+    with pytest.raises(InvalidRequest, match="has no caller `gone` any more"):
+        known.named("gone")
+    with pytest.raises(InvalidRequest, match="has no policy named `queue`"):
+        known.named("queue")
+    assert known.named("shop").name == "shop"

@@ -6,10 +6,7 @@ import sys
 import pytest
 
 from mailer.local.programs import ROOT
-from tests.terminal import mailer
-
-COMMANDS = ["send", "show", "list", "failures", "replay", "retry", "cancel", "release", "health", "console"]
-COMMANDS += ["setup", "rotate", "teardown", "doctor", "send-test", "templates", "completion"]
+from tests.terminal import COMMANDS, mailer
 
 
 def test_help_names_every_command():

@@ -110,6 +110,15 @@ def test_health_stands_at_the_top_with_what_to_do_and_the_secrets_expiry(opened)
     )
 
 
+def test_every_part_of_health_has_a_name_in_both_languages(stack):
+    parts = requests.get(f"{stack.url}/health", timeout=30).json()["parts"]
+
+    for language in ("en", "fr"):
+        words = (ROOT / f"mailer/console/{language}.js").read_text()
+        (names,) = re.findall(r"parts: \{(.+?)\}", words, re.DOTALL)
+        assert set(parts) <= set(re.findall(r"(\w+):", names))
+
+
 def test_failures_stand_by_their_cause_with_cure_and_button(opened):
     page = loaded(opened())
     failed = page.locator("#failures .card").filter(has_text="ErrorInvalidRecipients")
@@ -189,8 +198,7 @@ def test_it_speaks_french_where_the_browser_does_and_either_language_by_choice(o
 
 
 def test_both_languages_say_everything():
-    words = (ROOT / "mailer/console/words.js").read_text()
-    english, french = re.split(r"^const fr = ", words.partition("const en = ")[2], flags=re.MULTILINE)
+    english, french = ((ROOT / f"mailer/console/{language}.js").read_text() for language in ("en", "fr"))
 
     def names(text):
         return re.findall(r"^  (\w+):|(\w+): [\"(`{]", text.partition("\n};")[0], re.MULTILINE)
@@ -269,6 +277,10 @@ def test_a_mail_is_found_shown_and_canceled_by_keyboard_alone(opened, stack, mai
     page.keyboard.press("Enter")
 
     expect(page.locator("#mail .now")).to_contain_text("canceled")
+    expect(page.locator("[aria-busy]")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page.locator("#mail")).to_be_hidden()
+    expect(page.locator("#mails")).to_be_focused()  # for the mail is not among the scheduled ones any more
     assert status(stack, mails["scheduled"]) == "canceled"
 
 

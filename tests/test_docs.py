@@ -62,6 +62,9 @@ def test_a_command_without_a_tenant_works_as_written(page, line, stack):
     elif line.startswith("python -m mailer"):
         done = mailer(*line.split()[3:], **stack.settings())
         assert done.returncode == 0, done.stderr
+    elif line.startswith("python -m tests.benchmarks"):
+        parts = line.partition("#")[0].split()[3:]
+        assert {*parts} - {"--quick"} <= {path.stem for path in (ROOT / "tests/benchmarks").glob("*.py")}
     elif "-m pytest" in line:
         assert (ROOT / line.split()[3]).is_file()
     else:

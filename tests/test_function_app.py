@@ -234,7 +234,7 @@ def test_a_mail_for_another_day_waits_in_the_table_and_comes_in_its_minute(worke
     assert queues.main.get_queue_properties().approximate_message_count == 1
 
 
-@pytest.mark.parametrize("timer", ["release", "sweep", "carry_on"])
+@pytest.mark.parametrize("timer", ["release", "sweep"])
 def test_the_timers_run_on_an_empty_account(worker, timer):
     worker.call(timer, None)
 

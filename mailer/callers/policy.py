@@ -131,9 +131,15 @@ class Callers:
 
     all: tuple[Caller, ...] = ()
 
-    def named(self, name: str | None) -> Caller:
-        """The caller of this name; one that is not in the setting may do nothing."""
-        return next((caller for caller in self.all if caller.name == name), Caller(name=name))
+    def named(self, name: str) -> Caller:
+        """The caller of this name. Raises InvalidRequest for one that is not in the setting, which may do nothing."""
+        found = next((caller for caller in self.all if caller.name == name), None)
+        if found is None:
+            gone = "no policy named `queue`" if name == QUEUE else f"no caller `{name}` any more"
+            message = f"MAILER_CALLERS has {gone}, so that its mails do not leave. Add one that allows this mail, and "
+            message += "replay it."
+            raise InvalidRequest([Problem(code=CODE, message=message)])
+        return found
 
     def by_key(self, key: str) -> Caller | None:
         """Whose function key this is, found in a time that tells nothing of the keys."""

@@ -60,11 +60,11 @@ app.command("health", rich_help_panel=MAILER, epilog=health.EXAMPLES)(health.hea
 app.command("console", rich_help_panel=MAILER, epilog=console.EXAMPLES)(console.console)
 app.add_typer(callers.app, name="callers", rich_help_panel=MAILER)
 app.add_typer(templates.app, name="templates", rich_help_panel=MAILER)
-app.command("doctor", rich_help_panel=MAILER)(doctor.doctor)
-app.command("setup", rich_help_panel=MAILER)(setup.setup)
-app.command("rotate", rich_help_panel=MAILER)(rotate.rotate)
-app.command("teardown", rich_help_panel=MAILER)(teardown.teardown)
-app.command("send-test", rich_help_panel=MAILER)(send_test.send_test)
+app.command("doctor", rich_help_panel=MAILER, epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command("setup", rich_help_panel=MAILER, epilog=setup.EXAMPLES)(setup.setup)
+app.command("rotate", rich_help_panel=MAILER, epilog=rotate.EXAMPLES)(rotate.rotate)
+app.command("teardown", rich_help_panel=MAILER, epilog=teardown.EXAMPLES)(teardown.teardown)
+app.command("send-test", rich_help_panel=MAILER, epilog=send_test.EXAMPLES)(send_test.send_test)
 app.command("completion", rich_help_panel=MAILER, epilog=completion.EXAMPLES)(completion.completion)
 
 

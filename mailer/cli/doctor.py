@@ -34,6 +34,12 @@ LINKS = [
     Link(name="test_mail", check=check_test_mail, needs=_SET | {"storage"}),
 ]
 
+EXAMPLES = """\b
+Examples:
+python -m mailer doctor
+python -m mailer doctor --to ada@example.com --not ceo@contoso.com
+"""
+
 
 def doctor(
     *,

@@ -10,6 +10,12 @@ from mailer.setup.course import SCOPES
 from mailer.setup.rotate import Rotation
 from mailer.setup.set_up import Auth
 
+EXAMPLES = """\b
+Examples:
+python -m mailer rotate
+python -m mailer rotate --remove-old --json
+"""
+
 
 def rotate(
     *,

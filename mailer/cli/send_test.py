@@ -11,6 +11,12 @@ from mailer.setup.delegated import send_test as send
 from mailer.setup.delegated import sign_in_to_send
 from mailer.setup.steps import Step, Stopped
 
+EXAMPLES = """\b
+Examples:
+python -m mailer send-test --delegated --to ada@example.com
+python -m mailer send-test --delegated --as shop@contoso.com --to ada@example.com
+"""
+
 
 def send_test(
     *,

@@ -15,6 +15,12 @@ from mailer.setup.steps import Step
 
 ALSO = {"large": "Mail.ReadWrite", "read": "Mail.Read"}
 
+EXAMPLES = """\b
+Examples:
+python -m mailer setup --vault https://NAME.vault.azure.net --write local.settings.json
+python -m mailer setup shop@contoso.com --scope mailboxes --auth federated --identity PRINCIPAL_ID --yes
+"""
+
 
 def setup(
     addresses: Annotated[list[str] | None, typer.Argument(help="the mailboxes, with --scope mailboxes")] = None,

@@ -7,6 +7,12 @@ from mailer.cli.course import Work
 from mailer.setup.course import EXCHANGE_SCOPES, SCOPES
 from mailer.setup.tear_down import TearDown
 
+EXAMPLES = """\b
+Examples:
+python -m mailer teardown
+python -m mailer teardown --yes --json
+"""
+
 
 def teardown(
     *,

@@ -14,8 +14,14 @@ export async function mail(id) {
   draw(await call("GET", `emails/${encodeURIComponent(id)}`));
   const dialog = $("#mail");
   if (dialog.open) return;
-  dialog.addEventListener("close", () => choose({ ...chosen(), mail: "" }), { once: true });
+  dialog.addEventListener("close", () => closed(id), { once: true });
   dialog.showModal();
+}
+
+/** The address forgets the mail, and the focus goes back to its row, which may have been drawn anew meanwhile. */
+function closed(id) {
+  choose({ ...chosen(), mail: "" });
+  if (document.activeElement === document.body) ($(`#mails a[href*="${CSS.escape(id)}"]`) ?? $("#mails")).focus();
 }
 
 function draw(record) {

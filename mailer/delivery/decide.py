@@ -186,7 +186,7 @@ class _Case:
             case What.REPLAYED if mail.status.replayable:
                 again = replace(mail.moved(Status.QUEUED, now=now), attempts=0, look=0, since=now, due_at=now)
                 resent = (mail.resent or 0) + (mail.status is Status.UNCERTAIN)
-                return _wait(now + HEAD_START, replace(again, resent=resent, mending=False))
+                return _wait(now + HEAD_START, replace(again, resent=resent))
             case What.SURPLUS:
                 return self._end(Status.HELD) if mail.status.waiting else Next(do=Do.DROP)
             case What.RELEASED if mail.status is Status.HELD:

@@ -181,7 +181,9 @@ class MailRecord:
     def moved(self, status: Status, *, now: datetime, code: str = "", message: str = "") -> Self:
         """The record in its next status; `code` and `message` say what went wrong, if anything did."""
         times = {each: at for each, at in self.times.items() if each is not status} | {status: now}
-        return replace(self, status=status, times=times, error_code=code, error_message=message[:LONGEST_MESSAGE])
+        mending = self.mending if code else False
+        message = message[:LONGEST_MESSAGE]
+        return replace(self, status=status, times=times, mending=mending, error_code=code, error_message=message)
 
     def acted(self, action: Action, by: str | None, *, now: datetime) -> Self:
         """The record with what somebody has done to the mail."""

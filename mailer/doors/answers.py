@@ -24,19 +24,22 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class Problem(Answer):
-    """One thing that is wrong."""
+class Reason(Answer):
+    """What went wrong."""
 
     code: Code
     message: Message
+
+
+class Problem(Reason):
+    """One thing that is wrong."""
+
     target: Annotated[str | None, Field(description="The member or parameter that it is about.")]
 
 
-class ErrorContent(Answer):
+class ErrorContent(Reason):
     """What is wrong; each thing by itself in `details`."""
 
-    code: Code
-    message: Message
     target: Annotated[str | None, Field(description="The member or parameter, where one thing is wrong.")] = None
     details: list[Problem]
 
@@ -45,13 +48,6 @@ class Error(Answer):
     """An error, in the envelope of Azure's own services."""
 
     error: ErrorContent
-
-
-class Reason(Answer):
-    """What went wrong with a mail."""
-
-    code: Code
-    message: Message
 
 
 class Receipt(Answer):
@@ -73,12 +69,10 @@ class Taken(Answer):
     error: Annotated[Reason | None, Field(description="There where something has gone wrong already.")] = None
 
 
-class NotTaken(Answer):
+class NotTaken(Reason):
     """A mail of a batch that was not."""
 
     index: int
-    code: Code
-    message: Message
     target: str | None
     details: Annotated[list[Problem] | None, Field(description="There where several things are wrong.")] = None
 

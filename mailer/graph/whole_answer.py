@@ -9,7 +9,9 @@ import http.client
 import io
 import socket
 import time
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests.adapters
 import urllib3
@@ -77,7 +79,27 @@ class WholeAnswerAdapter(requests.adapters.HTTPAdapter):
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - the base class's
         super().init_poolmanager(*arguments, **options)
+        self._pools: dict[tuple[str, str, bool | str | None], Any] = {}
         _limit(self.poolmanager)
+
+    def get_connection_with_tls_context(
+        self,
+        request: requests.PreparedRequest,
+        verify: bool | str | None,
+        proxies: Mapping[str, str] | None = None,
+        cert: Any = None,  # noqa: ANN401 - the base class's
+    ) -> Any:  # noqa: ANN401 - a pool of urllib3's
+        """The pool of the request's host, looked for once: how to trust it and by which proxy stays the same."""
+        scheme, host, *_ = urlsplit(request.url or "")
+        pool = self._pools.get((scheme, host, verify))
+        if pool is None or pool.pool is None:  # closed
+            pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+            super().cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]
+            self._pools[scheme, host, verify] = pool
+        return pool
+
+    def cert_verify(self, *_: Any) -> None:  # noqa: ANN401 - the base class's
+        """Done once for a pool: it looks for the bundle on the disk."""
 
     def add_headers(self, request: requests.PreparedRequest, **_: Any) -> None:  # noqa: ANN401 - the base class's
         """Graph's answers are short; unpacked, one could be a thousand times as long as it is here."""
