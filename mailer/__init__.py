@@ -9,6 +9,8 @@ graph       Microsoft Graph
 storage     records, queue and blobs
 identity    the token for Graph
 
+console     the operator's page, which a door serves
+
 wiring plugs the real parts together; settings, errors and health serve all rooms.
 
 Not deployed, for people's machines only: setup, from nothing to an app that may send, with a doctor for each link of

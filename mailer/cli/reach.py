@@ -39,7 +39,7 @@ def client(url: str | None, key: str | None) -> Client:
     options.forget_own()
     if url is None:
         return Client(by_rights(own_rights()))
-    call = by_url(base(url), key or "")
+    call = by_url(base(url), (key or "").strip())
     return Client(call if key is not None or not sys.stdin.isatty() else _asking(call, url))
 
 
@@ -82,7 +82,7 @@ def _asking(call: Call, url: str) -> Call:
         status, answer = call(method, path, headers, body)
         if status != HTTPStatus.UNAUTHORIZED:
             return status, answer
-        call = by_url(base(url), str(typer.prompt(f"Function key of {url}", hide_input=True, err=True)))
+        call = by_url(base(url), str(typer.prompt(f"Function key of {url}", hide_input=True, err=True)).strip())
         return call(method, path, headers, body)
 
     return asking
