@@ -9,7 +9,7 @@ import pytest
 from azure.data.tables import TableClient
 
 from mailer.delivery import by_cause
-from mailer.delivery.by_cause import GIVEN_UP_AFTER, ByCause, CauseRequest, Job, read_cause_request
+from mailer.delivery.by_cause import GIVEN_UP_AFTER, ByCause, CauseRequest, Job, checked_code, read_cause_request
 from mailer.delivery.failures import failures, read_failure_query
 from mailer.delivery.record import Action, Conflict, Status
 from mailer.delivery.search import Position, Search, Wanted
@@ -196,6 +196,12 @@ def test_a_request_without_a_body_is_a_dry_run():
 def test_what_is_wrong_in_a_request_is_named_and_nothing_begins(body, told):
     with pytest.raises(InvalidRequest, match=told):
         read_cause_request(body)
+
+
+@pytest.mark.parametrize("code", ["", "a b", "é", "x" * 129, "a\n"])
+def test_a_code_that_no_error_can_have_is_refused(code):
+    with pytest.raises(InvalidRequest, match="`code` must be the code of an error"):
+        checked_code(code)
 
 
 def test_only_mails_accepted_within_the_bounds_are_replayed(desk):

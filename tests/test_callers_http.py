@@ -18,6 +18,8 @@ from mailer.delivery.record import Status
 from mailer.doors.door import ROUTES
 from mailer.doors.http import HTTP
 from mailer.local.cloud import seed
+from mailer.local.cloud.control import Fault
+from mailer.templating.templates import PACKAGED
 from tests.app import Worker, app_settings, content, error
 from tests.builders import as_bytes, members
 
@@ -513,3 +515,28 @@ def test_a_producers_surplus_is_held(fused):
 
     record = content(fused.show(mail, "ops"))
     assert (record["status"], record["caller"], record["error"]["code"]) == ("held", "queue", "recipients_per_day")
+
+
+def test_a_list_and_the_failures_show_a_caller_its_own_mails_and_an_operator_everybodys(doors, cloud):
+    """Whichever filter the caller gives."""
+
+    def ids(by, function="get_emails", **params):
+        request = func.HttpRequest("GET", f"{API}/x", params=params, headers={"x-functions-key": by}, body=b"")
+        listed = content(doors.call(function, request))["value"]
+        return (
+            {each["id"] for each in listed}
+            if function == "get_emails"
+            else {id_ for each in listed for id_ in each["ids"]}
+        )
+
+    cloud.control.fault(Fault(call="sendMail", outcome="answer", status=400, code="ErrorInvalidRecipients", times=2))
+    variables = json.loads((PACKAGED / "order-confirmation/sample.json").read_text())
+    template = {"id": "order-confirmation", "variables": variables}
+    order = as_bytes(members(subject=None, text=None, template=template))
+    mine = content(doors.send("shop", body=order, Prefer="wait=20"))["id"]
+    other = content(doors.send("crm", Prefer="wait=20"))["id"]
+
+    assert ids("shop") == ids("shop", caller="shop") == ids("shop", "get_failures") == {mine}
+    assert ids("shop", caller="crm") == set()
+    assert ids("ops") == ids("ops", "get_failures") == {mine, other}
+    assert ids("ops", caller="crm") == {other}

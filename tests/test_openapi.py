@@ -137,12 +137,12 @@ def test_the_answers_to_requests_have_what_their_models_say_and_no_more(stack):
     answers.Preview.model_validate_json(answer("POST", "templates/order-confirmation/preview", {}, status=200))
 
 
-def test_nothing_that_can_be_made_of_the_description_surprises_the_app(unpaced, tmp_path):
+def test_nothing_that_can_be_made_of_the_description_surprises_the_app(unpaced, described, tmp_path):
     """Schemathesis: the bounds of every member, made-up calls, and chains of calls; a long run goes by hand."""
     done = subprocess.run(
         [*SCHEMATHESIS, "run", f"{unpaced.url}/openapi.json", "--url", unpaced.url, *LIMITS],
         cwd=tmp_path,
-        env={**os.environ, "NO_PROXY": "localhost"},
+        env={**os.environ, "NO_PROXY": "localhost", "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.error_codes"},
         capture_output=True,
         text=True,
         timeout=120,
@@ -150,7 +150,8 @@ def test_nothing_that_can_be_made_of_the_description_surprises_the_app(unpaced, 
     )
 
     assert done.returncode == 0, done.stdout[-6000:]
-    assert re.search(r"\d{3,} generated", done.stdout), done.stdout
+    operations = sum(map(len, described["paths"].values()))
+    assert int(re.search(r"Tested: (\d+)", done.stdout)[1]) >= operations // 2, "the machine is too slow for that time"
 
 
 @pytest.fixture(scope="module")

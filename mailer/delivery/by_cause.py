@@ -11,25 +11,28 @@ A job acts only on mails that came to their status before it was asked for, so t
 
 import functools
 import logging
+import re
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Protocol, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from mailer.delivery.amend import Amendment
 from mailer.delivery.cures import may_double
 from mailer.delivery.failures import MOST_DAYS, MOST_MAILS
 from mailer.delivery.record import Action, Conflict, MailRecord, Status
 from mailer.delivery.search import Position, Search, Since, Wanted, read_parameters
-from mailer.errors import TryLater, UnknownMail, Unreadable, WrongStatus
+from mailer.errors import InvalidRequest, TryLater, UnknownMail, Unreadable, WrongStatus
 from mailer.request.json_object import read_object
 from mailer.request.value import Value
+from mailer.request.wording import validation
 
 log = logging.getLogger("mailer.by_cause")
 
+CODE = "^[!-~]{1,128}$"
 Kind = Literal[Action.REPLAY, Action.RETRY]
 PAGE = 100  # mails between two notes of how far a job has come
 RUN = timedelta(minutes=3)  # for which a run has a job to itself; more than a page takes
@@ -41,6 +44,8 @@ GIVEN_UP_AFTER = timedelta(days=2)
 class CauseRequest(Value):
     """What to do with the mails of a cause: count them, or begin; those accepted within these bounds."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"dry_run": True, "since": "2026-12-01T00:00:00Z"}]})
+
     dry_run: Annotated[bool, Field(description="Count the mails, and do nothing.")] = True
     since: Annotated[Since | None, Field(description="Only mails accepted at this instant or later.")] = None
     until: Annotated[Since | None, Field(description="Only mails accepted before this instant.")] = None
@@ -49,6 +54,14 @@ class CauseRequest(Value):
 def read_cause_request(body: bytes) -> CauseRequest:
     """The request in this body, or the one that an empty one stands for. Raises InvalidRequest."""
     return read_parameters(CauseRequest, read_object(body) if body.strip() else {})
+
+
+def checked_code(text: str) -> str:
+    """An error's code as it stands in a path. Raises InvalidRequest."""
+    if not re.fullmatch(CODE, text):
+        message = "`code` must be the code of an error, such as ErrorAccessDenied: 1 to 128 characters, no blank in it."
+        raise InvalidRequest([validation(message, target="code")])
+    return text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -51,10 +51,10 @@ def retry_failures(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
 
 
 def _act(req: func.HttpRequest, caller: Caller, action: "Kind") -> func.HttpResponse:
-    from mailer.delivery.by_cause import Job, read_cause_request
+    from mailer.delivery.by_cause import Job, checked_code, read_cause_request
 
     asked = read_cause_request(req.get_body())
-    code = str(req.route_params["code"])
+    code = checked_code(str(req.route_params["code"]))
     job = Job.of(action, code, asked, by=caller.name, now=wiring.clock())
     counted = wiring.by_cause().count(job)
     if not asked.dry_run and counted.count:

@@ -8,6 +8,7 @@ import functools
 import re
 
 import mailer
+from mailer.delivery.by_cause import CODE
 from mailer.doors import answers
 from mailer.doors.door import ROUTES, Route
 from mailer.doors.schemas import REF, Schema, parameters_of, schemas_of
@@ -18,7 +19,7 @@ _HIDDEN = {"cursor"}  # of the parameters: `nextLink` is the one way to it
 _PARAMETERS = {
     "emails": {"type": "string", "format": "uuid", "pattern": PATTERN},
     "templates": {"type": "string", "maxLength": 128, "pattern": r"^[^/\\\u0000-\u001f\u007f-\u009f]+$"},
-    "failures": {"type": "string", "pattern": "^[!-~]{1,128}$"},
+    "failures": {"type": "string", "pattern": CODE},
 }
 _HEADERS = {
     "Idempotency-Key": {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field
-from pydantic.config import JsonDict
+from pydantic.config import JsonDict, JsonValue
 
 from mailer.request.address import Address, AnAddress
 from mailer.request.attachment import Attachments
@@ -37,6 +37,8 @@ class TemplateUse(Value):
 class Schedule(Value):
     """Another instant for a scheduled mail."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"scheduled_at": "2026-12-01T08:00:00+01:00"}]})
+
     scheduled_at: Instant
 
 
@@ -53,10 +55,21 @@ _EITHER: JsonDict = {
 }
 
 
+_EXAMPLES: list[JsonValue] = [
+    {
+        "to": ["Ada <ada@example.com>"],
+        "subject": "Your order 7",
+        "html": "<p>Thank you.</p>",
+        "tags": {"flow": "checkout"},
+    },
+    {"to": ["ada@example.com"], "template": {"id": "order-confirmation", "variables": {"order": {"number": 7}}}},
+]
+
+
 class MailRequest(Value):
     """What a caller asks for: the one JSON object of HTTP and queue."""
 
-    model_config = ConfigDict(json_schema_extra=_EITHER)
+    model_config = ConfigDict(json_schema_extra={**_EITHER, "examples": _EXAMPLES})
 
     to: Annotated[Addresses, Field(min_length=1)]
     cc: Addresses = ()
