@@ -74,7 +74,7 @@ class KeptPool:
             path,
             body=body,
             headers=headers,
-            timeout=urllib3.Timeout(connect=connect, read=read),
+            timeout=_timeout(connect, read),
             retries=False,
             redirect=False,
         )
@@ -90,6 +90,11 @@ def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes | N
     if body is not None or method not in {"GET", "HEAD"}:
         prepared.headers["Content-Length"] = str(len(body or b""))
     return prepared
+
+
+@functools.cache
+def _timeout(connect: float, read: float) -> urllib3.Timeout:
+    return urllib3.Timeout(connect=connect, read=read)  # which urllib3 starts anew for each request
 
 
 @functools.lru_cache(CONNECTIONS)

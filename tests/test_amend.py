@@ -1,7 +1,7 @@
 """What can still be done to an accepted mail: send it again, move it to another day, cancel it."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -317,3 +317,14 @@ def test_of_what_was_done_the_last_twenty_are_kept():
 
     assert [one.at.day for one in record.done[:1]] == [(START + timedelta(days=5)).day]
     assert len(record.done) == MOST_DONE
+
+
+@pytest.mark.parametrize("year", [1, 432, 1600, 2000])
+def test_a_mail_moved_into_the_past_goes_at_once_and_its_record_can_be_kept(desk, year):
+    """Table Storage keeps no instant before 1601, and one year of three digits would spoil every list with it."""
+    desk.accept(scheduled_at=TOMORROW.isoformat())
+
+    desk.amendment().reschedule(desk.record.id, datetime(year, 11, 10, tzinfo=UTC))
+
+    assert desk.record.due_at == desk.record.since == START
+    assert desk.run() is Status.SENT

@@ -4,6 +4,7 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -154,6 +155,22 @@ def test_what_storage_does_not_take_is_named_and_can_be_repeated_under_the_key(p
     assert all(receipts(again))
     post.run()
     assert len(post.sent) == 2
+
+
+def test_what_a_repetition_was_promised_is_not_taken_back_by_the_first_call(post, pool):
+    """Whose message storage does not take, while the repetition's is taken."""
+    texts, told = entries(members()), []
+
+    def put(_envelope, _content, **_due):
+        told.extend(batch(post, pool).accept(texts, key="k"))
+        raise DOWN
+
+    first = batch(post, pool, outbox=SimpleNamespace(put=put)).accept(texts, key="k")
+
+    assert codes(first) == {0: "storage_unavailable"}
+    assert receipts(told) == list(post.ledger.records)
+    post.run()
+    assert post.sent == receipts(told)
 
 
 def test_no_mail_is_begun_once_the_calls_time_is_over_and_each_is_named(post, pool):

@@ -4,7 +4,7 @@ Each row: the mail's status, what happened, the policy -> what is done, the next
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -63,6 +63,7 @@ EVENTS = {what.value: Event(what=what, **WHY) for what in What}
 EVENTS |= {"asked to wait": Event(what=What.TURNED_AWAY, **WHY, after=timedelta(minutes=7))}
 EVENTS |= {"paced": Event(what=What.PACED, to=NOW + HOUR)}
 EVENTS |= {"moved": Event(what=What.MOVED, to=NOW + 2 * HOUR)}
+EVENTS |= {"moved into the past": Event(what=What.MOVED, to=datetime(432, 11, 10, tzinfo=UTC))}
 
 # mail, event, policy -> what to do, next status (None: the record stays as it is), due from now, resent, look
 TABLE = [
@@ -135,6 +136,8 @@ TABLE = [
     *[(mail, "canceled", ANY, Do.REFUSE, None, None, None, None)
       for mail in ("sending", "sent", "failed", "in doubt", "to be looked up", "suppressed")],
     *[(mail, "moved", ANY, Do.WAIT, "scheduled", 2 * HOUR, None, None)
+      for mail in ("queued", "queued, due later", "scheduled")],
+    *[(mail, "moved into the past", ANY, Do.WAIT, "scheduled", timedelta(), None, None)
       for mail in ("queued", "queued, due later", "scheduled")],
     *[(mail, "moved", ANY, Do.REFUSE, None, None, None, None)
       for mail in ("sending", "sent", "failed", "in doubt", "canceled", "suppressed")],

@@ -17,6 +17,7 @@ from mailer.delivery.event import Event, What
 from mailer.delivery.gate import Passed
 from mailer.delivery.mail import AlreadyClaimed, Mail
 from mailer.delivery.record import Conflict, Ledger, MailRecord
+from mailer.delivery.turns import turn_of
 from mailer.errors import ConfigError, InvalidRequest, Refusal, Throttled, TryLater
 from mailer.request.address import Address
 from mailer.request.model import MailRequest
@@ -73,7 +74,7 @@ class Attempt:
     clock: Callable[[], datetime]
 
     def send(self, mail: Mail, claimed: MailRecord) -> tuple[Event, Mail]:
-        """Claim the mail and ask Graph: how that ended, and the mail with its record then.
+        """Claim the mail in its turn and ask Graph: how that ended, and the mail with its record then.
 
         Raises Conflict if somebody else has written the record, AlreadyClaimed if the claim was lost on the way.
         """
@@ -83,6 +84,7 @@ class Attempt:
             content = passed.mail.content
             claim = replace(
                 claimed,
+                **turn_of(mail.record),
                 claim=uuid.uuid4().hex,
                 drafting=passed.mail.large,
                 gate=passed.note,

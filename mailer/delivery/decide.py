@@ -182,7 +182,8 @@ class _Case:
                 return _wait(event.to, replace(waits, due_at=event.to))
             case What.MOVED if mail.status.waiting:
                 moved = mail if mail.status is Status.SCHEDULED else mail.moved(Status.SCHEDULED, now=now)
-                return _wait(event.to, replace(moved, due_at=event.to, since=event.to))
+                due = max(event.to or now, now)  # what is past is due at once, and no older than that
+                return _wait(due, replace(moved, due_at=due, since=due))
             case What.REPLAYED if mail.status.replayable:
                 again = replace(mail.moved(Status.QUEUED, now=now), attempts=0, look=0, since=now, due_at=now)
                 resent = (mail.resent or 0) + (mail.status is Status.UNCERTAIN)

@@ -25,7 +25,7 @@ from mailer.delivery.put_back import put_back
 from mailer.delivery.record import Conflict, MailRecord, Status
 from mailer.delivery.stores import Stores
 from mailer.delivery.tell import Alarms, tell
-from mailer.delivery.turns import Turns, turn_of
+from mailer.delivery.turns import Turns
 from mailer.errors import Refusal, TryLater
 from mailer.request.model import MailRequest
 
@@ -124,7 +124,7 @@ class Delivery:
             mail = replace(mail, record=self.turns.take(mail.record, mail.asked, earliest=self.clock()))
             if (due := mail.record.due_at) and due > self.clock():
                 return Event(what=What.PACED, to=due), mail
-        return self.attempt.send(mail, replace(claimed, **turn_of(mail.record)))
+        return self.attempt.send(mail, claimed)
 
     def _decide(self, event: Event, mail: Mail) -> Next:
         in_doubt = event.what is not What.SENT and not mail.record.status.waiting

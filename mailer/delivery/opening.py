@@ -36,15 +36,14 @@ class Opening:
             members, envelope = read_message(message.body)
         except InvalidRequest as refused:
             return self._refused(message.mail_id, message.body, message.proof, refused), ARRIVED
-        content = write_members(members)
         if envelope is None:
             telemetry.count_accepted("queue")
-            return self._producers(message.mail_id, members, content, message.proof)
+            return self._producers(message.mail_id, members, message.proof)
         telemetry.note_mail(envelope.id, traceparent=envelope.trace)
         is_new = envelope.new and is_made_of(envelope.id, envelope.proof)
         if is_new and self.stores.ledger.read(envelope.id) is None:
-            return self._producers(envelope.id, members, content, envelope.proof)
-        return self._known(envelope, members, content)
+            return self._producers(envelope.id, members, envelope.proof)
+        return self._known(envelope, members)
 
     def own(self, message: QueuedMessage, mismatch: RecordMismatch) -> Mail | None:
         """The wrong mail that a message is by itself, whatever its envelope says; None if it has no content."""
@@ -65,7 +64,7 @@ class Opening:
             return mail.at(kept)
         raise RecordMismatch(mail.id)
 
-    def _producers(self, mail: str, members: dict[str, Any], content: bytes, proof: str | None) -> tuple[Mail, Event]:
+    def _producers(self, mail: str, members: dict[str, Any], proof: str | None) -> tuple[Mail, Event]:
         """A mail straight from a producer, which has no record yet, or has one if this message comes again."""
         now = self.clock()
         try:
@@ -74,8 +73,8 @@ class Opening:
             self.preparation.permit(request, producer)
             owner = self._owner(request, mail, producer, now)
         except (InvalidRequest, KeyReused) as refused:
-            return self._refused(mail, content, proof, refused), ARRIVED
-        record = replace(MailRecord.of(request, mail=owner, now=now, caller=producer), proof=proof)
+            return self._refused(mail, write_members(members), proof, refused), ARRIVED
+        record = MailRecord.of(request, mail=owner, now=now, caller=producer, proof=proof)
         return Mail(record=record, content=write_request(request), request=request, proven=True), ARRIVED
 
     def _owner(self, request: MailRequest, mail: str, producer: str | None, now: datetime) -> str:
@@ -88,8 +87,9 @@ class Opening:
             raise KeyReused
         return owner.id
 
-    def _known(self, envelope: Envelope, members: dict[str, Any], content: bytes) -> tuple[Mail, Event]:
+    def _known(self, envelope: Envelope, members: dict[str, Any]) -> tuple[Mail, Event]:
         """A mail that mailer itself has put on the queue."""
+        content = write_members(members)
         mail = Mail(record=envelope.record(), content=content, stored=envelope.stored)
         kept = self.stores.requests.get(mail.id) if envelope.stored else content
         if kept is not None:

@@ -143,7 +143,9 @@ class MailRecord:
     times: Mapping[Status, datetime] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, request: MailRequest, *, mail: str, now: datetime, caller: str | None = None) -> Self:
+    def of(
+        cls, request: MailRequest, *, mail: str, now: datetime, caller: str | None = None, proof: str | None = None
+    ) -> Self:
         """The record of a mail that was just accepted."""
         due_at = request.scheduled_at if request.scheduled_at and request.scheduled_at > now else None
         status = Status.SCHEDULED if due_at else Status.QUEUED
@@ -152,7 +154,7 @@ class MailRecord:
             id=mail,
             status=status,
             digest=request.digest(),
-            proof=uuid.uuid4().hex,
+            proof=proof or uuid.uuid4().hex,
             template=template,
             recipients=request.recipients,
             reaches=[each.address for each in (*request.to, *request.cc, *request.bcc)],

@@ -80,7 +80,7 @@ class Turns:
         priority = record.priority or self.priority(request)
         self._pass_up(record)
         turn = self.pace.take(self._mailboxes(request), priority, request.recipients, earliest=earliest)
-        return self._given(replace(record, priority=priority), turn)
+        return self._given(record, turn, priority)
 
     def reserve(self, requests: Iterable[MailRequest]) -> None:
         """Have turns at hand for all of these that are due at once, by fewer calls than they would need each.
@@ -99,7 +99,7 @@ class Turns:
         if record.sender is None or record.priority is None:
             return record
         turn = self.pace.take((record.sender,), record.priority, record.recipients or 1, earliest=earliest)
-        return self._given(record, turn)
+        return self._given(record, turn, record.priority)
 
     def has_come(self, record: MailRecord, request: MailRequest) -> bool:
         """Whether the mail may leave now in the turn that it has. Raises TryLater."""
@@ -122,12 +122,18 @@ class Turns:
     def _mailboxes(self, request: MailRequest) -> Sequence[str]:
         return self.pools.get(request.pool or "") or (request.mailbox.address.lower(),)
 
-    def _given(self, record: MailRecord, turn: Turn) -> MailRecord:
-        given = replace(record, sender=turn.mailbox, slot=turn.slot, ticket=turn.ticket, due_at=turn.due)
-        if turn.due <= self.clock() and record.version is None:
-            return replace(given, due_at=None)
-        held_up = not record.attempts and turn.due - record.due_since > PUSHED
-        return replace(given, since=turn.due if held_up else record.since)
+    def _given(self, record: MailRecord, turn: Turn, priority: Priority) -> MailRecord:
+        at_once = turn.due <= self.clock() and record.version is None
+        held_up = not at_once and not record.attempts and turn.due - record.due_since > PUSHED
+        return replace(
+            record,
+            priority=priority,
+            sender=turn.mailbox,
+            slot=turn.slot,
+            ticket=turn.ticket,
+            due_at=None if at_once else turn.due,
+            since=turn.due if held_up else record.since,
+        )
 
 
 def turn_of(record: MailRecord) -> dict[str, Any]:

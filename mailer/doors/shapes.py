@@ -48,7 +48,10 @@ _CONTENT = (
     "sender_not_allowed",
     "header_not_allowed",
     "too_many_recipients",
+    "header_repeated",
+    "content_id_repeated",
     "too_far_ahead",
+    "out_of_range",
     "image_not_shown",
     "image_not_found",
     "attachment_not_found",
@@ -82,7 +85,9 @@ SHAPES = {
     ),
     "get_emails": Shape(query=MailQuery, gives={200: answers.Mails}),
     "get_email": Shape(gives={200: answers.Mail}, refuses={404: ("not_found",)}),
-    "patch_email": Shape(takes=Schedule, gives={200: answers.Mail}, refuses={**_MAIL, 422: ("too_far_ahead",)}),
+    "patch_email": Shape(
+        takes=Schedule, gives={200: answers.Mail}, refuses={**_MAIL, 422: ("too_far_ahead", "out_of_range")}
+    ),
     "cancel_email": Shape(gives={200: answers.Mail}, refuses=_MAIL),
     "replay_email": Shape(gives={202: answers.Mail}, refuses=_MAIL),
     "retry_email": Shape(gives={202: answers.Mail}, refuses=_MAIL),

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
 
 from mailer.request.base64_text import read_base64
 from mailer.request.encoded_words import decoded
@@ -153,7 +154,7 @@ def _distinct_ids(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]
     ids = [attachment.content_id for attachment in attachments if attachment.content_id]
     if len(set(ids)) < len(ids):
         message = "must have a `content_id` of its own for each image"
-        raise ValueError(message)
+        raise PydanticCustomError("content_id_repeated", message)
     return attachments
 
 

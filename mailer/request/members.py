@@ -1,12 +1,12 @@
 """The kinds of members that a request has, and what each must meet."""
 
-import contextlib
 import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from mailer.request.address import AnAddress
 from mailer.request.characters import body_text, one_line
@@ -43,11 +43,16 @@ class Priority(StrEnum):
 def read_instant(value: object) -> datetime:
     """The instant in this text, in UTC. Raises ValueError."""
     if isinstance(value, str) and len(value) <= LONGEST_INSTANT:
-        with contextlib.suppress(ValueError, OverflowError):
+        try:
             # RFC 3339 takes t and z for T and Z.
             instant = datetime.fromisoformat(value.strip().upper())
             if instant.tzinfo:
                 return instant.astimezone(UTC)
+        except OverflowError:
+            message = "must lie within the years 1 to 9999 in UTC"
+            raise PydanticCustomError("out_of_range", message) from None
+        except ValueError:
+            pass
     message = "must be ISO 8601 with an offset, such as 2026-12-01T08:00:00+01:00"
     raise ValueError(message)
 
@@ -85,7 +90,7 @@ def _header_name(name: str) -> str:
 def _distinct(headers: dict[str, str]) -> dict[str, str]:
     if len({name.casefold() for name in headers}) < len(headers):
         message = "has a name twice: capitals and small letters make no difference"
-        raise ValueError(message)
+        raise PydanticCustomError("header_repeated", message)
     return headers
 
 

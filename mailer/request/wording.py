@@ -29,6 +29,8 @@ _WORDS = {
     "string_unicode": "holds characters that no text can have",
     "missing": "is required",
 }
+# Validators' own codes, of what is wrong though each part of it is well formed.
+_OWN = {"header_repeated", "content_id_repeated", "out_of_range"}
 # What other services call it.
 _ELSEWHERE = {
     "recipient": "to",
@@ -109,7 +111,8 @@ def _problem(error: ErrorDetails, members: object, known: Sequence[str]) -> Prob
     elif words.startswith("String should have"):
         words = words.replace("String should", "must", 1)
     words += _habit(error["type"], error["input"])
-    return validation(f"`{target}` {words}.".replace("..", "."), target=target)
+    code = error["type"] if error["type"] in _OWN else "validation_error"
+    return Problem(code=code, message=f"`{target}` {words}.".replace("..", "."), target=target)
 
 
 def _habit(kind: str, given: object) -> str:

@@ -50,12 +50,13 @@ class TableJobs:
 def _row(job: Job) -> dict[str, Any]:
     row: dict[str, Any] = {"PartitionKey": _PARTITION, "RowKey": job.id, "action": str(job.action), "code": job.code}
     row |= {"by": job.by, "acted": job.acted, "position": str(job.position) if job.position else None}
-    row |= {name: getattr(job, name) for name in _INSTANTS}
+    # As text, for bounds may lie before the year 1601, where Table Storage's instants begin.
+    row |= {name: instant.isoformat() for name in _INSTANTS if (instant := getattr(job, name))}
     return {name: value for name, value in row.items() if value is not None}
 
 
 def _read_job(row: tables.Entity) -> Job:
-    known: dict[str, Any] = {name: tables.cell(row, name, datetime) for name in _INSTANTS if name in row}
+    known: dict[str, Any] = {name: datetime.fromisoformat(row[name]) for name in _INSTANTS if name in row}
     action = Action(row["action"])
     return Job(
         id=row["RowKey"],
