@@ -14,6 +14,7 @@ import requests.adapters
 import urllib3
 from requests.structures import CaseInsensitiveDict
 
+_ONCE = urllib3.Retry(total=False, redirect=False)
 CONNECTIONS = 64  # kept to one host; a worker has no more threads, and one that is dropped costs a handshake
 
 
@@ -75,7 +76,7 @@ class KeptPool:
             body=body,
             headers=headers,
             timeout=_timeout(connect, read),
-            retries=False,
+            retries=_ONCE,
             redirect=False,
         )
         return reply

@@ -72,3 +72,22 @@ def test_a_typing_error_in_a_settings_name_is_told_all_the_same(storage):
     answer = ask(f"/api/emails/{SOME_ID}", AzureWebJobsStorage=storage.connection_string, MAILER_TABEL="other")
 
     assert "did you mean MAILER_TABLE?" in answer["error"]["message"]
+
+
+def test_a_person_with_rights_on_the_storage_account_is_no_caller(storage):
+    """Who may do what is asked of keys and apps; the account itself decides what a person may do."""
+    nobody = json.dumps({"shop": {"key": "sha256:" + "0" * 64}})
+
+    answer = ask(f"/api/emails/{SOME_ID}", AzureWebJobsStorage=storage.connection_string, MAILER_CALLERS=nobody)
+
+    assert answer["error"]["code"] == "not_found"
+
+
+def test_the_app_never_works_as_a_person():
+    code = "import sys, function_app; from mailer import wiring; "
+    code += "print(wiring.by_hand.is_set(), 'mailer.doors.direct' in sys.modules)"
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert said.stdout.split() == ["False", "False"]

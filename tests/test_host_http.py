@@ -109,6 +109,7 @@ def test_a_request_reaches_the_function_whole(url):
 
 def test_an_optional_route_value_that_is_absent_is_missing(url):
     assert requests.get(f"{url}/api/seen/7", timeout=5).json()["route_params"] == {"id": "7"}
+    assert requests.get(f"{url}/api/seen/a%0A", timeout=5).json()["route_params"] == {"id": "a\n"}
 
 
 def test_a_literal_route_wins_over_a_parameter(url):

@@ -20,7 +20,7 @@ from mailer.local.programs import ROOT
 from mailer.local.stack import Ports, Stack
 from tests.operating import got, posted
 
-LIMITS = ["--seed=7", "--max-examples=8", "--max-time=25", "--no-color"]
+LIMITS = ["--seed=7", "--max-examples=8", "--max-time=15", "--no-color"]
 SCHEMATHESIS = [Path(sys.executable).parent / "schemathesis", "--config-file", ROOT / "schemathesis.toml"]
 # Calls for a browser, which take and give pages.
 PAGES = {"get_console", "get_console_file", "get_openapi"}

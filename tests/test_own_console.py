@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -106,6 +107,26 @@ def test_the_pages_own_calls_go_through_with_their_body_and_without_the_cookie(s
     method, url, given, body = server.asked[0]
     assert (method, url, body) == ("POST", "/api/failures/E/replay", b'{"dry_run": true}')
     assert "cookie" not in given
+
+
+def test_what_is_left_of_a_refused_call_is_never_taken_for_the_next_one(server, let_in):
+    """Else a page of another site could hide a call in a body, to which the page's own next call gives its cookie."""
+    hidden = b"POST /api/emails/x/replay HTTP/1.1\r\nX: "
+    own = f"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\nCookie: {cookie(server)}\r\n\r\n"
+    head = f"POST /api/emails HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\nOrigin: https://evil.example.com\r\n"
+    for length in (f"Content-Length: {len(hidden)}", "Transfer-Encoding: chunked"):
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as connection:
+            connection.sendall(f"{head}{length}\r\n\r\n".encode() + hidden + own.encode())
+            answers = b""
+            with contextlib.suppress(ConnectionResetError):
+                while piece := connection.recv(4096):
+                    answers += piece
+        assert answers.count(b"HTTP/1.1 ") == 1
+    assert server.asked == []
+
+
+def cookie(server):
+    return f"{server.cookie}={server.session}"
 
 
 @pytest.mark.parametrize("length", [str(LARGEST + 1), "-1", "many"])

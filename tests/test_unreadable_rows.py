@@ -9,6 +9,7 @@ from azure.data.tables import UpdateMode
 
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.record import Status
+from mailer.delivery.search import Wanted
 from mailer.errors import TryLater, Unreadable
 from mailer.pace.grid import Grid
 from mailer.pace.later import TOGETHER, Later
@@ -21,6 +22,7 @@ from mailer.storage.clients import kept_table
 from mailer.storage.held_rows import TableHeld
 from mailer.storage.later_rows import LaterRows
 from mailer.storage.pace_rows import TableCounts, TablePauses
+from mailer.storage.record_pages import RecordPages
 from mailer.storage.records import KEYS, TableLedger, row_of
 from mailer.storage.slot_rows import TableSlots
 from tests.builders import a_record, storage_of
@@ -169,8 +171,9 @@ def test_an_unreadable_record_is_told_by_name_and_all_others_are_found(table, ch
 
     with pytest.raises(Unreadable, match=row):
         ledger.read(one.id)
-    found = [each.id for each in ledger.found(code="c", since=START - HOUR, statuses=[Status.FAILED])]
-    assert found == [other.id]
+    wanted = Wanted(error="c", statuses=[Status.FAILED])
+    found, _ = RecordPages(table, None).on_day(START.date(), wanted, most=10, token=None)
+    assert [each.id for each in found] == [other.id]
     if changes.get("status", "failed") == "failed":  # others are not even asked for
         assert row in caplog.text
 

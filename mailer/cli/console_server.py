@@ -61,8 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(HTTPStatus.FORBIDDEN, "Open the address that `python -m mailer console` printed; it works once.")
             return
         length = self.headers.get("Content-Length", "0")
-        if not length.isdigit() or int(length) > LARGEST:
-            self.close_connection = True
+        if not length.isdigit() or int(length) > LARGEST or "Transfer-Encoding" in self.headers:
             self._say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request may have {LARGEST} bytes.")
             return
         headers = {name.lower(): value for name, value in self.headers.items() if name.lower() != "cookie"}
@@ -96,7 +95,9 @@ class _Handler(BaseHTTPRequestHandler):
         return hmac.compare_digest(given.encode(), self.server.session.encode())
 
     def _say(self, status: HTTPStatus, text: str) -> None:
-        self._answer(status, text.encode(), {"Content-Type": "text/plain; charset=utf-8"})
+        """Refuse the call and end the connection: a body that nobody has read must not be taken for the next call."""
+        self.close_connection = True
+        self._answer(status, text.encode(), {"Content-Type": "text/plain; charset=utf-8", "Connection": "close"})
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)

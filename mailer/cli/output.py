@@ -27,6 +27,7 @@ STYLES = {
     "canceled": "dim",
     "suppressed": "dim",
 }
+WHOLE = {"id", "accepted (UTC)", "when (UTC)", "status", "part"}  # columns that a narrow terminal does not break
 WIDE = 400  # columns in a pipe, where nothing is cut
 LINES = 10  # that tell of a long work in a pipe
 
@@ -48,13 +49,14 @@ def note(text: str) -> None:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows in columns; a word for a status has its colour."""
+    """Rows in columns, without those that are empty; a word for a status has its colour."""
     console = _console()
-    grid = Table(*heads, box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in grid.columns:
-        column.overflow = "fold"
+    kept = [place for place, _ in enumerate(heads) if any(row[place] for row in rows)]
+    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for place in kept:
+        grid.add_column(heads[place], overflow="fold", no_wrap=heads[place] in WHOLE)
     for row in rows:
-        grid.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in row))
+        grid.add_row(*(Text(row[place], STYLES.get(row[place], "")) for place in kept))
     if console.is_terminal:
         console.print(grid)
         return

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import requests.adapters
 import urllib3
+from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
@@ -106,9 +107,13 @@ class WholeAnswerAdapter(requests.adapters.HTTPAdapter):
         request.headers["Accept-Encoding"] = "identity"
 
     def build_response(self, req: requests.PreparedRequest, resp: urllib3.HTTPResponse) -> requests.Response:  # type: ignore[override]  # the stub knows no urllib3
-        """Unpacks nothing."""
+        """Unpacks nothing, and looks for neither cookies nor an encoding."""
         resp.headers.discard("Content-Encoding")
-        return super().build_response(req, resp)
+        reply = requests.Response()
+        reply.status_code, reply.reason, reply.raw = resp.status, resp.reason or "", resp
+        reply.headers = CaseInsensitiveDict(resp.headers)
+        reply.request, reply.url = req, req.url or ""
+        return reply
 
     def proxy_manager_for(self, *arguments: Any, **options: Any) -> urllib3.ProxyManager:  # noqa: ANN401 - the base class's
         manager: urllib3.ProxyManager = super().proxy_manager_for(*arguments, **options)

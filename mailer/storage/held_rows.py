@@ -12,7 +12,6 @@ from mailer.delivery.record import MailRecord
 from mailer.storage import tables
 
 _PARTITION = "held"
-MOST_COUNTED = 500  # mails; one request
 
 
 class HeldMails(NamedTuple):

@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -136,14 +136,6 @@ class TableLedger:
 
     def _ask(self, call: Callable[[], T]) -> T:
         return tables.ask(self._table, call)
-
-    def found(self, *, code: str | None, since: datetime, statuses: Iterable[Status]) -> Iterator[MailRecord]:
-        """Records in one of these statuses, accepted since this instant, optionally with this error code."""
-        wanted = " or ".join(f"status eq '{status}'" for status in statuses)
-        text = f"PartitionKey ge '{since:%Y-%m-%d}' and PartitionKey lt '{DAYS_END}' and ({wanted})"
-        text += " and error_code eq @code" if code else ""
-        for page in tables.pages(self._table, text, {"code": code} if code else {}):
-            yield from (record for record in tables.read_all(page, read_record) if record.accepted_at >= since)
 
 
 def row_of(mail_id: str) -> tuple[str, str]:

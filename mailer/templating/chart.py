@@ -1,6 +1,5 @@
 """Numbers to a bar chart: a PNG on a card of its own, so that it shows in light and dark mails. Reads its font only."""
 
-import functools
 import io
 import math
 from collections.abc import Sequence
@@ -21,12 +20,8 @@ LONGEST = 100  # characters of a label that are looked at; no image is as wide
 CARD, BAR, BELOW_ZERO, INK, ZERO = "#22304a", "#7fb2f0", "#f2b584", "#e9eff8", "#7d8da8"
 
 
-MOST_KEPT = 16  # charts: a report to many people has the same one, which takes as long as twenty mails without
-
-
-@functools.lru_cache(MOST_KEPT)
 def draw_bars(
-    labels: tuple[str, ...], values: tuple[float, ...], *, written: tuple[str, ...], width: int, height: int
+    labels: Sequence[str], values: Sequence[float], *, written: Sequence[str], width: int, height: int
 ) -> bytes:
     """A PNG with a bar for each value, the value as it is written above it, the label below; both where there is room.
 

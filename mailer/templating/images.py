@@ -1,5 +1,6 @@
 """The images that go with a mail's HTML: a template's own files by `cid:`, and charts drawn from variables. No I/O."""
 
+import functools
 from typing import Any
 
 import jinja2
@@ -15,6 +16,8 @@ CHART_HEIGHT = 220  # in CSS pixels
 WIDEST_CHART = 2_000  # in CSS pixels; a mail has 600
 MOST_BARS = 1_000
 STEPS_OF_CHART = 20_000
+MOST_KEPT = 16  # charts: a report to many people has the same one, which takes as long as twenty mails without
+PLAIN = 1e15  # what is larger may be too large to be written, which is told each time
 
 
 def image(name: str, content: bytes) -> File:
@@ -32,6 +35,17 @@ def image(name: str, content: bytes) -> File:
 def is_image(name: str) -> bool:
     """Whether a file may go with a mail as an image."""
     return name[name.rfind(".") :].lower() in TYPES
+
+
+@functools.lru_cache(MOST_KEPT)
+def _drawn(labels: tuple[str, ...], values: tuple[float, ...], locale: str, width: int) -> bytes:
+    """The chart, its numbers written as people of the language do."""
+    # Hardly any mail has a chart, and so needs what these import.
+    from mailer.templating.chart import draw_bars  # noqa: PLC0415 - its Pillow
+    from mailer.templating.formats import Formats  # noqa: PLC0415 - its Babel
+
+    written = [Formats(locale=locale, mistyped=_wrong).number(number) for number in values]
+    return draw_bars(labels, values, written=written, width=width, height=CHART_HEIGHT)
 
 
 @jinja2.pass_environment
@@ -61,15 +75,10 @@ def bar_chart(
         values.extend([height] if is_number else _wrong(height, "must be a number"))
     if not labels or len(labels) != len(values):
         return Markup()
-    # Hardly any mail has a chart, and so needs what these import.
-    from mailer.templating.chart import draw_bars  # noqa: PLC0415 - its Pillow
-    from mailer.templating.formats import Formats  # noqa: PLC0415 - its Babel
-
     page = current_page()
     content_id = f"chart-{len(page.charts) + 1}.png"
-    written = tuple(map(Formats(locale=page.locale, mistyped=_wrong).number, values))
-    chart = draw_bars(tuple(labels), tuple(values), written=written, width=width, height=CHART_HEIGHT)
-    page.charts[content_id] = chart
+    draw = _drawn if all(abs(number) < PLAIN for number in values) else _drawn.__wrapped__
+    page.charts[content_id] = draw(tuple(labels), tuple(values), page.locale, width)
     source = Markup(
         '<img src="cid:{}" width="{}" height="{}" alt="{}" style="display: block; max-width: 100%; height: auto">'
     )

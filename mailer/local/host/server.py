@@ -12,7 +12,6 @@ from azure.core.exceptions import AzureError
 from azure.functions.meta import Datum
 from azure.storage.queue import QueueMessage
 from starlette.applications import Starlette
-from starlette.routing import Mount
 
 from mailer.local.host import console, messages
 from mailer.local.host.admin import Admin
@@ -62,7 +61,8 @@ class Host:
                     self._connections.queue(*self._queue_of(binding))
         admin = Admin({f.name: f for f in functions}, options, self._run_by_hand, self._errors, keys=keys)
         web = FunctionRoutes(routes, self._invoker, keys=keys, environ=environ)
-        self._application = Starlette(routes=[*admin.routes(), Mount("/", app=web)])
+        self._application = Starlette(routes=admin.routes())
+        self._application.router.default = web  # a Mount takes no path with a line break in it
 
     async def serve(self, port: socket.socket, *, ready: str) -> None:
         """Run until told to stop; then finish what is running, within a limit."""
