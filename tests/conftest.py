@@ -1,6 +1,7 @@
 """The real parts that tests talk to: Azurite and MailDev, each started once for a run, on ports of their own."""
 
 import os
+import signal
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -9,6 +10,10 @@ import pytest
 from mailer.local import programs
 from mailer.local.cloud.control import Control
 from mailer.local.stack import Ports, Stack
+
+# Whoever starts the tests in the background has SIGINT ignored, by them and by all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A development machine may send through a proxy; the parts below are on this machine.
 os.environ["NO_PROXY"] = "localhost,127.0.0.1"

@@ -163,10 +163,6 @@ def test_a_taken_port_is_named_in_one_sentence_and_nothing_is_left_running(tmp_p
     assert not any(answers(port) for port in (ports.blob, ports.smtp, ports.cloud))
 
 
-def _heed_sigint():
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_make_run_stays_up_and_ends_on_a_signal_with_no_process_left(tmp_path, number):
     # On the ports of its own documentation, as a user has it; a run that is up already would be in the way.
@@ -175,8 +171,7 @@ def test_make_run_stays_up_and_ends_on_a_signal_with_no_process_left(tmp_path, n
     log = tmp_path / "run.log"
     with log.open("wb") as out:
         command = [sys.executable, "-m", "mailer.local", "run"]
-        # Whoever starts the tests in the background has SIGINT ignored, by them and all that they start.
-        run = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, preexec_fn=_heed_sigint)  # noqa: PLW1509 - no threads here
+        run = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out)
     try:
         deadline = time.monotonic() + 60
         while "Ctrl-C stops everything" not in log.read_text() and time.monotonic() < deadline:
