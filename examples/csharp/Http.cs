@@ -10,7 +10,7 @@ var mail = new JsonObject
     ["html"] = "<p>Thank you, Ada. Your order 7 is on its way.</p>",
     ["tags"] = new JsonObject { ["flow"] = "checkout" },
     // With it the request can be repeated after any doubt, and makes no second mail.
-    ["idempotency_key"] = "order-7/confirmation",
+    ["idempotency_key"] = "order-7/order-confirmation",
 };
 
 using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(30) };

@@ -5,7 +5,7 @@ set -eu
 curl --fail-with-body --silent --show-error --retry 3 --max-time 30 "$MAILER_URL/emails" \
   --header "x-functions-key: ${MAILER_KEY:-}" \
   --header "Content-Type: application/json" \
-  --header "Idempotency-Key: order-7/confirmation" \
+  --header "Idempotency-Key: order-7/order-confirmation" \
   --data @- <<'JSON'
 {
   "to": "Ada <ada@example.com>",

@@ -6,7 +6,7 @@ const mail = {
   html: "<p>Thank you, Ada. Your order 7 is on its way.</p>",
   tags: { flow: "checkout" },
   // With it the request can be repeated after any doubt, and makes no second mail.
-  idempotency_key: "order-7/confirmation",
+  idempotency_key: "order-7/order-confirmation",
 };
 
 async function post(tries = 4) {
