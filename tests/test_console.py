@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from mailer.local.cloud.control import Control, Fault
 from mailer.local.programs import ROOT
+from mailer.local.stack import Ports, Stack
 from tests.another_host import another_host
 from tests.browser import launched
 from tests.npm import installed
@@ -19,6 +20,13 @@ expect.set_options(timeout=15_000)
 pytestmark = pytest.mark.timeout(240)  # the first run installs axe-core
 
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    """One of its own, for a fault that is made for one mail must not meet another."""
+    with Stack(tmp_path_factory.mktemp("stack"), ports=Ports.free()) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -16,12 +16,20 @@ import pytest
 from mailer.local import programs
 from mailer.local.cloud.control import Control, Fault
 from mailer.local.programs import ROOT
+from mailer.local.stack import Ports, Stack
 from tests.another_host import another_host
 from tests.builders import SOME_ID
 from tests.terminal import COMMANDS, FOREIGN, Said
 from tests.terminal import mailer as in_process
 
 MAIL = ("--to", "ada@example.com", "--subject", "Hello", "--text", "Hello, Ada")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    """One of its own, for a fault that is made for one mail must not meet another."""
+    with Stack(tmp_path_factory.mktemp("stack"), ports=Ports.free()) as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

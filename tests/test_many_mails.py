@@ -7,10 +7,18 @@ import pytest
 import requests
 
 from mailer.local.cloud.control import Control, Fault
+from mailer.local.stack import Ports, Stack
 from tests.terminal import mailer as in_process
 
 SHOP = {"mailbox": "shop@contoso.com"}
 ALERTS = {"mailbox": "alerts@contoso.com"}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    """One of its own, for a fault that is made for one mail must not meet another."""
+    with Stack(tmp_path_factory.mktemp("stack"), ports=Ports.free()) as running:
+        yield running
 
 
 @pytest.fixture

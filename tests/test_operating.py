@@ -8,7 +8,15 @@ import pytest
 import requests
 
 from mailer.local.cloud.control import Fault
+from mailer.local.stack import Ports, Stack
 from tests.operating import asked, control_of, got, posted, until
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    """One of its own, for a fault that is made for one mail must not meet another."""
+    with Stack(tmp_path_factory.mktemp("stack"), ports=Ports.free()) as running:
+        yield running
 
 
 @pytest.fixture
@@ -80,7 +88,7 @@ def test_a_wrong_filter_is_named_with_its_remedy(stack):
 
 def test_a_mail_goes_at_once_when_its_cause_is_mended(stack, control):
     control.fault(Fault(call="sendMail", outcome="answer", status=403, code="ErrorAccessDenied", times=1))
-    mail = posted(stack)
+    mail = posted(stack, priority="urgent")
     assert (mail["status"], mail["error"]["code"]) == ("queued", "ErrorAccessDenied")
 
     retried = asked(stack, f"emails/{mail['id']}/retry")
@@ -102,7 +110,7 @@ def test_failures_are_shown_counted_and_replayed_by_their_cause(stack, control):
     code = "ErrorInvalidRecipients"
     since = datetime.now(UTC).isoformat()
     control.fault(Fault(call="sendMail", outcome="answer", status=400, code=code, times=2))
-    mails = [posted(stack)["id"] for _ in range(2)]
+    mails = [posted(stack, priority="urgent")["id"] for _ in range(2)]
 
     shown = got(stack, "failures", since=since)
     counted = asked(stack, f"failures/{code}/replay", {"since": since}, status=200)
@@ -121,7 +129,7 @@ def test_failures_are_shown_counted_and_replayed_by_their_cause(stack, control):
 def test_mails_that_wait_for_a_cause_go_at_once_when_it_is_mended(stack, control):
     since = datetime.now(UTC).isoformat()
     control.fault(Fault(call="sendMail", outcome="answer", status=403, code="ErrorAccessDenied", times=2))
-    mails = [posted(stack)["id"] for _ in range(2)]
+    mails = [posted(stack, priority="urgent")["id"] for _ in range(2)]
     (group,) = got(stack, "failures", since=since)["value"]
     assert (group["status"], group["count"]) == ("queued", 2)
     assert "Grant the app registration" in group["cure"]

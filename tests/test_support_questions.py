@@ -15,6 +15,7 @@ from playwright.sync_api import expect
 
 from mailer.local.cloud.control import Control, Fault
 from mailer.local.programs import ROOT
+from mailer.local.stack import Ports, Stack
 from tests.another_host import another_host
 from tests.browser import launched
 from tests.terminal import mailer as in_process
@@ -32,6 +33,13 @@ CALLERS = {
     },
     "queue": {"may": ["send"], **{member: ["*"] for member in ("from", "templates", "to", "priority")}},
 }
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    """One of its own, for a fault that is made for one mail must not meet another."""
+    with Stack(tmp_path_factory.mktemp("stack"), ports=Ports.free()) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
