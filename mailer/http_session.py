@@ -63,7 +63,7 @@ class KeptPool:
         request = requests.Request("GET", url).prepare()
         adapter = requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
         self._pool: Any = adapter.get_connection_with_tls_context(request, verify, environment["proxies"], cert)
-        adapter.cert_verify(self._pool, url, verify, cert)  # type: ignore[no-untyped-call]
+        adapter.cert_verify(self._pool, url, verify, cert)  # type: ignore[no-untyped-call]  # requests has no types for it
 
     def request(
         self, method: str, path: str, *, headers: Mapping[str, str], body: bytes | None, timeout: tuple[float, float]

@@ -10,7 +10,7 @@ from mailer.pace.grid import LEAST_TOLERANCE, SAFE, Grid
 from mailer.request.members import Priority
 
 RATES = st.integers(min_value=10, max_value=3000)
-INSTANTS = st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2080, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+INSTANTS = st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2080, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds it
 
 
 @given(RATES, INSTANTS)

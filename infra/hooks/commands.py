@@ -41,7 +41,7 @@ def agreed(question: str) -> bool:
 def run(command: list[str], environ: Mapping[str, str]) -> bool:
     """Run a command in the project's folder; whether it ended well."""
     print(f"> {shown(command)}", flush=True)
-    return subprocess.run(command, cwd=ROOT, env=dict(environ), check=False).returncode == 0  # noqa: S603 - our own
+    return subprocess.run(command, cwd=ROOT, env=dict(environ), check=False).returncode == 0  # noqa: S603 - a command of our own, without a shell
 
 
 def shown(command: list[str]) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from mailer.callers.policy import ALL, PRIORITIES, QUEUE, RIGHTS, Caller, Callers
@@ -46,7 +47,7 @@ def read_callers(text: str) -> Callers | None:
         raise ValueError(message) from None
     if not isinstance(content, dict):
         message = 'give a JSON object with a member for each caller, such as {"shop": {"key": "sha256:…", "may": […]}}'
-        raise ValueError(message)  # noqa: TRY004 - a setting's text is a value
+        raise ValueError(message)  # noqa: TRY004 - whoever reads settings tells a ValueError, and takes a TypeError for a bug
     callers = [_read(name, policy, problems) for name, policy in content.items()]
     problems += _twice(callers)
     if problems:
@@ -132,8 +133,6 @@ class _Reader:
         """A typing error in a name must not be silent: what was meant would be missing."""
         for member in self.policy:
             if member not in _MEMBERS:
-                from difflib import get_close_matches  # noqa: PLC0415 - a start without typing errors does without it
-
                 close = get_close_matches(member, _MEMBERS, n=1)
                 hint = f"did you mean `{close[0]}`?" if close else f"it may have {', '.join(_MEMBERS)}"
                 self.problems.append(f"`{self.name}` has the unknown member {_shown(member)}; {hint}")

@@ -77,7 +77,7 @@ def _tell_version(wanted: bool) -> None:
 @app.callback()
 def read_local_settings(
     *,
-    version: Annotated[  # noqa: ARG001 - its callback does it
+    _version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="show the version")
     ] = False,
 ) -> None:

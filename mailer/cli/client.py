@@ -6,6 +6,7 @@ Every command is written once, against what the API answers.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
@@ -46,7 +47,7 @@ class Client:
         """What is there."""
         return self._asked("GET", path, query)
 
-    def post(self, *path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    def post(self, *path: str, body: object = None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         """What came of it."""
         return self._asked("POST", path, body=body, headers=headers)
 
@@ -72,7 +73,7 @@ class Client:
         path: tuple[str, ...],
         query: Mapping[str, str | None] | None = None,
         *,
-        body: Any = None,  # noqa: ANN401 - JSON
+        body: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         given = {name: value for name, value in (query or {}).items() if value is not None}
@@ -134,7 +135,7 @@ def _read(body: bytes) -> dict[str, Any]:
 
 def _checked(status: int, content: dict[str, Any]) -> dict[str, Any]:
     """The answer's content; raises Refused."""
-    if status < 300 and content:  # noqa: PLR2004 - 2xx
+    if status < HTTPStatus.MULTIPLE_CHOICES and content:
         return content
     error = content.get("error")
     if isinstance(error, dict):

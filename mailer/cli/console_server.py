@@ -10,7 +10,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from mailer.doors.direct import Reply
@@ -107,5 +106,5 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_: Any) -> None:  # noqa: ANN401 - http.server's signature
+    def log_message(self, *_: object) -> None:
         """Nothing: a line would show what was looked for."""

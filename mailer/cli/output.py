@@ -5,7 +5,7 @@ Colour and moving bars are for terminals alone; in a pipe a table is plain colum
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import track
@@ -32,7 +32,7 @@ WIDE = 400  # columns in a pipe, where nothing is cut
 LINES = 10  # that tell of a long work in a pipe
 
 
-def as_lines(*values: Any) -> None:  # noqa: ANN401 - JSON
+def as_lines(*values: object) -> None:
     """One JSON object a line."""
     for value in values:
         print(json.dumps(value, ensure_ascii=False), flush=True)

@@ -125,7 +125,7 @@ def _read(text: str, flag: str) -> str:
         raise typer.BadParameter(message, param_hint=flag) from error
 
 
-def read_json(text: str, flag: str) -> Any:  # noqa: ANN401 - JSON
+def read_json(text: str, flag: str) -> object:
     """What the text says, or what a file or the standard input holds; anything but JSON is wrong use."""
     try:
         return json.loads(_read(text, flag))

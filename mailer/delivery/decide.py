@@ -73,7 +73,7 @@ class Policy:
 
     on_uncertain: OnUncertain
     max_age: timedelta
-    spread: Callable[[], float] = lambda: random.uniform(0.1, 1)  # noqa: S311 - no secret
+    spread: Callable[[], float] = lambda: random.uniform(0.1, 1)  # noqa: S311 - spreads tries over time, no secret
 
 
 # A person's, or the pace of a mailbox, or the allowance of a caller.
@@ -210,7 +210,7 @@ class _Case:
     def _once_more(self, code: str, text: str, *, after: timedelta) -> Next:
         return self._back(Status.QUEUED, code, text, after=after, mending=False, resent=1, look=0)
 
-    def _back(self, status: Status, code: str, text: str, *, after: timedelta, **changes: Any) -> Next:  # noqa: ANN401
+    def _back(self, status: Status, code: str, text: str, *, after: timedelta, **changes: Any) -> Next:  # noqa: ANN401 - as dataclasses.replace
         due = self.now + after
         waits = self.mail.moved(status, now=self.now, code=code, message=text)
         return _wait(due, replace(waits, due_at=due, **changes))

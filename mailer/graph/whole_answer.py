@@ -95,14 +95,14 @@ class WholeAnswerAdapter(requests.adapters.HTTPAdapter):
         pool = self._pools.get((scheme, host, verify))
         if pool is None or pool.pool is None:  # closed
             pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
-            super().cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]
+            super().cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]  # requests has no types for it
             self._pools[scheme, host, verify] = pool
         return pool
 
-    def cert_verify(self, *_: Any) -> None:  # noqa: ANN401 - the base class's
+    def cert_verify(self, *_: object) -> None:
         """Done once for a pool: it looks for the bundle on the disk."""
 
-    def add_headers(self, request: requests.PreparedRequest, **_: Any) -> None:  # noqa: ANN401 - the base class's
+    def add_headers(self, request: requests.PreparedRequest, **_: object) -> None:
         """Graph's answers are short; unpacked, one could be a thousand times as long as it is here."""
         request.headers["Accept-Encoding"] = "identity"
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, fields
+from difflib import get_close_matches
 from itertools import chain
 from typing import Any
 
@@ -112,8 +113,6 @@ def _unknown_names(environ: Mapping[str, str]) -> Iterator[str]:
         # Windows gives all names in capitals, and finds them in any.
         is_known = plain in known and environ.get(known[plain]) == environ[name]
         if not is_known and name.casefold().startswith(("mailer_", STORAGE.casefold())):
-            from difflib import get_close_matches  # noqa: PLC0415 - a start without typing errors does without it
-
             close = [one for one in known if one.startswith(plain)] + get_close_matches(plain, known, n=1)
             hint = f"did you mean {known[close[0]]}?" if close else "take it out."
             yield f"{name} is unknown; {hint}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Hashable, Iterable, Iterator, S
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import tinycss2  # type: ignore[import-untyped]
+import tinycss2  # type: ignore[import-untyped]  # it has no types
 
 # At-rules with rules of their own in them; those of all others, such as @font-face, are no matter of the cascade.
 _NESTING = {"media", "supports", "layer", "container", "document", "-moz-document", "scope"}

@@ -64,7 +64,7 @@ def calls_of(once: Callable[[], object], stack: Stack) -> tuple[int, int]:
     """How many requests it makes to Graph and to Storage, as urllib3 logs them."""
     lines: list[str] = []
     handler = logging.Handler()
-    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    handler.emit = lambda record: lines.append(record.getMessage())
     log = logging.getLogger("urllib3.connectionpool")
     log.setLevel(logging.DEBUG)
     log.addHandler(handler)

@@ -27,14 +27,14 @@ def outages(hour: float) -> list[Episode]:
     """Each once; `hour` in seconds."""
 
     def during(name: str, begin: Callable[[Stage], AbstractContextManager[object]], **how: str) -> Episode:
-        return Episode(name=name, begin=_during(begin, hour), **how)  # type: ignore[arg-type]
+        return Episode(name=name, begin=_during(begin, hour), **how)
 
     def faulty(name: str, **fault: object) -> Episode:
         one = Fault.model_validate({"call": "sendMail", "outcome": "answer"} | fault)
         return during(f"an hour: {name}", lambda stage: _faulty(stage, one))
 
     def cut(name: str, *services: str, **how: object) -> Episode:
-        return Episode(name=f"storage after a 202: {name}", begin=_cut(Cut(services={*services}, **how)))  # type: ignore[arg-type]
+        return Episode(name=f"storage after a 202: {name}", begin=_cut(Cut(services={*services}, **how)))
 
     return [
         faulty("Graph is away", status=503),
