@@ -13,7 +13,7 @@ from mailer.pace import throttle
 from mailer.pace.pauses import Pauses
 from mailer.pace.throttle import Throttle
 from tests.fakes import Clock
-from tests.test_deliver import Post, raising
+from tests.post import Post, raising
 
 
 def a_throttle(places, clock=None):

@@ -1,0 +1,5 @@
+"""What these tests are given."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]

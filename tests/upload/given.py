@@ -1,0 +1,76 @@
+"""What these tests are given."""
+
+import hashlib
+from dataclasses import dataclass
+
+import requests
+
+from mailer.graph import upload
+from mailer.graph.connection import GraphConnection
+from mailer.local.cloud import seed
+from mailer.local.cloud.control import Control
+from mailer.local.cloud.model import Fault
+from tests.builders import a_file, a_mail
+
+MB = 1024 * 1024
+
+
+BIG = bytes(range(256)) * (9 * MB // 256)  # three pieces
+
+
+PIECES = 3
+
+
+def big_file(**changes):
+    return a_file(BIG, filename="scan.pdf", **changes)
+
+
+def one_mail(*files, **changes):
+    return a_mail(files=files or (big_file(),), **changes)
+
+
+@dataclass(kw_only=True)
+class Cloud:
+    url: str
+    control: Control
+    connection: GraphConnection
+    session: requests.Session
+    pauses: list
+
+    def token(self, _refused=""):
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": seed.CLIENT_ID,
+            "client_secret": self.control.versions()[-1].value,
+            "scope": f"{seed.GRAPH}/.default",
+        }
+        url = f"{self.url}/{seed.TENANT}/oauth2/v2.0/token"
+        return self.session.post(url, data=form, timeout=5).json()["access_token"]
+
+    def send(self, mail=None, *, leaving=lambda: None):
+        return upload.send_large(
+            mail or one_mail(),
+            ask=self.connection._calls(a_mail().id if mail is None else mail.id, self.token(), self.token),
+            transfer=self.connection._transfer,
+            leaving=leaving,
+            pause=self.pauses.append,
+        )
+
+    def fault(self, call, **changes):
+        self.control.fault(Fault(call=call, **{"times": 1, "outcome": "answer", **changes}))
+
+    def calls(self, *names):
+        return [self.control.traffic().calls.get(name, 0) for name in names]
+
+    @property
+    def arrived(self):
+        (mail,) = self.control.mails()
+        return [(file.name, file.size, file.sha256) for file in mail.attachments]
+
+    @property
+    def nothing(self):
+        """Nothing was sent, and nothing was left in Drafts."""
+        return self.control.mails() == [] and self.control.drafts() == []
+
+
+WHOLE = [("scan.pdf", len(BIG), hashlib.sha256(BIG).hexdigest())]
