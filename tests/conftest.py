@@ -10,6 +10,7 @@ import pytest
 from mailer.local import programs
 from mailer.local.cloud.control import Control
 from mailer.local.stack import Ports, Stack
+from tests.written import Written
 
 # Whoever starts the tests in the background has SIGINT ignored, by them and by all that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -84,3 +85,16 @@ def stack(tmp_path_factory):
     """All of mailer running, function host included."""
     with Stack(tmp_path_factory.mktemp("stack"), ports=Ports.free()) as running:
         yield running
+
+
+@pytest.fixture
+def cloud(local_cloud):
+    """The local cloud as it is at its start."""
+    local_cloud.control.reset()
+    return local_cloud
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of templates."""
+    return Written(tmp_path)

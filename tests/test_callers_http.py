@@ -71,12 +71,6 @@ class Doors(Worker):
 
 
 @pytest.fixture
-def cloud(local_cloud):
-    local_cloud.control.reset()
-    return local_cloud
-
-
-@pytest.fixture
 def environ(storage, cloud, monkeypatch):
     return app_settings(storage, cloud, monkeypatch)
 

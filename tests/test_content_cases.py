@@ -10,15 +10,9 @@ from mailer.errors import InvalidRequest
 from mailer.request.model import MailRequest, TemplateUse
 from mailer.templating.sources import Folder
 from mailer.templating.templates import Templates
-from tests.written import Written
 
 CASES = Path(__file__).parent / "samples/cases"
 TEMPLATES = Templates(Folder(CASES))
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return Written(tmp_path)
 
 
 def content(name, **variables):

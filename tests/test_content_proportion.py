@@ -15,7 +15,6 @@ from mailer.templating.markup import TooDeep, body_start, tokens
 from mailer.templating.plain_text import plain_text, without_tags
 from mailer.templating.styles import inline_css
 from tests.builders import a_mail, a_request
-from tests.written import Written
 
 PIECES = [
     "<!--",
@@ -131,11 +130,6 @@ def test_twice_the_text_takes_about_twice_the_time(scan, piece):
     if seconds(SCANS[scan], text) > 0.05:
         short, long = seconds(SCANS[scan], text), seconds(SCANS[scan], text * 2)
         assert long < 3.2 * short + 0.05
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return Written(tmp_path)
 
 
 FILTERS = [

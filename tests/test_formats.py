@@ -3,14 +3,8 @@
 import pytest
 
 from mailer.request.model import TemplateUse
-from tests.written import Written
 
 NOON = "2026-12-01T12:00:00+01:00"
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return Written(tmp_path)
 
 
 @pytest.mark.parametrize(

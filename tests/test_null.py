@@ -8,11 +8,6 @@ from mailer.errors import InvalidRequest
 from tests.written import Written
 
 
-@pytest.fixture
-def folder(tmp_path):
-    return Written(tmp_path)
-
-
 @pytest.fixture(scope="module")
 def shared_folder(tmp_path_factory):
     return Written(tmp_path_factory.mktemp("null"))

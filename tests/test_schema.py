@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-from tests.written import Written
-
 ORDER = {
     "type": "object",
     "required": ["order"],
@@ -22,11 +20,6 @@ ORDER = {
     },
     "$defs": {"line": {"type": "object", "required": ["price"], "properties": {"price": {"type": ["number", "null"]}}}},
 }
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return Written(tmp_path)
 
 
 def codes(problems):

@@ -1,56 +1,24 @@
 """The ways to sign in as an administrator sets them: by settings, through the doors, seen in health."""
 
-import importlib
-import importlib.util
-import json
-import os
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
-import azure.functions as func
 import pytest
 import trustme
 
 from mailer.errors import ConfigError
 from mailer.local.cloud import seed
-from mailer.local.programs import ROOT
 from mailer.settings import read_settings
-from tests.anew import start_anew
+from tests.app import Worker, app_settings, content
 
-FOREIGN = ("MAILER_", "MailerStorage", "AzureWebJobsStorage", "AZURE_", "IDENTITY_")
 CERTIFICATE_NAME = "mailer-certificate"
 
 
 @pytest.fixture
-def cloud(local_cloud):
-    local_cloud.control.reset()
-    return local_cloud
-
-
-@pytest.fixture
 def environ(storage, cloud, monkeypatch):
-    """App settings that work, without MAILER_AUTH and what is needed for it."""
-    name = f"t{uuid4().hex}"
-    content = {
-        "MAILER_TENANT_ID": seed.TENANT,
-        "MAILER_CLIENT_ID": seed.CLIENT_ID,
-        "MAILER_AUTHORITY_HOST": cloud.url,
-        "MAILER_GRAPH_URL": cloud.url,
-        "MAILER_SENDERS": "shop@contoso.com",
-        "MAILER_QUEUE": name,
-        "MAILER_TABLE": name,
-        "AzureWebJobsStorage": storage.connection_string,
-        "IDENTITY_ENDPOINT": f"{cloud.url}/msi/token",
-        "IDENTITY_HEADER": seed.IDENTITY_HEADER,
-        "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
-        "REQUESTS_CA_BUNDLE": cloud.ca,
-    }
-    for known in [*os.environ]:
-        if known.startswith(FOREIGN):
-            monkeypatch.delenv(known)
-    for setting, text in content.items():
-        monkeypatch.setenv(setting, text)
-    return content
+    """App settings that work, but for the vault, which not every way to sign in needs."""
+    content = app_settings(storage, cloud, monkeypatch)
+    monkeypatch.delenv("MAILER_KEY_VAULT_URL")
+    return {name: text for name, text in content.items() if name != "MAILER_KEY_VAULT_URL"}
 
 
 @pytest.fixture
@@ -61,13 +29,8 @@ def health(environ, monkeypatch):
     def ask(**settings):
         for setting, text in settings.items():
             monkeypatch.setenv(setting, text)
-        start_anew()
-        spec = importlib.util.spec_from_file_location("function_app_under_test", ROOT / "function_app.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        (door,) = [one for one in module.app.get_functions() if one.get_function_name() == "get_health"]
-        reply = door.get_user_function()(func.HttpRequest("GET", "https://mailer.example.com/api/health", body=b""))
-        return reply.status_code, json.loads(reply.get_body())
+        reply = Worker().health()
+        return reply.status_code, content(reply)
 
     return ask
 

@@ -6,12 +6,6 @@ import threading
 import pytest
 
 from mailer.templating.sources import Folder
-from tests.written import Written
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return Written(tmp_path)
 
 
 def test_an_edit_is_live_at_once(folder):

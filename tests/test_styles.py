@@ -5,16 +5,9 @@ import re
 
 import pytest
 
-from tests.written import Written
-
 STYLE = (
     "<style>p { color: red } a:hover { color: blue } @media (prefers-color-scheme: dark) { p { color: white } }</style>"
 )
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return Written(tmp_path)
 
 
 def text_of(body):

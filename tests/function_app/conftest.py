@@ -10,12 +10,6 @@ from tests.app import Worker, app_settings
 
 
 @pytest.fixture
-def cloud(local_cloud):
-    local_cloud.control.reset()
-    return local_cloud
-
-
-@pytest.fixture
 def environ(storage, cloud, monkeypatch):
     return app_settings(storage, cloud, monkeypatch)
 
