@@ -87,6 +87,7 @@ export const en = {
   tag: "Tag",
   template: "Template",
   caller: "Caller",
+  pool: "Pool",
   error: "Error code",
   since: "Since",
   until: "Until",

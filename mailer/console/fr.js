@@ -87,6 +87,7 @@ export const fr = {
   tag: "Étiquette",
   template: "Modèle",
   caller: "Appelant",
+  pool: "Groupe de boîtes",
   error: "Code d’erreur",
   since: "Depuis",
   until: "Jusqu’à",

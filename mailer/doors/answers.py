@@ -98,6 +98,7 @@ class Mail(Answer):
     id: MailId
     status: Status
     sender: Annotated[str | None, Field(alias="from", description="The mailbox that sends.")]
+    pool: Annotated[str | None, Field(description="The pool that was asked for, where `from` named one.")]
     priority: Priority
     caller: Annotated[str | None, Field(description="Who has asked for it, where callers have names.")]
     expected_at: Annotated[Instant | None, Field(description="When it leaves, while it waits.")]
@@ -123,6 +124,7 @@ class Mail(Answer):
             id=record.id,
             status=record.status,
             sender=record.sender,
+            pool=record.pool,
             priority=record.priority or Priority.NORMAL,
             caller=record.caller,
             expected_at=record.due_at or record.accepted_at if record.status.waiting else None,

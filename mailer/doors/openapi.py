@@ -154,10 +154,15 @@ def _query_parameters(shape: Shape) -> list[Schema]:
         return []
     members = parameters_of(shape.query)
     return [
-        {"name": name, "in": "query", "description": schema.pop("description", ""), "schema": schema}
+        {"name": name, "in": "query", "description": schema.pop("description", ""), "schema": schema, **_form(schema)}
         for name, schema in members.items()
         if name not in _HIDDEN
     ]
+
+
+def _form(schema: Schema) -> Schema:
+    """How a parameter with several values is written: separated by commas."""
+    return {"style": "form", "explode": False} if schema.get("type") == "array" else {}
 
 
 def _header_parameters(shape: Shape) -> list[Schema]:
