@@ -153,37 +153,6 @@ class Mails(Answer):
     ] = None
 
 
-class Failure(Answer):
-    """The mails of one cause and status, the oldest and the newest by when they came to it."""
-
-    code: Code
-    status: Status
-    count: int
-    oldest: Instant
-    newest: Instant
-    ids: Annotated[list[MailId], Field(description="Three of them at most, the newest first.")]
-    message: Annotated[str, Field(description="What happened to the newest of them.")]
-    cure: Annotated[str, Field(description="What to do.")]
-    may_double: Annotated[int, Field(description="How many would perhaps arrive twice if they were sent again.")]
-
-
-class Failures(Answer):
-    """Failures by cause, the latest first."""
-
-    value: list[Failure]
-    partial: Annotated[bool, Field(description="Whether there are older mails that were not looked at.")]
-
-
-class CauseAnswer(Answer):
-    """How many mails it is about."""
-
-    code: Code
-    count: int
-    may_double: Annotated[int, Field(description="How many of them may arrive twice.")]
-    dry_run: Annotated[bool, Field(description="Whether they were counted and nothing more.")]
-    partial: Annotated[bool, Field(description="Whether there are older ones that were not counted.")]
-
-
 class TemplateName(Answer):
     """A template and its languages, the default one first."""
 

@@ -8,7 +8,7 @@ import functools
 import re
 
 import mailer
-from mailer.delivery.by_cause import CODE
+from mailer.delivery.jobs import CODE
 from mailer.doors import answers
 from mailer.doors.door import ROUTES, Route
 from mailer.doors.schemas import REF, Schema, parameters_of, schemas_of
