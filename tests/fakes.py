@@ -11,7 +11,7 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
 from mailer.delivery.record import Conflict, KeyOwner, MailRecord
-from mailer.pace.search import Holder
+from mailer.pace.lane import Holder
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

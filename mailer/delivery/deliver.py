@@ -23,6 +23,7 @@ from mailer.delivery.message import fits
 from mailer.delivery.opening import ARRIVED, Opening
 from mailer.delivery.put_back import put_back
 from mailer.delivery.record import Conflict, MailRecord, Status
+from mailer.delivery.several import Spread, each
 from mailer.delivery.stores import Stores
 from mailer.delivery.tell import Alarms, tell
 from mailer.delivery.turns import Turns
@@ -33,6 +34,7 @@ log = logging.getLogger("mailer.deliver")
 
 T = TypeVar("T")
 
+AT_HAND = timedelta(seconds=6)  # a turn that opens so soon is waited for here: a message would come later
 CARRIED_AFTER = timedelta(seconds=30)  # for a message that carries an outcome
 # Seconds between tries to record an outcome; under host.json's functionTimeout.
 PAUSES = (0.2, 1.0, 3.0, 10.0, 20.0, 30.0, 30.0)
@@ -57,14 +59,15 @@ class Delivery:
     policy: Callable[[MailRequest | None], Policy]
     clock: Callable[[], datetime]
     pause: Callable[[float], None] = time.sleep
+    spread: Spread = map
 
     def deliver(self, message: QueuedMessage) -> Status:
-        """Bring the mail to its next status. Raises TryLater while no storage answers; the host then tries again."""
-        return self._take(message, ARRIVED)
+        """Bring its mails to their next status. Raises TryLater while no storage answers; the host then tries again."""
+        return each(message, lambda part: self._take(part, ARRIVED), self.spread)
 
     def give_up(self, message: QueuedMessage) -> Status:
         """Account for a message that the host has given up. Raises TryLater."""
-        return self._take(message, GAVE_UP)
+        return each(message, lambda part: self._take(part, GAVE_UP), self.spread)
 
     @telemetry.processing()
     def _take(self, message: QueuedMessage, event: Event) -> Status:
@@ -97,6 +100,7 @@ class Delivery:
         if not mail.proven and event is not ARRIVED and event.what is not What.PACED:
             kept = self.opening.prove(mail)
             event, mail = _still(event, mail.record, kept.record), kept
+        self._await_hour(event, mail)
         step = self._decide(event, mail)
         try:
             if step.do is Do.DROP:
@@ -122,9 +126,20 @@ class Delivery:
             if not mail.proven:  # perhaps it has been sent long since, and needs none
                 return ARRIVED, self.opening.prove(mail)
             mail = replace(mail, record=self.turns.take(mail.record, mail.asked, earliest=self.clock()))
-            if (due := mail.record.due_at) and due > self.clock():
-                return Event(what=What.PACED, to=due), mail
+            left = mail.record.due_at - self.clock() if mail.record.due_at else timedelta()
+            if mail.record.due_at and left > AT_HAND:
+                return Event(what=What.PACED, to=mail.record.due_at), mail
+            if left > timedelta():
+                return ARRIVED, mail
         return self.attempt.send(mail, claimed)
+
+    def _await_hour(self, event: Event, mail: Mail) -> None:
+        """Wait for a mail that comes a little too early, or whose turn is about to open."""
+        record = mail.record
+        if event is ARRIVED and record.due_at and (record.status.waiting or record.look):
+            left = record.due_at - self.clock()
+            if timedelta() < left <= AT_HAND:
+                self.pause(left.total_seconds())
 
     def _decide(self, event: Event, mail: Mail) -> Next:
         in_doubt = event.what is not What.SENT and not mail.record.status.waiting
