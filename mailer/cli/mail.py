@@ -38,7 +38,7 @@ def row(record: Record) -> tuple[str, ...]:
     return (
         shown(accepted(record).isoformat()),
         record["status"],
-        record.get("from") or "",
+        record.get("from") or record.get("pool") or "",
         record.get("template") or "",
         (record.get("error") or {}).get("code", ""),
         " ".join(f"{name}={value}" for name, value in (record.get("tags") or {}).items()),
@@ -53,6 +53,7 @@ def show(record: Record) -> None:
     facts(
         {
             "from": record.get("from"),
+            "pool": record.get("pool"),
             "caller": record.get("caller"),
             "template": record.get("template"),
             "recipients": str(record["recipients"]) if record.get("recipients") else None,

@@ -45,6 +45,7 @@ function closing() {
 function facts(record) {
   const known = [
     [w.from, record.from],
+    [w.pool, record.pool],
     [w.caller, record.caller],
     [w.template, record.template],
     [w.version, record.template_version],

@@ -110,6 +110,8 @@ class MailRecord:
     tags: Mapping[str, str] | None = None
     #: The caller's name, where callers have one.
     caller: str | None = None
+    #: The pool of mailboxes that was asked for, whichever of them it has had or has by now.
+    pool: str | None = None
     #: From which mailbox, how urgently, and in which of its slots, which the ticket proves.
     sender: str | None = None
     priority: Priority | None = None
@@ -163,6 +165,7 @@ class MailRecord:
             reaches=[each.address for each in (*request.to, *request.cc, *request.bcc)],
             tags=request.tags,
             caller=caller,
+            pool=request.pool,
             due_at=due_at,
             since=due_at,
             times={status: now},

@@ -11,7 +11,7 @@ console       the operator's page
 timers        what happens by the clock
 http          all of these that are called by HTTP
 door          the one way in by HTTP: asks who calls, and tells what went wrong
-openapi       the description of all calls: shapes has what each takes and gives, schemas those of models; answers,
-              feedback_answers and answer what they give
+openapi       the description of all calls: shapes has what each takes and gives, schemas those of models; answer,
+              answers, failure_answers and feedback_answers what they give
 replies       how an answer and an error look
 """

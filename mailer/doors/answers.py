@@ -84,6 +84,7 @@ class Mail(Answer):
     id: MailId
     status: Status
     sender: Annotated[str | None, Field(alias="from", description="The mailbox that sends.")]
+    pool: Annotated[str | None, Field(description="The pool that was asked for, where `from` named one.")]
     priority: Priority
     caller: Annotated[str | None, Field(description="Who has asked for it, where callers have names.")]
     expected_at: Annotated[Instant | None, Field(description="When it leaves, while it waits.")]
@@ -113,6 +114,7 @@ class Mail(Answer):
             id=record.id,
             status=record.status,
             sender=record.sender,
+            pool=record.pool,
             priority=record.priority or Priority.NORMAL,
             caller=record.caller,
             expected_at=record.due_at or record.accepted_at if record.status.waiting else None,
@@ -144,37 +146,6 @@ class Mails(Answer):
     next_link: Annotated[
         str | None, Field(alias="nextLink", description="The next page; not there on the last one.")
     ] = None
-
-
-class Failure(Answer):
-    """The mails of one cause and status, the oldest and the newest by when they came to it."""
-
-    code: Code
-    status: Status
-    count: int
-    oldest: Instant
-    newest: Instant
-    ids: Annotated[list[MailId], Field(description="Three of them at most, the newest first.")]
-    message: Annotated[str, Field(description="What happened to the newest of them.")]
-    cure: Annotated[str, Field(description="What to do.")]
-    may_double: Annotated[int, Field(description="How many would perhaps arrive twice if they were sent again.")]
-
-
-class Failures(Answer):
-    """Failures by cause, the latest first."""
-
-    value: list[Failure]
-    partial: Annotated[bool, Field(description="Whether there are older mails that were not looked at.")]
-
-
-class CauseAnswer(Answer):
-    """How many mails it is about."""
-
-    code: Code
-    count: int
-    may_double: Annotated[int, Field(description="How many of them may arrive twice.")]
-    dry_run: Annotated[bool, Field(description="Whether they were counted and nothing more.")]
-    partial: Annotated[bool, Field(description="Whether there are older ones that were not counted.")]
 
 
 class TemplateName(Answer):

@@ -8,7 +8,7 @@ import functools
 import re
 
 import mailer
-from mailer.delivery.by_cause import CODE
+from mailer.delivery.jobs import CODE
 from mailer.doors import answers
 from mailer.doors.door import ROUTES, Route
 from mailer.doors.schemas import REF, Schema, parameters_of, schemas_of
@@ -157,11 +157,16 @@ def _query_parameters(shape: Shape) -> list[Schema]:
     members = parameters_of(shape.query)
     needed = {field.alias or name for name, field in shape.query.model_fields.items() if field.is_required()}
     return [
-        {"name": name, "in": "query", "description": schema.pop("description", ""), "schema": schema}
+        {"name": name, "in": "query", "description": schema.pop("description", ""), "schema": schema, **_form(schema)}
         | ({"required": True} if name in needed else {})
         for name, schema in members.items()
         if name not in _HIDDEN
     ]
+
+
+def _form(schema: Schema) -> Schema:
+    """How a parameter with several values is written: separated by commas."""
+    return {"style": "form", "explode": False} if schema.get("type") == "array" else {}
 
 
 def _header_parameters(shape: Shape) -> list[Schema]:

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from mailer.delivery.by_cause import CauseRequest
 from mailer.delivery.failures import FailureQuery
+from mailer.delivery.jobs import CauseRequest
 from mailer.delivery.search import MailQuery
-from mailer.doors import answers, feedback_answers
+from mailer.doors import answers, failure_answers, feedback_answers
 from mailer.feedback.suppression_requests import LiftQuery, SuppressionQuery, SuppressionRequest
 from mailer.request.members import Locale
 from mailer.request.model import MailRequest, Schedule
@@ -96,12 +96,16 @@ SHAPES = {
     "replay_email": Shape(gives={202: answers.Mail}, refuses=_MAIL),
     "retry_email": Shape(gives={202: answers.Mail}, refuses=_MAIL),
     "release_email": Shape(gives={202: answers.Mail}, refuses=_MAIL),
-    "get_failures": Shape(query=FailureQuery, gives={200: answers.Failures}),
+    "get_failures": Shape(query=FailureQuery, gives={200: failure_answers.Failures}),
     "replay_failures": Shape(
-        takes=CauseRequest, takes_nothing=True, gives={200: answers.CauseAnswer, 202: answers.CauseAnswer}
+        takes=CauseRequest,
+        takes_nothing=True,
+        gives={200: failure_answers.CauseAnswer, 202: failure_answers.CauseAnswer},
     ),
     "retry_failures": Shape(
-        takes=CauseRequest, takes_nothing=True, gives={200: answers.CauseAnswer, 202: answers.CauseAnswer}
+        takes=CauseRequest,
+        takes_nothing=True,
+        gives={200: failure_answers.CauseAnswer, 202: failure_answers.CauseAnswer},
     ),
     "get_suppressions": Shape(query=SuppressionQuery, gives={200: feedback_answers.Suppressions}, refuses=_KEY),
     "post_suppression": Shape(

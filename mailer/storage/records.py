@@ -43,6 +43,7 @@ _PLAIN: dict[str, type] = {
     "since": datetime,
     "due_at": datetime,
     "caller": str,
+    "pool": str,
     "gate": str,
     "template_version": str,
     "content_hash": str,
