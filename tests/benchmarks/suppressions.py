@@ -91,7 +91,9 @@ def main():
             for many in given.addresses:
                 calls = []
                 made = [
-                    TableClient.from_connection_string(storage, f"t{uuid4().hex}", raw_request_hook=calls.append)
+                    TableClient.from_connection_string(
+                        storage, f"t{uuid4().hex}", raw_request_hook=lambda _, calls=calls: calls.append(1)
+                    )
                     for _ in range(2)
                 ]
                 with closing(made[0]), closing(made[1]):
