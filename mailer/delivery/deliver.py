@@ -195,9 +195,9 @@ class Delivery:
         return True
 
     def _put(self, mail: Mail, envelope: Envelope, *, due: datetime) -> None:
-        """See that the mail comes back. What fits into no message has its content in a blob."""
+        """See that the mail comes back. What fits into no message, or is no JSON object, has its content in a blob."""
         stored = mail.stored
-        if not stored and not fits(mail.content):
+        if not stored and not (mail.request and fits(mail.content)):
             self.stores.requests.put(mail.id, mail.content)
             stored = True
         envelope = envelope.model_copy(update={"stored": stored})
