@@ -48,8 +48,8 @@ def content_problems(request):
 RULES = Rules(senders=(SHOP, ALERTS), content_problems=content_problems, headers=HEADERS)
 
 
-def a_request(**changes) -> MailRequest:
-    return read_request(members(**changes), rules=RULES)
+def a_request(*, rules=RULES, **changes) -> MailRequest:
+    return read_request(members(**changes), rules=rules)
 
 
 def a_mail(*, id=SOME_ID, content=None, files=(), **changes) -> RenderedMail:  # noqa: A002 - the field's own name

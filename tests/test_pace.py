@@ -283,7 +283,7 @@ def test_the_record_names_the_mailbox_that_sent(pool):
     pool.go()
 
     (record,) = pool.ledger.records.values()
-    assert record.sender == pool.asked[0].mailbox
+    assert (record.pool, record.sender) == ("news", pool.asked[0].mailbox)
     assert record.sender in {mailbox.address for mailbox in NEWS}
 
 

@@ -155,7 +155,9 @@ def test_a_question_is_answered_by_one_look(stack, world):
                 expect(page.locator("#mail h2")).to_contain_text(world.uncertain)
             elif address:
                 name, _, value = address.strip("#").partition("=")
-                expect(page.locator(f"#filters [name={name}]")).to_have_value(value)
+                field = page.locator(f"#filters [name={name}]" + (f"[value={value}]" if name == "status" else ""))
+                expect(field).to_have_value(value)
+                expect(field).to_be_checked() if name == "status" else None
                 expect(page.locator("#mails .tail .hint")).to_be_visible()
             for name in re.findall(r"\*(.+?)\*", look):
                 assert name.split(",")[0] in known(page), (number, question, name)

@@ -13,6 +13,7 @@ from mailer.cli.times import Since, Until
 EXAMPLES = """\b
 Examples:
 python -m mailer list --status failed --since 24h
+python -m mailer list --status queued,scheduled --from news
 python -m mailer list --to ada@example.com
 python -m mailer list --tag flow=checkout --since 7d --limit 500 --json
 """
@@ -21,11 +22,13 @@ PAGE = 100  # records, the most that a call gives
 
 def list_mails(
     *,
-    status: Annotated[str | None, typer.Option(help="such as failed, uncertain, queued or sent")] = None,
+    status: Annotated[
+        list[str] | None, typer.Option(help="such as failed; several are separated by commas, or given one by one")
+    ] = None,
     error: Annotated[str | None, typer.Option(metavar="CODE", help="such as ErrorAccessDenied")] = None,
     tag: Annotated[str | None, typer.Option(metavar="NAME=VALUE", help="such as flow=checkout")] = None,
     template: Annotated[str | None, typer.Option(metavar="ID")] = None,
-    sender: Annotated[str | None, typer.Option("--from", metavar="ADDRESS")] = None,
+    sender: Annotated[str | None, typer.Option("--from", metavar="ADDRESS", help="a mailbox, or a pool's name")] = None,
     to: Annotated[str | None, typer.Option(metavar="ADDRESS", help="who should have got it")] = None,
     caller: Annotated[str | None, typer.Option(metavar="NAME", help="who asked for it")] = None,
     since: Since = None,
@@ -40,7 +43,7 @@ def list_mails(
     pair = tag.replace("=", ":", 1) if tag else None
     pages = reach.client(url, key).pages(
         "emails",
-        status=status,
+        status=",".join(status) if status else None,
         error=error,
         tag=pair,
         template=template,

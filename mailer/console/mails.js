@@ -15,21 +15,37 @@ const EXAMPLES = { to: "ada@example.com", from: "shop@contoso.com", error: "Erro
 /** The form, filled with what the address names. */
 export function filters() {
   const now = chosen();
-  const option = (value, text) => h("option", { value, selected: value === (now.status ?? "") }, text);
-  const fields = [
-    h("label", {}, w.status, h("select", { name: "status" }, option("", w.any), STATUSES.map((status) => option(status, w.statuses[status])))),
-    TEXTS.map((name) => h("label", {}, w[name], h("input", { name, value: now[name] ?? "", placeholder: EXAMPLES[name], spellcheck: "false", autocapitalize: "none" }))),
-    ["since", "until"].map((name) => h("label", {}, w[name], h("input", { name, type: "datetime-local", value: local(now[name]) }))),
-  ];
   const form = $("#filters");
-  form.replaceChildren(...fields.flat(), h("div.buttons", {}, h("button.main", {}, w.search), h("button", { type: "reset" }, w.clear)));
+  const focused = form.contains(document.activeElement) && document.activeElement.id;
+  const fields = [
+    statuses((now.status ?? "").split(",")),
+    TEXTS.map((name) => h("label", {}, w[name], h("input", { name, id: `by-${name}`, value: now[name] ?? "", placeholder: EXAMPLES[name], spellcheck: "false", autocapitalize: "none" }))),
+    ["since", "until"].map((name) => h("label", {}, w[name], h("input", { name, id: `by-${name}`, type: "datetime-local", value: local(now[name]) }))),
+  ];
+  form.replaceChildren(...fields.flat(), h("div.buttons", {}, h("button.main", { id: "search" }, w.search), h("button", { type: "reset", id: "clear" }, w.clear)));
+  if (focused) $(`#${focused}`)?.focus(); // it was drawn anew under somebody's hands
   form.onsubmit = (event) => {
     event.preventDefault();
-    const given = Object.fromEntries(new FormData(form));
+    const data = new FormData(form);
+    const given = { ...Object.fromEntries(data), status: data.getAll("status").join(",") };
     for (const name of ["since", "until"]) given[name] &&= new Date(given[name]).toISOString();
     choose(given);
   };
   form.onreset = () => choose({});
+}
+
+/** Any number of statuses, behind a line that says which are chosen. */
+function statuses(wanted) {
+  const line = h("span.chosen");
+  const boxes = STATUSES.map((value) => h("input", { type: "checkbox", name: "status", value, id: `by-status-${value}`, checked: wanted.includes(value) }));
+  const told = () => line.replaceChildren(boxes.filter((box) => box.checked).map((box) => w.statuses[box.value]).join(", ") || w.any);
+  told();
+  return h(
+    "details.statuses",
+    {},
+    h("summary", { id: "by-status" }, h("span", {}, w.status), line),
+    h("fieldset", { "aria-label": w.status, onchange: told }, boxes.map((box) => h("label", {}, box, w.statuses[box.value]))),
+  );
 }
 
 /** A field of a form takes the time of this zone, without its offset. */
@@ -74,7 +90,7 @@ function row(mail, heads) {
   const cells = [
     h("time", { datetime: accepted }, moment(accepted)),
     h(`span.status.${mail.status}`, {}, w.statuses[mail.status] ?? mail.status),
-    mail.from ?? "",
+    mail.from ?? mail.pool ?? "",
     mail.template ?? "",
     mail.error ? h("code", { lang: "en" }, mail.error.code) : "",
     Object.entries(mail.tags ?? {}).map(([name, value]) => h("span.tag", {}, `${name}: ${value}`)),

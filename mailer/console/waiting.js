@@ -14,7 +14,10 @@ export async function waiting() {
   const mails = kinds.flatMap((kind) => kind.found).filter((mail) => mail.expected_at);
   if (!mails.length) return [h("p.calm", {}, w.nothingWaits)];
   const boxes = new Map();
-  for (const mail of mails) boxes.set(mail.from, [...(boxes.get(mail.from) ?? []), new Date(mail.expected_at)]);
+  for (const mail of mails) {
+    const from = mail.from ?? mail.pool; // a pool's mail has its mailbox from its turn on
+    boxes.set(from, [...(boxes.get(from) ?? []), new Date(mail.expected_at)]);
+  }
   return [
     h("div.charts", {}, [...boxes].map(([mailbox, dues]) => chart(mailbox ?? "–", dues))),
     kinds.some((kind) => kind.partial && kind.found.length) ? h("p.hint", {}, w.atLeast(mails.length)) : null,

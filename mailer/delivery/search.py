@@ -18,6 +18,7 @@ from mailer.delivery.record import MailRecord, Status
 from mailer.errors import InvalidRequest
 from mailer.request.address import parse_address
 from mailer.request.members import read_instant
+from mailer.request.pool import pool_name
 from mailer.request.value import Line, Value
 from mailer.request.wording import found_problems, validation
 
@@ -46,6 +47,20 @@ def _instant(value: object) -> object:
 
 def _address(value: object) -> object:
     return parse_address(value).address.lower() if isinstance(value, str) else value
+
+
+def _sender(value: object) -> object:
+    """A mailbox's address, or the name of a pool; as in a request, a name to show may stand before either."""
+    return pool_name(value) if isinstance(value, str) and "@" not in value else _address(value)
+
+
+def _statuses(value: object) -> object:
+    """One or several, separated by commas: in that form the host hands over a parameter that stands twice, too."""
+    try:
+        return tuple(dict.fromkeys(map(Status, value.split(",")))) if isinstance(value, str) else value
+    except ValueError:
+        message = f"must be {', '.join(Status)}, or several of them, separated by commas"
+        raise ValueError(message) from None
 
 
 def _tag(value: object) -> object:
@@ -77,22 +92,25 @@ class Position(Value):
         return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-AnyStatus = Annotated[Status, Field(strict=False)]
+Statuses = Annotated[tuple[Status, ...], Field(min_length=1), BeforeValidator(_statuses)]
 Since = Annotated[datetime, BeforeValidator(_instant)]
 Tag = Annotated[tuple[str, str], BeforeValidator(_tag), WithJsonSchema({"type": "string", "pattern": "^[^:]+:"})]
 Cursor = Annotated[Position, BeforeValidator(Position.of)]
 AddressText = Annotated[str, BeforeValidator(_address), WithJsonSchema({"type": "string", "format": "email"})]
 Code = Annotated[Line, Field(min_length=1, max_length=128)]
+Sender = Annotated[Line, Field(min_length=1, max_length=320), BeforeValidator(_sender)]
 
 
 class MailQuery(Value):
     """The parameters of a list of mails; all that are given must hold."""
 
-    status: Annotated[AnyStatus | None, Field(description="Where the mail is.")] = None
+    status: Annotated[Statuses | None, Field(description="Where the mail is: one status, or one of several.")] = None
     error: Annotated[Code | None, Field(description="What went wrong, such as ErrorAccessDenied.")] = None
     tag: Annotated[Tag | None, Field(description="A tag's name, a colon and its value: flow:checkout.")] = None
     template: Annotated[Code | None, Field(description="The id of a template.")] = None
-    sender: Annotated[AddressText | None, Field(alias="from", description="The mailbox that sends.")] = None
+    sender: Annotated[
+        Sender | None, Field(alias="from", description="The mailbox that sends, or the name of the pool asked for.")
+    ] = None
     to: Annotated[AddressText | None, Field(description="A recipient, found by a keyed hash of the address.")] = None
     caller: Annotated[Code | None, Field(description="The caller's name.")] = None
     since: Annotated[Since | None, Field(description="Accepted at this instant or later; a day begins in UTC.")] = None
@@ -126,6 +144,7 @@ class Wanted:
     tag: tuple[str, str] | None = None
     template: str | None = None
     sender: str | None = None
+    pool: str | None = None
     to: str | None = None
     #: Its caller is each of them.
     callers: Sequence[str] = ()
@@ -135,10 +154,13 @@ class Wanted:
     @classmethod
     def of(cls, query: MailQuery, *, of: str | None = None) -> Self:
         """What a query asks for, of the mails of this caller alone if one is given."""
-        same = ("error", "tag", "template", "sender", "to", "since", "until")
+        same = ("error", "tag", "template", "to", "since", "until")
+        is_address = query.sender is not None and "@" in query.sender
         callers = {one for one in (query.caller, of) if one}
         return cls(
-            statuses=(query.status,) if query.status else (),
+            statuses=query.status or (),
+            sender=query.sender if is_address else None,
+            pool=None if is_address else query.sender,
             callers=tuple(callers),
             **{name: getattr(query, name) for name in same},
         )

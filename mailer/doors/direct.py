@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import azure.functions as func
 
@@ -56,7 +56,8 @@ class Direct:
         if not found:
             return Reply(status=404, headers={}, body=b"")
         function, values = found
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        # What stands twice is joined, as the host does it.
+        query = {name: ",".join(texts) for name, texts in parse_qs(parts.query, keep_blank_values=True).items()}
         request = func.HttpRequest(method, url, headers=headers, params=query, route_params=values, body=body)
         if inspect.iscoroutinefunction(function):
             return _reply(asyncio.run(function(request)))

@@ -33,6 +33,11 @@ def pool_address(given: object, pools: Pools) -> PoolAddress | None:
     )
 
 
+def pool_name(text: str) -> str:
+    """The name in this text, before which a name to show may stand."""
+    return _parts(text)[0]
+
+
 def _parts(given: object) -> tuple[str, str]:
     """The pool's name and the name to show, in each form that an address has."""
     if isinstance(given, dict):

@@ -45,12 +45,9 @@ class RecordPages:
             terms.append(f"RowKey ge '{_rows_of(_milliseconds(wanted.until) - 1)}'")
         if wanted.since:
             terms.append(f"RowKey lt '{_rows_of(_milliseconds(wanted.since))}g'")
-        kinds = [f"status eq '{status}'" for status in wanted.statuses]
-        kinds += [f"(status eq '{Status.QUEUED}' and mending eq true)"] if wanted.mending else []
-        if kinds:
-            terms.append(f"({' or '.join(kinds)})")
+        terms += _of_kind(wanted)
         same = [("error_code", wanted.error), ("template", wanted.template), ("sender", wanted.sender)]
-        same += [("caller", caller) for caller in wanted.callers]
+        same += [("pool", wanted.pool), *(("caller", caller) for caller in wanted.callers)]
         if wanted.tag:
             same.append((tag_column(wanted.tag[0]), wanted.tag[1]))
         parameters = {f"p{number}": value for number, (_, value) in enumerate(same) if value is not None}
@@ -58,6 +55,16 @@ class RecordPages:
         if wanted.to and self._recipients:
             terms.append(f"{self._recipients.column(wanted.to)} eq true")
         return " and ".join(terms), parameters
+
+
+def _of_kind(wanted: Wanted) -> list[str]:
+    """The term for the statuses; of most of them it names the others, so that all filters together are not too many."""
+    others = [status for status in Status if status not in wanted.statuses]
+    if wanted.statuses and not wanted.mending and len(others) < len(wanted.statuses):
+        return [f"status ne '{status}'" for status in others]
+    kinds = [f"status eq '{status}'" for status in wanted.statuses]
+    kinds += [f"(status eq '{Status.QUEUED}' and mending eq true)"] if wanted.mending else []
+    return [f"({' or '.join(kinds)})"] if kinds else []
 
 
 def _milliseconds(instant: datetime) -> int:
