@@ -201,7 +201,8 @@ class Delivery:
 
     def _cleared(self, record: MailRecord, mail: Mail) -> MailRecord:
         """The record as it is to be written, once no draft is left of a mail that is given up."""
-        if record.status is Status.FAILED and mail.record.drafting and mail.request:
+        given_up = record.status in {Status.FAILED, Status.SUPPRESSED}
+        if given_up and mail.record.drafting and mail.request:
             try:
                 self.attempt.clear_drafts(mail)
             except Refusal as left:

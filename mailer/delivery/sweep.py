@@ -182,7 +182,7 @@ class Sweep:
         return sum(self._within(TURNS_WITHIN, began, self.table.forget_turns(now=began)))
 
     def _orphans(self, began: datetime) -> int:
-        """Contents that no record needs: it is gone, or its mail has been sent, canceled or suppressed."""
+        """Contents that no record needs: it is gone, or its mail has been sent or canceled."""
         gone, mark = 0, self.table.mark("requests")
         pages = self.request_pages(mark, before=began - ORPHANED_AFTER)
         for mails, after in self._within(ORPHANS_WITHIN, began, pages):

@@ -83,7 +83,7 @@ def cancel_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
 
 @door(emails, "emails/{id}/replay", methods=["POST"], may="operate")
 def replay_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
-    """Send a failed or uncertain mail again."""
+    """Send a failed, uncertain or suppressed mail again."""
     return as_json(202, _shown(wiring.amendment().replay(_mail_id(req), by=caller.by)))
 
 
@@ -137,4 +137,4 @@ def _shown(record: "MailRecord") -> dict[str, Any]:
     """A record as callers see it."""
     from mailer.doors.answers import Mail
 
-    return Mail.of(record).model_dump(mode="json", by_alias=True)
+    return Mail.of(record).shown()

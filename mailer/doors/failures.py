@@ -38,7 +38,7 @@ def get_failures(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
 
 @door(failures, "failures/{code}/replay", methods=["POST"], may="operate")
 def replay_failures(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
-    """Send the failed and uncertain mails of a cause again."""
+    """Send the failed, uncertain and suppressed mails of a cause again."""
     from mailer.delivery.record import Action
 
     return _act(req, caller, Action.REPLAY)

@@ -24,7 +24,7 @@ from mailer.wiring.delivery_parts import (
 )
 from mailer.wiring.health_parts import health
 from mailer.wiring.pace_parts import pace, pauses, throttle, turns
-from mailer.wiring.storage_parts import alarms, later, ledger, search, stores
+from mailer.wiring.storage_parts import alarms, later, ledger, search, stores, suppressions
 
 __all__ = [
     "alarms",
@@ -57,6 +57,7 @@ __all__ = [
     "search",
     "settings",
     "stores",
+    "suppressions",
     "sweep",
     "templates",
     "throttle",
