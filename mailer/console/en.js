@@ -76,7 +76,7 @@ export const en = {
     retry: (done, count) => `Tried at once: ${done} of ${count}.`,
   },
   more: (n) => `at least ${n}`,
-  leftOut: (n) => `${n} left out; the app's log says why.`,
+  notDone: (n) => `${n} left out; the app's log says why.`,
   jobStates: {
     running: "It goes on in the background.",
     done: (when) => `Ended ${when}.`,

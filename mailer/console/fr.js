@@ -76,7 +76,7 @@ export const fr = {
     retry: (done, count) => `Réessayés : ${done} sur ${count}.`,
   },
   more: (n) => `au moins ${n}`,
-  leftOut: (n) => `${n} laissés de côté ; le journal de l’application dit pourquoi.`,
+  notDone: (n) => `${n} laissés de côté ; le journal de l’application dit pourquoi.`,
   jobStates: {
     running: "Cela continue en arrière-plan.",
     done: (when) => `Terminé le ${when}.`,

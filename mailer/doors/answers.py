@@ -74,7 +74,12 @@ class Done(Answer):
     """What somebody has done to a mail."""
 
     action: Action
-    by: Annotated[str | None, Field(description="The caller, where callers have names.")]
+    by: Annotated[
+        str | None,
+        Field(
+            description="The caller, where callers have names; who has signed in, where that was by the command line."
+        ),
+    ]
     at: Instant
 
 

@@ -57,7 +57,7 @@ def _act(req: func.HttpRequest, caller: Caller, action: "Kind") -> func.HttpResp
 
     asked = read_cause_request(req.get_body())
     code = checked_code(str(req.route_params["code"]))
-    job = Job.of(action, code, asked, by=caller.name, now=wiring.clock())
+    job = Job.of(action, code, asked, by=caller.by, now=wiring.clock())
     counted = wiring.by_cause().count(job)
     begun = wiring.by_cause().begin(job, counted) if counted.count and not asked.dry_run else None
     shown = {"code": code, "count": counted.count, "may_double": counted.may_double, "dry_run": asked.dry_run}

@@ -41,7 +41,7 @@ def post_suppression(req: func.HttpRequest, caller: Caller) -> func.HttpResponse
     from mailer.feedback.suppression_requests import read_suppression_request
 
     asked = read_suppression_request(req.get_body())
-    entry, new = wiring.suppressions().suppress(asked.address, reason=asked.reason, by=caller.name)
+    entry, new = wiring.suppressions().suppress(asked.address, reason=asked.reason, by=caller.by)
     return as_json(201 if new else 200, _shown(entry))
 
 
@@ -50,7 +50,7 @@ def delete_suppression(req: func.HttpRequest, caller: Caller) -> func.HttpRespon
     """Let an address get mail again; it does no harm where it was not suppressed."""
     from mailer.feedback.suppression_requests import read_lift_query
 
-    wiring.suppressions().lift(read_lift_query(own_parameters(req)).address, by=caller.name)
+    wiring.suppressions().lift(read_lift_query(own_parameters(req)).address, by=caller.by)
     return func.HttpResponse(status_code=204)
 
 
