@@ -98,7 +98,11 @@ class Attempt:
                 template_version=content.version,
                 content_hash=content.digest(claimed.proof or claimed.id),
             )
-            mail = mail.at(self.ledger.write(claim))
+            try:
+                mail = mail.at(self.ledger.write(claim))
+            except TryLater as away:
+                # Perhaps it was written, and only the answer is lost; who has this claim knows that nothing has left.
+                return Event.of(away), replace(mail, record=claim)
             # Only now, so that no place stands empty while storage writes.
             with self.throttle.place(mail.mailbox):
                 return self._ask(mail, passed.mail, token)

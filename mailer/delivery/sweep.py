@@ -142,6 +142,8 @@ class Sweep:
         dues = [record.due_at, record.leased_until and record.leased_until + AFTER_LEASE]
         if any(self.waits.has_row(record.id, due) for due in dues if due):
             return False
+        # Looked at after the row: `release` puts the message onto the queue before it deletes the row.
+        empty = empty and self.waits.queues_are_empty()
         since = max(filter(None, [*record.times.values(), record.due_at]), default=record.accepted_at)
         if not empty and now - since < NEW_MESSAGE_AFTER:
             return False
