@@ -201,6 +201,44 @@ def test_a_mails_way_is_shown_from_accepted_on(opened, mails):
     expect(page).not_to_have_url(re.compile("mail="))  # the address follows the dialog's end a moment later
 
 
+@pytest.fixture(scope="module")
+def left_out(stack, mails):
+    """A mail that left one of its recipients out, and one that had no other."""
+    assert mails
+    requests.post(f"{stack.url}/suppressions", json={"address": "bob@example.com"}, timeout=30)
+
+    def posted(to):
+        # From a mailbox of which health tells nothing that a sent mail would end.
+        request = {"from": "alerts@contoso.com", "to": to, "cc": to[:1], "subject": "Hello", "text": "Hello"}
+        return requests.post(f"{stack.url}/emails", json=request, headers={"Prefer": "wait=20"}, timeout=60).json()[
+            "id"
+        ]
+
+    yield posted(["bob@example.com", "ada@example.com"]), posted(["bob@example.com"])
+    requests.delete(f"{stack.url}/suppressions?address=bob@example.com", timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("en-GB", "suppressed to[0], cc[0] left out: these recipients get no mail any more."),
+        ("fr-FR", "bloqué to[0], cc[0] écartés : ces destinataires ne reçoivent plus de messages."),
+    ],
+)
+def test_who_was_left_out_stands_in_a_mails_way(opened, left_out, locale, said):
+    dialog = loaded(opened(f"#mail={left_out[0]}", locale=locale)).get_by_role("dialog")
+
+    expect(dialog.locator(".way li.suppressed div")).to_have_text(said)
+    expect(dialog.locator(".way li.sent")).to_have_count(1)
+
+
+def test_a_suppressed_mail_can_be_sent_again(opened, left_out):
+    dialog = loaded(opened(f"#mail={left_out[1]}")).get_by_role("dialog")
+
+    expect(dialog.locator(".now")).to_contain_text("Nobody was left whom it may reach.")
+    expect(dialog.get_by_role("button", name="Send again")).to_be_visible()
+
+
 def test_what_waits_is_drawn_for_each_mailbox_and_stands_in_figures_too(opened):
     page = loaded(opened())
     waits = page.locator("#waiting figure").filter(has_text="alerts@contoso.com")

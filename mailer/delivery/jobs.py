@@ -89,7 +89,7 @@ class Job:
     @property
     def wanted(self) -> Wanted:
         """The mails that it is about."""
-        statuses = (Status.FAILED, Status.UNCERTAIN) if self.action is Action.REPLAY else ()
+        statuses = (Status.FAILED, Status.UNCERTAIN, Status.SUPPRESSED) if self.action is Action.REPLAY else ()
         mending = self.action is Action.RETRY
         return Wanted(statuses=statuses, mending=mending, error=self.code, since=self.since, until=self.until)
 

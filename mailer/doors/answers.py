@@ -1,27 +1,13 @@
 """What calls answer. The record is made of its model; of the others a test holds the answers to theirs."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import Field
 
 from mailer.delivery.record import Action, MailRecord, Status
+from mailer.doors.answer import Answer, Code, Instant, MailId, Message
+from mailer.doors.feedback_answers import Copy
 from mailer.request.members import Priority
-
-Instant = Annotated[
-    datetime,
-    PlainSerializer(lambda instant: instant.isoformat(timespec="milliseconds"), return_type=str),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
-MailId = Annotated[str, Field(description="The mail's id: a UUID of version 7.", json_schema_extra={"format": "uuid"})]
-Code = Annotated[str, Field(description="For programs: mailer's own, in snake_case, or one of Graph's or Entra's.")]
-Message = Annotated[str, Field(description="For people: what happened, why, and what to do.")]
-
-
-class Answer(BaseModel):
-    """What a call answers."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class Reason(Answer):
@@ -88,7 +74,12 @@ class Done(Answer):
     """What somebody has done to a mail."""
 
     action: Action
-    by: Annotated[str | None, Field(description="The caller, where callers have names.")]
+    by: Annotated[
+        str | None,
+        Field(
+            description="The caller, where callers have names; who has signed in, where that was by the command line."
+        ),
+    ]
     at: Instant
 
 
@@ -115,6 +106,10 @@ class Mail(Answer):
     scheduled_at: Instant | None
     times: Annotated[dict[Status, Instant], Field(description="When it came to each status, the earliest first.")]
     done: Annotated[list[Done], Field(description="What people have done to it; the last twenty things.")]
+    delivery: Annotated[
+        dict[str, Copy] | None,
+        Field(description="By a recipient's place in the request, such as `to[0]`; there where something is known."),
+    ] = None
 
     @classmethod
     def of(cls, record: MailRecord) -> Self:
@@ -141,7 +136,12 @@ class Mail(Answer):
             scheduled_at=record.due_at if record.status is Status.SCHEDULED else None,
             times=dict(record.times),
             done=[Done(action=one.action, by=one.by, at=one.at) for one in record.done or ()],
+            delivery=Copy.of_each(record) or None,
         )
+
+    def shown(self) -> dict[str, Any]:
+        """As callers see it: what is not always there is never null."""
+        return self.model_dump(mode="json", by_alias=True, exclude=set() if self.delivery else {"delivery"})
 
 
 class Mails(Answer):

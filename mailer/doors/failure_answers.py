@@ -6,7 +6,7 @@ from pydantic import Field
 
 from mailer.delivery import jobs
 from mailer.delivery.record import Action, Status
-from mailer.doors.answers import Answer, Code, Instant, MailId
+from mailer.doors.answer import Answer, Code, Instant, MailId
 
 
 class Failure(Answer):

@@ -38,7 +38,7 @@ def get_failures(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
 
 @door(failures, "failures/{code}/replay", methods=["POST"], may="operate")
 def replay_failures(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
-    """Send the failed and uncertain mails of a cause again."""
+    """Send the failed, uncertain and suppressed mails of a cause again."""
     from mailer.delivery.record import Action
 
     return _act(req, caller, Action.REPLAY)
@@ -57,7 +57,7 @@ def _act(req: func.HttpRequest, caller: Caller, action: "Kind") -> func.HttpResp
 
     asked = read_cause_request(req.get_body())
     code = checked_code(str(req.route_params["code"]))
-    job = Job.of(action, code, asked, by=caller.name, now=wiring.clock())
+    job = Job.of(action, code, asked, by=caller.by, now=wiring.clock())
     counted = wiring.by_cause().count(job)
     begun = wiring.by_cause().begin(job, counted) if counted.count and not asked.dry_run else None
     shown = {"code": code, "count": counted.count, "may_double": counted.may_double, "dry_run": asked.dry_run}
