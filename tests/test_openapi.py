@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from mailer.doors import answers
+from mailer.doors import answers, failure_answers
 from mailer.doors.door import ROUTES
 from mailer.doors.openapi import description
 from mailer.doors.replies import STATUS_BY_CODE
@@ -106,7 +106,7 @@ def test_every_error_has_its_codes(described):
 
 CALLS = {
     "emails": answers.Mails,
-    "failures": answers.Failures,
+    "failures": failure_answers.Failures,
     "templates": answers.Templates,
     "templates/order-confirmation": answers.Template,
     "health": answers.Health,
@@ -133,7 +133,7 @@ def test_the_answers_to_requests_have_what_their_models_say_and_no_more(stack):
     answers.BatchAnswer.model_validate_json(batch)
     answers.Error.model_validate_json(answer("POST", "emails", {"to": "a", "x": 1}, status=400))
     answers.Error.model_validate_json(answer("POST", "emails", mail | {"from": "a@b.com"}, status=422))
-    answers.CauseAnswer.model_validate_json(answer("POST", "failures/none/replay", {}, status=200))
+    failure_answers.CauseAnswer.model_validate_json(answer("POST", "failures/none/replay", {}, status=200))
     answers.Preview.model_validate_json(answer("POST", "templates/order-confirmation/preview", {}, status=200))
 
 

@@ -221,7 +221,8 @@ class _Case:
             code, text = "", ""
         elif code is None:
             code, text = event.code, event.text
-        ended = self.mail.moved(status, now=self.now, code=code, message=text)
+        skipped = event.skipped if status is Status.SUPPRESSED else self.mail.skipped
+        ended = replace(self.mail.moved(status, now=self.now, code=code, message=text), skipped=skipped)
         looked = 0 if ended.look or status is Status.UNCERTAIN else ended.look
         return Next(do=Do.END, record=replace(ended, look=looked, request_id=event.request_id or ended.request_id))
 
