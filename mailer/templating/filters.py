@@ -47,6 +47,9 @@ def _of_mail(name: str) -> Callable[..., str]:
                 raise jinja2.TemplateRuntimeError(f"what the filter `{name}` is given {must}")
 
         write = getattr(Formats(locale=current_page().locale, mistyped=mistyped), name)
+        if any(isinstance(one, Null) for one in arguments):
+            names = [*inspect.signature(write).parameters][1:]
+            options, arguments = dict(zip(names, arguments, strict=False)) | options, ()
         given = {option: one for option, one in options.items() if not isinstance(one, Null) or option == "currency"}
         try:
             return str(write(value, *arguments, **given))
