@@ -12,7 +12,7 @@ Record = Mapping[str, Any]
 
 MOMENT = timedelta(seconds=1)  # between acceptance and the first status
 
-HEADS = ("accepted (UTC)", "status", "from", "template", "error", "tags", "id")
+HEADS = ("accepted (UTC)", "status", "expected (UTC)", "from", "template", "error", "tags", "id")
 
 MEANINGS = {
     "scheduled": "waits for the hour that its sender chose",
@@ -38,6 +38,7 @@ def row(record: Record) -> tuple[str, ...]:
     return (
         shown(accepted(record).isoformat()),
         record["status"],
+        shown(record.get("expected_at")),
         record.get("from") or record.get("pool") or "",
         record.get("template") or "",
         (record.get("error") or {}).get("code", ""),
