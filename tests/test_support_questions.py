@@ -140,6 +140,7 @@ LOOKS = {
     18: ({}, "#mails tbody", r"held"),
     19: ({"ID": "resent"}, "#mail .way", r"sent again"),
     20: ({"ID": "sent"}, "#mail .facts", r"Graph's request-id[\s\S]*[0-9a-f]{8}-"),
+    21: ({}, "#mails tbody", r"suppressed[\s\S]*recipient_suppressed"),
 }
 
 

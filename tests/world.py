@@ -50,6 +50,7 @@ class World(Post):
         self.learned = None  # the mail that Graph has just said to have taken
         self.known = set()  # those of which a worker has learned it, and lived on
         self.on_sent = lambda _mail: None
+        self.meanwhile = lambda: None  # while the clean-up runs
         self.marks = {}
         self.blob_times = {}
 
