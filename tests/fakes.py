@@ -15,6 +15,7 @@ from mailer.delivery.record import Conflict, KeyOwner, MailRecord
 from mailer.feedback.hashes import SIZE, Hashes
 from mailer.feedback.suppressions import Changes, Suppression
 from mailer.pace.lane import Holder
+from mailer.request.members import Priority
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -165,6 +166,19 @@ class MemorySlots:
         self.calls["ticket"] += 1
         holder = self._kept[mailbox, minute].get(place)
         return holder and holder.ticket
+
+    def preferred(self, minute):
+        self.calls["preferred"] += 1
+        return {
+            (mailbox, place): holder.ticket
+            for (mailbox, of), kept in self._kept.items()
+            if of == minute
+            for place, holder in kept.items()
+            if holder.level < Priority.BULK.level
+        }
+
+    def key(self, mailbox):
+        return mailbox
 
     def front(self, mailbox, level):
         self.calls["front"] += 1

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from mailer.pace import looks
 from mailer.pace.grid import SAFE, Grid
 from mailer.pace.lane import Holder, KnownMailbox, Lane
 from mailer.request.members import Priority
@@ -28,7 +29,7 @@ AHEAD = timedelta(minutes=1)  # what opens later may be taken by one who has no 
 LANES = 1000
 
 
-class SlotRows(Protocol):
+class SlotRows(looks.SlotRows, Protocol):
     """The rows, by mailbox, minute since 1970, and place in the minute. Each call may raise TryLater."""
 
     def take(
@@ -38,9 +39,6 @@ class SlotRows(Protocol):
 
     def minute(self, mailbox: str, minute: int, /) -> Mapping[int, Holder]:
         """Who has which place."""
-
-    def ticket(self, mailbox: str, minute: int, place: int, /) -> str | None:
-        """The ticket in this place."""
 
     def front(self, mailbox: str, level: int, /) -> int:
         """The minute in which the crowd takes slots, about; 0 if nobody has told."""
