@@ -144,6 +144,7 @@ class MemorySlots:
     def __init__(self):
         self._kept = defaultdict(dict)  # of (mailbox, minute), by place
         self._fronts = {}
+        self._mailboxes = set()
         self.calls = Counter()
         self._versions = itertools.count()
         self._lock = threading.Lock()
@@ -155,6 +156,7 @@ class MemorySlots:
             if any(kept.get(place) != holder for place, holder in places.items()):
                 self.calls["refused"] += 1
                 return None
+            self._mailboxes.add(mailbox)
             kept |= {place: Holder(level, ticket, str(next(self._versions))) for place in places}
             return {place: kept[place].version for place in places}
 
@@ -171,9 +173,8 @@ class MemorySlots:
         self.calls["preferred"] += 1
         return {
             (mailbox, place): holder.ticket
-            for (mailbox, of), kept in self._kept.items()
-            if of == minute
-            for place, holder in kept.items()
+            for mailbox in self._mailboxes
+            for place, holder in self._kept[mailbox, minute].items()
             if holder.level < Priority.BULK.level
         }
 

@@ -27,6 +27,7 @@ LATELY = timedelta(seconds=15)
 FAR = timedelta(minutes=2)  # what is to leave later is looked for on its own
 AHEAD = timedelta(minutes=1)  # what opens later may be taken by one who has no need of it yet
 LANES = 1000
+BY_LEVEL = tuple(Priority)
 
 
 class SlotRows(looks.SlotRows, Protocol):
@@ -178,7 +179,7 @@ class Search:
             if holder is None:
                 return True
             lower = holder.level > self._priority.level
-            return lower and self._grid.opens(base + place, list(Priority)[holder.level]) >= safe
+            return lower and self._grid.opens(base + place, BY_LEVEL[holder.level]) >= safe
 
         return [place for place in range(first, self._grid.per_minute) if can_be_had(place)]
 
