@@ -1,4 +1,4 @@
-"""The twenty questions of docs/cli.md: each command is run as it stands there, each look had at a running console."""
+"""The questions of docs/cli.md: each command is run as it stands there, each look had at a running console."""
 
 import hashlib
 import json
@@ -81,6 +81,9 @@ def world(stack, shop):
     later = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
     scheduled = posted(scheduled_at=later)["id"]
     held = posted(shop, key=SHOP_KEY)["id"]
+    bob = {"address": "bob@example.com", "reason": "asked for it by phone"}
+    requests.post(f"{stack.url}/suppressions", json=bob, timeout=30).raise_for_status()
+    posted(to="bob@example.com")
     yield SimpleNamespace(**{name: value for name, value in locals().items() if isinstance(value, str)})
     control.close()
 
@@ -106,12 +109,13 @@ ANSWERS = {
     6: ({"CODE": "ErrorInvalidRecipients"}, r"mails? to replay"),
     9: ({"CODE": "ErrorAccessDenied"}, r"ErrorAccessDenied: [1-9]"),
     11: ({"ID": "scheduled"}, r"1 mail canceled"),
+    21: ({}, r"is suppressed since 20.* UTC: asked for it by phone"),
     18: ({}, r"1 mail to release|[1-9]\d* mails to release"),
 }
 
 
-def test_there_are_twenty_questions():
-    assert sorted(QUESTIONS) == sorted(ANSWERS) == list(range(1, 21))
+def test_there_are_twenty_one_questions():
+    assert sorted(QUESTIONS) == sorted(ANSWERS) == list(range(1, 22))
 
 
 # By the number of the question: what ID and CODE stand for, where on the page one looks, and what stands there.
@@ -136,6 +140,7 @@ LOOKS = {
     18: ({}, "#mails tbody", r"held"),
     19: ({"ID": "resent"}, "#mail .way", r"sent again"),
     20: ({"ID": "sent"}, "#mail .facts", r"Graph's request-id[\s\S]*[0-9a-f]{8}-"),
+    21: ({}, "#mails tbody", r"suppressed[\s\S]*recipient_suppressed"),
 }
 
 

@@ -54,9 +54,9 @@ def test_an_address_is_suppressed_looked_at_and_lifted(suppress, nobody):
 
     looked = suppress(nobody, "--check")
     assert looked.code == 0
-    assert looked.out.startswith(f"{nobody} gets no mail: suppressed since 20")
+    assert looked.out.startswith(f"{nobody} is suppressed since 20")
     assert looked.out.endswith("UTC: asked for it.\n")
-    assert suppress(nobody).out.startswith(f"{nobody} was suppressed already: suppressed since 20")
+    assert suppress(nobody).out.startswith(f"{nobody} was suppressed already, since 20")
 
     assert suppress(nobody, "--lift").out == f"{nobody} gets mail again, within a minute.\n"
     assert suppress(nobody, "--lift").out == f"{nobody} was not suppressed.\n"

@@ -85,7 +85,7 @@ def _suppress(reason: str | None) -> Callable[[Client, str], tuple[Said, str]]:
     def act(client: Client, address: str) -> tuple[Said, str]:
         before = _found(client, address)
         if before:
-            return _said(address, before), f"was suppressed already: {_about(before)}"
+            return _said(address, before), f"was suppressed already, {_about(before)}"
         body = {"address": address} | ({"reason": reason} if reason else {})
         return _said(address, client.post("suppressions", body=body)), f"gets no mail any more, {SOON}."
 
@@ -100,7 +100,7 @@ def _lift(client: Client, address: str) -> tuple[Said, str]:
 
 def _look(client: Client, address: str) -> tuple[Said, str]:
     found = _found(client, address)
-    return _said(address, found), f"gets no mail: {_about(found)}" if found else "is not suppressed."
+    return _said(address, found), f"is suppressed {_about(found)}" if found else "is not suppressed."
 
 
 def _found(client: Client, address: str) -> Said | None:
@@ -113,7 +113,7 @@ def _said(address: str, entry: Said | None) -> Said:
 
 def _about(entry: Said) -> str:
     by = f" by {entry['by']}" if entry["by"] else ""
-    return f"suppressed since {shown(entry['since'])} UTC{by}{': ' + entry['reason'] if entry['reason'] else ''}."
+    return f"since {shown(entry['since'])} UTC{by}{': ' + entry['reason'] if entry['reason'] else ''}."
 
 
 def _list(client: Client, *, as_json: bool) -> None:
