@@ -1,6 +1,5 @@
 """A mail as it lies on the queue: the request's own JSON, and beside it mailer's envelope if it went through mailer."""
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +10,6 @@ from mailer.errors import InvalidRequest, Problem
 from mailer.request.base64_text import OBJECT_BEGINS, read_base64
 from mailer.request.events import mail_of, without_additions
 from mailer.request.json_object import MARK, read_object
-from mailer.request.model import MailRequest
 
 ENVELOPE = "mailer"  # the one member that is ours and not the producer's
 MAX_BYTES = 64 * 1024  # https://learn.microsoft.com/azure/storage/queues/storage-queues-introduction
@@ -69,16 +67,6 @@ def write_message(content: bytes, envelope: Envelope) -> str:
     rest = content.decode().lstrip()[1:].lstrip()
     text = f'{{"{ENVELOPE}":{beside}{"" if rest.startswith("}") else ","}{rest}'
     return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
-
-
-def write_members(members: dict[str, Any]) -> bytes:
-    """A producer's members as mailer writes them."""
-    return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def write_request(request: MailRequest) -> bytes:
-    """The request alone, as a blob holds it."""
-    return write_members(request.as_json())
 
 
 def fits(content: bytes) -> bool:

@@ -146,7 +146,14 @@ class MailRecord:
 
     @classmethod
     def of(
-        cls, request: MailRequest, *, mail: str, now: datetime, caller: str | None = None, proof: str | None = None
+        cls,
+        request: MailRequest,
+        *,
+        mail: str,
+        digest: str,
+        now: datetime,
+        caller: str | None = None,
+        proof: str | None = None,
     ) -> Self:
         """The record of a mail that was just accepted."""
         due_at = request.scheduled_at if request.scheduled_at and request.scheduled_at > now else None
@@ -155,7 +162,7 @@ class MailRecord:
         return cls(
             id=mail,
             status=status,
-            digest=request.digest(),
+            digest=digest,
             proof=proof or uuid.uuid4().hex,
             template=template,
             recipients=request.recipients,

@@ -85,7 +85,7 @@ class Folder:
             return {entry.name for entry in entries if entry.is_dir()}
 
     def _stamps(self, folder: str) -> dict[str, tuple[int, int]]:
-        """When each file was written and how long it is. An editor's own files come and go meanwhile, and folders too."""
+        """When each file was written and how long it is. Files and folders may go meanwhile."""
         stamps = {}
         with contextlib.suppress(FileNotFoundError), os.scandir(self._path / folder) as entries:
             for entry in entries:
