@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from mailer.request.mail_id import instant_of
 from mailer.request.members import Priority
@@ -190,12 +190,13 @@ class MailRecord:
         """Whether it goes on by itself once somebody has mended what `error_code` names."""
         return self.status is Status.QUEUED and bool(self.mending and self.error_code)
 
-    def moved(self, status: Status, *, now: datetime, code: str = "", message: str = "") -> Self:
+    def moved(self, status: Status, *, now: datetime, code: str = "", message: str = "", **changes: Any) -> Self:  # noqa: ANN401 - as dataclasses.replace
         """The record in its next status; `code` and `message` say what went wrong, if anything did."""
         times = {each: at for each, at in self.times.items() if each is not status} | {status: now}
-        mending = self.mending if code else False
-        message = message[:LONGEST_MESSAGE]
-        return replace(self, status=status, times=times, mending=mending, error_code=code, error_message=message)
+        changes = {"mending": self.mending if code else False, **changes}
+        return replace(
+            self, status=status, times=times, error_code=code, error_message=message[:LONGEST_MESSAGE], **changes
+        )
 
     def acted(self, action: Action, by: str | None, *, now: datetime) -> Self:
         """The record with what somebody has done to the mail."""
