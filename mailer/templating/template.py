@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jinja2
 
 from mailer.errors import InvalidRequest, Problem
+from mailer.request.attachment import File
 from mailer.request.characters import body_text, one_line
 from mailer.request.members import Priority
 from mailer.request.model import TemplateUse
@@ -156,11 +157,11 @@ class Template:
             return Content(subject=one_line(subject), body=body, content_type="text", version=self.version)
         body, shown = finished(body)
         self._checked(body)
-        images = self._images | page.charts
+        images = {**self._images, **page.charts}
         for dead in (name for name in shown if name not in images and name not in known):
             name = f"cid:{dead}" if says(self._sources, f"cid:{dead}") else "A `cid:` that variables name"
             raise failed(f"{name} is neither in the folder of the template `{self.name}` nor among the attachments.")
-        files = tuple(image(name, images[name]) for name in shown if name in images)
+        files = tuple(images[name] for name in shown if name in images)
         return Content(
             subject=one_line(subject),
             body=body,
@@ -193,8 +194,9 @@ class Template:
         return own | {f"_shared/{file}": content for file, content in self.shared.items()}
 
     @functools.cached_property
-    def _images(self) -> dict[str, bytes]:
-        return {name: content for name, content in {**self.shared, **self.files}.items() if is_image(name)}
+    def _images(self) -> dict[str, File]:
+        both = {**self.shared, **self.files}
+        return {name: image(name, content) for name, content in both.items() if is_image(name)}
 
     @functools.cached_property
     def _for_html(self) -> jinja2.Environment:
