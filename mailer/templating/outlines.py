@@ -37,7 +37,7 @@ _TAGS = re.compile(f"({_ONE})", re.ASCII)  # a no-break space is no blank to HTM
 _BETWEEN = re.compile(f"((?:{_ONE})++)", re.ASCII)  # what stands between texts
 _ODD = re.compile(r"[<>\r]|&(?!(?:amp|lt|gt|quot|nbsp|#34|#39);)")
 _ODD_LINK = re.compile(r"[<>\r]|&(?!(?:amp|#34|#39);)")
-_URL = re.compile(r'(?<=\shref=")[^"]+(?=")')
+_LINKED = re.compile(r'href="(?<=\shref=")([^"]+)(?=")')  # which begins with what is quickly found
 # Elements whose text is none, or belongs to a language of its own; and what makes links matter to the CSS.
 _OTHER = re.compile(
     r"<(?:script|xmp|iframe|no\w+|plaintext|textarea|select|svg|math|template)\b|--!>|\[\s*href", re.IGNORECASE
@@ -105,14 +105,16 @@ def _taken_apart(body: str) -> tuple[str, list[str]] | None:
 
 def _without_links(tags: str, fillings: list[str]) -> str:
     without = functools.partial(_without_link, fillings)
-    return "".join(_URL.sub(without, tag) if tag[1:2] not in "!?" else tag for tag in _TAGS.split(tags))
+    if "<!" not in tags and "<?" not in tags:
+        return _LINKED.sub(without, tags)
+    return "".join(_LINKED.sub(without, tag) if tag[1:2] not in "!?" else tag for tag in _TAGS.split(tags))
 
 
-def _without_link(fillings: list[str], url: re.Match[str]) -> str:
-    if _ODD_LINK.search(url[0]):
-        return url[0]
-    fillings.append(_as_value(url[0]))
-    return _LINK
+def _without_link(fillings: list[str], link: re.Match[str]) -> str:
+    if _ODD_LINK.search(link[1]):
+        return link[0]
+    fillings.append(_as_value(link[1]))
+    return f'href="{_LINK}'
 
 
 @functools.lru_cache(MOST_KEPT)
