@@ -151,10 +151,10 @@ class Template:
 
     def _mail(self, written: _Written, *, known: Collection[str]) -> Content:
         subject, body, page, is_html = written
-        body = body_text(body)
+        subject, body = one_line(subject), body_text(body)
         if not is_html:
             body = self._checked(body)
-            return Content(subject=one_line(subject), body=body, content_type="text", version=self.version)
+            return Content(subject=subject, body=body, content_type="text", version=self.version)
         body, shown = finished(body)
         self._checked(body)
         images = {**self._images, **page.charts}
@@ -162,14 +162,7 @@ class Template:
             name = f"cid:{dead}" if says(self._sources, f"cid:{dead}") else "A `cid:` that variables name"
             raise failed(f"{name} is neither in the folder of the template `{self.name}` nor among the attachments.")
         files = tuple(images[name] for name in shown if name in images)
-        return Content(
-            subject=one_line(subject),
-            body=body,
-            content_type="html",
-            images=files,
-            shown=shown,
-            version=self.version,
-        )
+        return Content(subject=subject, body=body, content_type="html", images=files, shown=shown, version=self.version)
 
     def _checked(self, body: str) -> str:
         if len(body.encode()) > MAX_BODY:
