@@ -2,10 +2,8 @@
 
 import re
 
-# All but controls, and halves of characters, which no encoding has.
-_TEXT = "\t\n\r -~\xa0-\ud7ff\ue000-\U0010ffff"
-_ALL_TEXT = re.compile(f"[{_TEXT}]*+")
-_NO_TEXT = re.compile(f"[^{_TEXT}]")
+# Controls, and halves of characters, which no encoding has.
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 # Marks that turn the order of letters round, so that one address can look like another:
 # https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing. Text from right to left needs none of them.
 _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
@@ -14,7 +12,7 @@ _BREAKS = re.compile("[\\s\x1c-\x1f\x85]+")
 
 def body_text(text: str) -> str:
     """The text without what is no character."""
-    return text if _ALL_TEXT.fullmatch(text) else _NO_TEXT.sub("", text)  # to match takes half as long
+    return _NO_TEXT.sub("", text)
 
 
 def one_line(text: str) -> str:
