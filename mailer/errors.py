@@ -11,7 +11,7 @@ MailerError
     │   ├── Unreadable      ... once the row that the text names is mended or deleted
     │   ├── Throttled       ... as all others of the same mailbox have to
     │   └── Misconfigured   ... once somebody has mended what the text names
-    ├── Suppressed     not sent, because the staging gate lets it reach nobody
+    ├── Suppressed     not sent, because nobody is left whom it may reach
     ├── CannotLook     a doubt stays one, because Sent Items are closed to the app
     ├── GiveUp         not sent, and never will be as it is
     └── Uncertain      Graph was asked and gave no answer that tells
@@ -142,7 +142,7 @@ class Misconfigured(TryLater):
 
 
 class Suppressed(Refusal):
-    """Not sent, because the staging gate lets it reach nobody."""
+    """Not sent, because nobody is left whom it may reach: by the gate, or the list of suppressed addresses."""
 
 
 class CannotLook(Refusal):

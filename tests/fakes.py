@@ -1,5 +1,6 @@
 """Stand-ins for what lies outside a step: a ledger in memory, a scripted transport for requests, a clock to set."""
 
+import hashlib
 import itertools
 import threading
 from collections import Counter, defaultdict
@@ -11,6 +12,8 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
 from mailer.delivery.record import Conflict, KeyOwner, MailRecord
+from mailer.feedback.hashes import SIZE, Hashes
+from mailer.feedback.suppressions import Changes, Suppression
 from mailer.pace.search import Holder
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -220,6 +223,57 @@ class MemoryCounts:
             if of == mailbox and hour >= since:
                 counts[hour] += count
         return counts
+
+
+class MemorySuppressions:
+    """Who gets no mail any more, in a dictionary; passes the same tests as the rows in Table Storage."""
+
+    def __init__(self):
+        self.kept = {}
+        self.calls = Counter()
+        self._changed = {}  # the number of the last change, by bucket
+        self._number = 0
+
+    def hash(self, address):
+        return hashlib.sha256(address.lower().encode()).digest()[:SIZE]
+
+    def put(self, address, *, reason, by, now):
+        self.calls["put"] += 1
+        one = self.hash(address).hex()
+        if one in self.kept:
+            return self.kept[one], False
+        self.kept[one] = Suppression(hash=one, since=now, by=by, reason=reason)
+        self._change(one)
+        return self.kept[one], True
+
+    def lift(self, address):
+        self.calls["lift"] += 1
+        one = self.hash(address).hex()
+        found = self.kept.pop(one, None)
+        if found:
+            self._change(one)
+        return found is not None
+
+    def find(self, address):
+        return self.kept.get(self.hash(address).hex())
+
+    def page(self, most, *, after):
+        return [self.kept[one] for one in sorted(self.kept) if one > after][:most]
+
+    def changes(self, since):
+        self.calls["changes"] += 1
+        buckets = {}
+        for bucket, number in self._changed.items():
+            if number > since:
+                buckets[bucket] = Hashes(b"".join(sorted(map(bytes.fromhex, self._of(bucket)))))
+        return Changes(number=self._number, buckets=buckets)
+
+    def _of(self, bucket):
+        return [one for one in self.kept if int(one[:2], 16) == bucket]
+
+    def _change(self, one):
+        self._number += 1
+        self._changed[int(one[:2], 16)] = self._number
 
 
 class Alarms:

@@ -21,6 +21,7 @@ from mailer.delivery.rules import preparation_of
 from mailer.delivery.stores import Stores
 from mailer.delivery.turns import Turns
 from mailer.errors import GiveUp, Misconfigured, TryLater, Uncertain
+from mailer.feedback.suppressions import Suppressions
 from mailer.pace.allowances import Allowances
 from mailer.pace.grid import Grid
 from mailer.pace.later import AHEAD, Later
@@ -33,7 +34,17 @@ from mailer.request.members import ONE_CALL, Priority
 from mailer.request.parse import parse, read_request
 from mailer.setting_texts import OnUncertain
 from tests.builders import RULES, a_file, as_bytes, composed, members
-from tests.fakes import Alarms, Clock, MemoryCounts, MemoryLedger, MemoryPauses, MemoryRequests, MemoryRows, MemorySlots
+from tests.fakes import (
+    Alarms,
+    Clock,
+    MemoryCounts,
+    MemoryLedger,
+    MemoryPauses,
+    MemoryRequests,
+    MemoryRows,
+    MemorySlots,
+    MemorySuppressions,
+)
 
 BUSY = TryLater("Graph is busy.", code="http_503")
 DOWN = TryLater("Storage does not answer.", code="storage_unavailable")
@@ -96,6 +107,7 @@ class Post:
         self.requests = MemoryRequests()
         self.graph = ScriptedGraph()
         self.slots, self.pauses, self.counts = MemorySlots(), MemoryPauses(), MemoryCounts()
+        self.suppression_rows = MemorySuppressions()
         self.pools = pools or {}
         self.rules = replace(RULES, pools=self.pools, senders=senders)
         self.rate, self.daily, self.limits = rate, daily, limits
@@ -114,6 +126,7 @@ class Post:
         """What an instance of the app keeps in memory, as it is at its start."""
         pauses = Pauses(self.pauses, clock=self.clock)
         self.throttle = Throttle(4, pauses)
+        self.suppressions = Suppressions(self.suppression_rows, clock=self.clock)
         slots = Slots(Grid(self.rate), self.slots, clock=self.clock) if self.rate else None
         counts = self.counts.of_another_instance() if isinstance(self.counts, MemoryCounts) else self.counts
         quota = Quota(self.daily, counts, clock=self.clock) if self.daily else None
@@ -155,7 +168,12 @@ class Post:
             self.max_age = parts.pop("max_age")
         stores = self.stores(**{name: parts.pop(name) for name in ("ledger", "requests", "outbox") if name in parts})
         preparation = preparation_of(rules or (lambda: self.rules), compose, lambda: OPEN, self.clock)
-        preparation = replace(preparation, screen=screen, producer=lambda: QUEUE if self.limits else None)
+        preparation = replace(
+            preparation,
+            screen=screen,
+            producer=lambda: QUEUE if self.limits else None,
+            suppressed=self.suppressions.among,
+        )
         known = {
             "stores": stores,
             "turns": self.turns,

@@ -10,7 +10,7 @@ from mailer.cli.app import FAILURES, app, in_words
 from mailer.local import az
 from mailer.local.cloud import seed
 
-COMMANDS = ["send", "show", "list", "failures", "replay", "retry", "cancel", "release", "health", "console"]
+COMMANDS = ["send", "show", "list", "failures", "replay", "retry", "cancel", "release", "suppress", "health", "console"]
 COMMANDS += ["setup", "rotate", "teardown", "doctor", "send-test", "templates", "completion"]
 FOREIGN = ("MAILER_", "MailerStorage", "AzureWebJobsStorage", "AZURE_", "IDENTITY_")
 

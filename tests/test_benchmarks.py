@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from mailer.local.programs import ROOT
+from tests.benchmarks import lists
 
 
 def test_a_mail_from_the_queue_is_one_request_to_graph_and_two_to_storage():
@@ -21,3 +22,11 @@ def test_a_mail_from_the_queue_is_one_request_to_graph_and_two_to_storage():
     counted = dict(re.findall(r"requests of one (.+): Graph, Storage +(\d+ and \d+)", done.stdout))
     assert counted == {"whole queue mail": "1 and 2", "HTTP accept": "0 and 2"}
     assert len(re.findall(r"\d\.\d\d x \(", done.stdout)) == 3
+
+
+def test_a_first_page_costs_as_many_requests_among_few_mails_as_among_many():
+    """For each filter; `python -m tests.benchmarks.lists 1000 1000000` shows it for a million."""
+    few, many = (dict(lists.figures(number, looks_at=10**9, runs=5)) for number in (1000, 10_000))
+
+    assert {name for name, (first, *_) in many.items() if first > 3 * few[name][0]} == set()
+    assert {name for name, (_, calls, *_) in many.items() if calls > 3 * few[name][1]} == set()

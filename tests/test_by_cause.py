@@ -9,8 +9,9 @@ import pytest
 from azure.data.tables import TableClient
 
 from mailer.delivery import by_cause
-from mailer.delivery.by_cause import GIVEN_UP_AFTER, ByCause, CauseRequest, Job, checked_code, read_cause_request
+from mailer.delivery.by_cause import GIVEN_UP_AFTER, ByCause
 from mailer.delivery.failures import failures, read_failure_query
+from mailer.delivery.jobs import KEPT, MOST_KEPT, CauseRequest, Job, checked_code, read_cause_request
 from mailer.delivery.record import Action, Conflict, Status
 from mailer.delivery.search import Position, Search, Wanted
 from mailer.errors import InvalidRequest, Misconfigured
@@ -42,6 +43,15 @@ class Desk(Post):
     def job(self, action, code, *, by="ops", **bounds):
         return Job.of(action, code, CauseRequest(**bounds), by=by, now=self.clock())
 
+    def begin(self, action, code, *, by_cause=None, **bounds):
+        by_cause, job = by_cause or self.by_cause(), self.job(action, code, **bounds)
+        return by_cause.begin(job, by_cause.count(job))
+
+    @property
+    def going(self):
+        """The jobs that have not ended."""
+        return [job for job in self.jobs.all() if not job.ended_at]
+
     def ended(self, error, **changes):
         """A mail whose first attempt ended so; returns its id."""
         message = self.by_queue(**changes)
@@ -72,7 +82,7 @@ def desk(storage):
 
 
 def replay(desk, code=REFUSED.code, **bounds):
-    desk.by_cause().begin(desk.job(Action.REPLAY, code, **bounds))
+    return desk.begin(Action.REPLAY, code, **bounds)
 
 
 # What there is
@@ -166,7 +176,7 @@ def test_all_mails_of_a_cause_are_sent_again_and_no_others(desk):
     assert {desk.status(mail) for mail in refused} == {Status.SENT}
     assert desk.status(doubtful) is Status.UNCERTAIN
     assert {one.by for mail in refused for one in desk.ledger.read(mail).done} == {"ops"}
-    assert desk.jobs.all() == []
+    assert desk.going == []
 
 
 def test_a_count_does_nothing(desk):
@@ -241,7 +251,7 @@ def test_what_a_call_leaves_the_timer_carries_on(desk, monkeypatch):
     assert desk.by_cause().run() == 3
 
     assert {desk.status(mail) for mail in mails} == {Status.QUEUED}
-    assert (desk.jobs.all(), desk.by_cause().run()) == ([], 0)
+    assert (desk.going, desk.by_cause().run()) == ([], 0)
 
 
 def test_a_run_leaves_the_rest_to_the_next_one(desk, monkeypatch):
@@ -258,7 +268,7 @@ def test_a_crash_anywhere_in_a_page_is_made_good_by_the_next_run(desk, number):
     mails = [desk.ended(REFUSED) for _ in range(4)]
     crashing = CrashingLedger(desk.ledger, after=number)
     with pytest.raises(Crash):
-        desk.by_cause(ledger=crashing).begin(desk.job(Action.REPLAY, REFUSED.code))
+        desk.begin(Action.REPLAY, REFUSED.code, by_cause=desk.by_cause(ledger=crashing))
     assert [desk.status(mail) for mail in mails].count(Status.QUEUED) == number
 
     desk.by_cause().run()
@@ -291,7 +301,7 @@ def test_a_storage_that_is_away_delays_a_job_and_loses_none_of_it(desk):
     mails = [desk.ended(REFUSED) for _ in range(3)]
     away = type("Away", (), {"read": raising(DOWN)})()
 
-    desk.by_cause(ledger=away).begin(desk.job(Action.REPLAY, REFUSED.code))
+    desk.begin(Action.REPLAY, REFUSED.code, by_cause=desk.by_cause(ledger=away))
     desk.clock.advance(minutes=4)
     desk.by_cause().run()
 
@@ -305,7 +315,7 @@ def test_a_mail_whose_content_is_gone_holds_up_no_other(desk):
     replay(desk)
 
     assert [desk.status(mail) for mail in mails] == [Status.QUEUED, Status.FAILED, Status.QUEUED]
-    assert desk.jobs.all() == []
+    assert desk.going == []
 
 
 def test_of_two_runs_at_once_one_has_a_job(desk):
@@ -328,12 +338,13 @@ def test_a_job_that_cannot_come_to_its_end_is_given_up(desk, monkeypatch):
 
     desk.by_cause().run()
 
-    assert desk.jobs.all() == []
+    assert [job.state for job in desk.by_cause().latest()] == ["given_up"]
 
 
 def test_a_job_reads_as_it_was_written(desk):
     bounds = {"since": "0432-11-01", "until": "9999-12-31"}
-    job = replace(desk.job(Action.RETRY, "a b", **bounds), acted=3, taken_until=desk.clock.now)
+    job = replace(desk.job(Action.RETRY, "a b", **bounds), acted=3, taken_until=desk.clock.now, count=7, left_out=2)
+    job = replace(job, page=("m1", "m2"), partial=True, is_last=True, ended_at=desk.clock.now)
     job = replace(job, position=Position(day=desk.clock.now.date(), token={"PartitionKey": "a", "RowKey": "b"}))
 
     written = desk.jobs.write(job)
@@ -343,6 +354,84 @@ def test_a_job_reads_as_it_was_written(desk):
         desk.jobs.write(job)
 
 
+# How far it has come
+
+
+def figures(job):
+    return job.state, job.count, job.acted, job.left_out
+
+
+def test_a_job_tells_how_far_it_has_come_and_how_it_ended(desk, monkeypatch):
+    monkeypatch.setattr(by_cause, "PAGE", 2)
+    monkeypatch.setattr(by_cause, "WITHIN_CALL", -timedelta(seconds=1))
+    monkeypatch.setattr(by_cause, "WITHIN", -timedelta(seconds=1))
+    mails = [desk.ended(REFUSED) for _ in range(5)]
+    desk.requests.delete(mails[0])
+
+    told = [figures(replay(desk))]
+    for _ in range(2):
+        desk.by_cause().run()
+        told += [figures(job) for job in desk.by_cause().latest()]
+
+    assert told == [("running", 5, 2, 0), ("running", 5, 4, 0), ("done", 5, 4, 1)]
+    (job,) = desk.by_cause().latest()
+    assert (job.code, job.by, job.ended_at) == (REFUSED.code, "ops", desk.clock.now)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_crash_leaves_no_mail_uncounted(desk, number):
+    for _ in range(4):
+        desk.ended(REFUSED)
+    with pytest.raises(Crash):
+        desk.begin(
+            Action.REPLAY, REFUSED.code, by_cause=desk.by_cause(ledger=CrashingLedger(desk.ledger, after=number))
+        )
+
+    desk.clock.advance(minutes=4)
+    desk.by_cause().run()
+
+    assert [figures(job) for job in desk.by_cause().latest()] == [("done", 4, 4, 0)]
+
+
+def test_a_mail_that_failed_again_after_a_crash_is_not_sent_once_more(desk):
+    mails = [desk.ended(REFUSED) for _ in range(2)]
+    with pytest.raises(Crash):
+        desk.begin(Action.REPLAY, REFUSED.code, by_cause=desk.by_cause(ledger=CrashingLedger(desk.ledger, after=1)))
+    desk.deliver(desk.take(), send=raising(REFUSED))
+
+    desk.clock.advance(minutes=4)
+    desk.by_cause().run()
+
+    assert [len(desk.ledger.read(mail).done) for mail in mails] == [1, 1]
+    assert [figures(job) for job in desk.by_cause().latest()] == [("done", 2, 2, 0)]
+
+
+def test_how_a_job_ended_is_told_for_a_day_and_of_twenty_at_most(desk):
+    desk.ended(REFUSED)
+    replay(desk)
+    (first,) = desk.by_cause().latest()
+    for _ in range(MOST_KEPT):
+        desk.clock.advance(seconds=1)
+        replay(desk)
+
+    assert first.id not in {job.id for job in desk.by_cause().latest()}
+    assert len(desk.by_cause().latest()) == MOST_KEPT
+    desk.by_cause().run()
+    assert len(desk.jobs.all()) == MOST_KEPT
+    desk.clock.advance(seconds=KEPT.total_seconds() + 1)
+    desk.by_cause().run()
+    assert desk.jobs.all() == []
+
+
+def test_what_goes_on_is_told_first(desk):
+    desk.ended(REFUSED)
+    going = desk.jobs.write(desk.job(Action.RETRY, DENIED.code))
+    desk.clock.advance(seconds=1)
+    ended = replay(desk)
+
+    assert [job.id for job in desk.by_cause().latest()] == [going.id, ended.id]
+
+
 # Retry
 
 
@@ -350,7 +439,7 @@ def test_all_mails_that_wait_for_a_mended_cause_go_at_once(desk):
     waiting = [desk.ended(DENIED) for _ in range(3)]
     another = desk.ended(Misconfigured("Mend it.", code="another"))
 
-    desk.by_cause().begin(desk.job(Action.RETRY, DENIED.code))
+    desk.begin(Action.RETRY, DENIED.code)
     due = {mail: row.due - desk.clock.now for (_, mail), row in desk.rows.kept.items()}
     desk.deliver_due(seconds=10)
 
@@ -362,7 +451,7 @@ def test_all_mails_that_wait_for_a_mended_cause_go_at_once(desk):
 def test_a_retry_that_crashed_is_done_once_for_each_mail(desk):
     mails = [desk.ended(DENIED) for _ in range(3)]
     with pytest.raises(Crash):
-        desk.by_cause(ledger=CrashingLedger(desk.ledger, after=1)).begin(desk.job(Action.RETRY, DENIED.code))
+        desk.begin(Action.RETRY, DENIED.code, by_cause=desk.by_cause(ledger=CrashingLedger(desk.ledger, after=1)))
 
     desk.clock.advance(minutes=4)
     desk.by_cause().run()
@@ -383,6 +472,6 @@ def test_a_retry_leaves_failed_mails_alone(desk):
     mail = desk.ended(REFUSED)
 
     assert desk.by_cause().count(desk.job(Action.RETRY, REFUSED.code)).count == 0
-    desk.by_cause().begin(desk.job(Action.RETRY, REFUSED.code))
+    desk.begin(Action.RETRY, REFUSED.code)
 
     assert desk.status(mail) is Status.FAILED

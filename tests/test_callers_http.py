@@ -534,3 +534,19 @@ def test_a_list_and_the_failures_show_a_caller_its_own_mails_and_an_operator_eve
     assert ids("shop", caller="crm") == set()
     assert ids("ops") == ids("ops", "get_failures") == {mine, other}
     assert ids("ops", caller="crm") == {other}
+
+
+def test_a_replay_by_cause_is_shown_to_an_operator_and_to_nobody_else(doors, cloud):
+    cloud.control.fault(Fault(call="sendMail", outcome="answer", status=400, code="ErrorInvalidRecipients", times=1))
+    doors.send("crm", Prefer="wait=20")
+
+    def asked(by, function, **given):
+        request = func.HttpRequest("POST", f"{API}/x", headers={"x-functions-key": by}, **{"body": b""} | given)
+        return content(doors.call(function, request))
+
+    code = {"code": "ErrorInvalidRecipients"}
+    begun = asked("ops", "replay_failures", body=b'{"dry_run": false}', route_params=code)["job"]
+
+    assert begun["by"] == "ops"
+    assert asked("ops", "get_failures")["jobs"] == [begun]
+    assert asked("shop", "get_failures")["jobs"] == []

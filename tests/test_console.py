@@ -2,16 +2,22 @@
 
 import re
 import time
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import requests
+from azure.data.tables import TableClient
 from playwright.sync_api import expect
 
+from mailer.delivery.jobs import CauseRequest, Job
+from mailer.delivery.record import Action
 from mailer.local.cloud.control import Control, Fault
 from mailer.local.programs import ROOT
 from mailer.local.stack import Ports, Stack
+from mailer.storage.job_rows import TableJobs
 from tests.another_host import another_host
 from tests.browser import launched
 from tests.npm import installed
@@ -195,6 +201,44 @@ def test_a_mails_way_is_shown_from_accepted_on(opened, mails):
     expect(page).not_to_have_url(re.compile("mail="))  # the address follows the dialog's end a moment later
 
 
+@pytest.fixture(scope="module")
+def left_out(stack, mails):
+    """A mail that left one of its recipients out, and one that had no other."""
+    assert mails
+    requests.post(f"{stack.url}/suppressions", json={"address": "bob@example.com"}, timeout=30)
+
+    def posted(to):
+        # From a mailbox of which health tells nothing that a sent mail would end.
+        request = {"from": "alerts@contoso.com", "to": to, "cc": to[:1], "subject": "Hello", "text": "Hello"}
+        return requests.post(f"{stack.url}/emails", json=request, headers={"Prefer": "wait=20"}, timeout=60).json()[
+            "id"
+        ]
+
+    yield posted(["bob@example.com", "ada@example.com"]), posted(["bob@example.com"])
+    requests.delete(f"{stack.url}/suppressions?address=bob@example.com", timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("en-GB", "suppressed to[0], cc[0] left out: these recipients get no mail any more."),
+        ("fr-FR", "bloqué to[0], cc[0] écartés : ces destinataires ne reçoivent plus de messages."),
+    ],
+)
+def test_who_was_left_out_stands_in_a_mails_way(opened, left_out, locale, said):
+    dialog = loaded(opened(f"#mail={left_out[0]}", locale=locale)).get_by_role("dialog")
+
+    expect(dialog.locator(".way li.suppressed div")).to_have_text(said)
+    expect(dialog.locator(".way li.sent")).to_have_count(1)
+
+
+def test_a_suppressed_mail_can_be_sent_again(opened, left_out):
+    dialog = loaded(opened(f"#mail={left_out[1]}")).get_by_role("dialog")
+
+    expect(dialog.locator(".now")).to_contain_text("Nobody was left whom it may reach.")
+    expect(dialog.get_by_role("button", name="Send again")).to_be_visible()
+
+
 def test_what_waits_is_drawn_for_each_mailbox_and_stands_in_figures_too(opened):
     page = loaded(opened())
     waits = page.locator("#waiting figure").filter(has_text="alerts@contoso.com")
@@ -271,6 +315,35 @@ def test_a_cause_is_replayed_as_a_whole_after_the_number_was_told(opened, stack,
 
     expect(page.locator("#said")).to_contain_text("in the background")
     until("sent", lambda: status(stack, mails["uncertain"]))
+
+
+def test_how_far_a_replay_has_come_stands_in_its_card_until_its_end_is_told(opened, stack, mails):
+    now = datetime.now(UTC)
+    job = Job.of(Action.REPLAY, "ErrorInvalidRecipients", CauseRequest(), by="ops", now=now)
+    fail_again(stack)
+    with TableClient.from_connection_string(stack.storage, stack.settings()["MAILER_TABLE"]) as table:
+        jobs = TableJobs(table)
+        kept = jobs.write(replace(job, count=1204, acted=300, left_out=2, taken_until=now + timedelta(minutes=3)))
+        page = loaded(opened())
+        told = page.locator("#failures .card").filter(has_text="ErrorInvalidRecipients").locator(".job")
+        expect(told).to_contain_text("Sent again: 300 of 1204. 2 left out; the app's log says why.")
+        expect(told).to_contain_text("by ops.")
+        expect(told.get_by_role("progressbar")).to_have_attribute("value", "302")
+
+        kept = jobs.write(replace(kept, acted=1202, is_last=True, taken_until=None, ended_at=datetime.now(UTC)))
+
+        expect(page.locator("#said")).to_have_text("ErrorInvalidRecipients: Sent again: 1202 of 1204.")
+        expect(told).to_contain_text("Ended")
+        jobs.delete(kept)
+
+
+def fail_again(stack):
+    """One more mail whose recipient Graph does not take."""
+    with closing(Control(f"https://localhost:{stack.ports.cloud}", stack.folder / "ca.pem")) as control:
+        control.fault(Fault(call="sendMail", outcome="answer", status=400, code="ErrorInvalidRecipients", times=1))
+        mail = {"to": "ada@example.com", "subject": "Hello", "text": "Hello"}
+        requests.post(f"{stack.url}/emails", json=mail, headers={"Prefer": "wait=20"}, timeout=60).raise_for_status()
+        control.clear_faults()
 
 
 def test_a_mail_is_found_shown_and_canceled_by_keyboard_alone(opened, stack, mails):

@@ -108,6 +108,9 @@ TABLE = [
     ("queued", "needs_mending", ANY, Do.WAIT, "queued", MENDING_WAIT, None, None),
     ("queued", "refused", ANY, Do.END, "failed", None, None, None),
     ("queued", "suppressed", ANY, Do.END, "suppressed", None, None, None),
+    ("queued, old", "suppressed", ANY, Do.END, "suppressed", None, None, None),
+    ("queued again in doubt", "suppressed", ANY, Do.END, "suppressed", None, 1, None),
+    ("scheduled, due", "suppressed", ANY, Do.END, "suppressed", None, None, None),
     ("queued, old", "turned_away", ANY, Do.END, "failed", None, None, None),
     ("queued, old", "needs_mending", ANY, Do.END, "failed", None, None, None),
     # What came of a message that was superseded: the mail has been moved meanwhile.
@@ -142,10 +145,11 @@ TABLE = [
     *[(mail, "moved", ANY, Do.REFUSE, None, None, None, None)
       for mail in ("sending", "sent", "failed", "in doubt", "canceled", "suppressed")],
     ("failed", "replayed", ANY, Do.WAIT, "queued", HEAD_START, 0, 0),
+    ("suppressed", "replayed", ANY, Do.WAIT, "queued", HEAD_START, 0, 0),
     ("in doubt", "replayed", ANY, Do.WAIT, "queued", HEAD_START, 1, 0),
     ("to be looked up", "replayed", ANY, Do.WAIT, "queued", HEAD_START, 1, 0),
     *[(mail, "replayed", ANY, Do.REFUSE, None, None, None, None)
-      for mail in ("queued", "scheduled", "sending", "sent", "canceled", "suppressed")],
+      for mail in ("queued", "scheduled", "sending", "sent", "canceled")],
     ("waits to be mended", "retried", ANY, Do.WAIT, "queued", HEAD_START, None, None),
     ("waits to be mended", "arrived", ANY, Do.WAIT, None, HOUR, None, None),
     *[(mail, "retried", ANY, Do.REFUSE, None, None, None, None)
@@ -279,6 +283,16 @@ def test_a_moved_mail_has_its_whole_time_from_its_new_hour():
 )
 def test_the_record_says_why(mail, event, policy, words):
     assert words in decided(mail, event, policy).record.error_message
+
+
+def test_a_suppressed_mail_says_who_was_left_out_the_last_time_and_no_longer_who_was_before():
+    nobody_left = Event(what=What.SUPPRESSED, **WHY, skipped=("to[0]", "cc[2]"))
+    gated = Event(what=What.SUPPRESSED, **WHY)
+    policy = Policy(on_uncertain=HOLD, max_age=MAX_AGE)
+
+    assert decide(nobody_left, a_mail("queued"), policy=policy, now=NOW).record.skipped == ("to[0]", "cc[2]")
+    before = replace(a_mail("queued"), skipped=("to[0]",))
+    assert decide(gated, before, policy=policy, now=NOW).record.skipped == ()
 
 
 @pytest.mark.parametrize("event", What)

@@ -22,6 +22,9 @@ WORDS = {
     "=?utf-8*de?q?J=C3=B6rg?=": "Jörg",
     "=?utf-8?q?J=C3=B6rg?= Smith": "Jörg Smith",
     "Re: =?utf-8?q?=C3=84nderung?=": "Re: Änderung",
+    "Réf. : =?utf-8?q?=C3=84nderung?= 7": "Réf. : Änderung 7",
+    "=?utf-8?b?SsO2cmc=?= Müller": "Jörg Müller",
+    "=?koi8-r?b?8NLJ18XU?= (=?utf-8?q?=C3=89t=C3=A9?=)": "Привет (Été)",
     "=?utf-8?b?SsO2cmc=?= =?utf-8?b?IE3DvGxsZXI=?=": "Jörg Müller",
     "=?utf-8?b?SsO2cmc=?=\t=?iso-8859-1?q?_M=FCller?=": "Jörg Müller",
 }

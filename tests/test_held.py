@@ -140,6 +140,18 @@ def test_a_message_of_a_held_mail_that_comes_again_changes_nothing(post):
     assert len(post.sent) == 3
 
 
+@pytest.mark.parametrize("key", [None, "order-7"])
+def test_a_mail_is_counted_once_however_often_its_message_comes(post, key):
+    first = post.by_queue(idempotency_key=key)
+    for message in (first, first, first, post.by_queue(idempotency_key=key) if key else first):
+        post.deliver(message)
+
+    for _ in range(3):
+        post.deliver(post.by_queue())
+
+    assert statuses(post) == ["sent"] * 3 + ["held"]
+
+
 def test_a_message_that_is_put_back_while_storage_is_away_is_counted_once(post):
     message = post.by_queue()
     for _ in range(5):

@@ -25,6 +25,7 @@ from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.prefer import _delivered
 from mailer.delivery.record import Status
 from mailer.errors import TryLater, UnknownMail, WrongStatus
+from mailer.feedback.suppressions import FRESH_FOR
 from mailer.setting_texts import OnUncertain
 from tests.builders import a_request, as_bytes, members
 from tests.clean_up import RETENTION
@@ -39,6 +40,7 @@ NOT_DONE = (Crash, TryLater, UnknownMail, WrongStatus)
 SEED = int(os.environ.get("HISTORIES_SEED", "2026"))
 EXAMPLES = int(os.environ.get("HISTORIES", "150"))
 STEPS = 40
+ADA, BOB = "ada@example.com", "bob@example.com"  # to whom mails go, or to the first alone
 
 whiles = st.one_of(
     st.integers(1, 90).map(lambda n: timedelta(seconds=n)),
@@ -84,13 +86,19 @@ class Histories(RuleBasedStateMachine):
         self.not_before = {}
         self.broken = []
         self.replays = Counter()  # of uncertain mails
+        self.suppressed = {}  # since when, by address
 
     def _sent(self, mail):
         """Nothing is raised here: the worker would take it for its own mistake."""
-        if mail in self.canceled:
-            self.broken.append(f"sent after its cancel was answered: {mail}")
-        if self.world.clock.now < self.not_before.get(mail, self.world.clock.now):
-            self.broken.append(f"sent before its hour: {mail}")
+        if mail.id in self.canceled:
+            self.broken.append(f"sent after its cancel was answered: {mail.id}")
+        if self.world.clock.now < self.not_before.get(mail.id, self.world.clock.now):
+            self.broken.append(f"sent before its hour: {mail.id}")
+        claimed_at = self.world.records[mail.id].times[Status.SENDING]
+        for each in (*mail.request.to, *mail.request.cc):
+            since = self.suppressed.get(each.address)
+            if since and claimed_at - since >= FRESH_FOR:
+                self.broken.append(f"sent to who had long been suppressed: {mail.id}")
 
     @initialize(mood=moods, limit=st.none() | st.integers(0, 3))
     def the_world_begins(self, mood, limit):
@@ -105,7 +113,9 @@ class Histories(RuleBasedStateMachine):
         number = str(len(self.handed_in))
         due = (self.world.clock.now + waits).isoformat() if waits else None
         key = f"k{number}" if keyed else None
-        made = members(tags={"n": number}, idempotency_key=key, scheduled_at=due, subject=LARGE if large else "Hello")
+        subject = LARGE if large else "Hello"
+        cc = BOB if len(self.handed_in) % 2 else None
+        made = members(tags={"n": number}, idempotency_key=key, scheduled_at=due, subject=subject, cc=cc)
         self.handed_in.append(made)
         return made
 
@@ -234,6 +244,19 @@ class Histories(RuleBasedStateMachine):
             return
         answered()
 
+    @rule(address=st.sampled_from([ADA, BOB]), lift=st.booleans(), fault=faults)
+    def somebody_suppresses_an_address_or_lifts_it(self, address, lift, fault):
+        self.world.faults.armed = fault
+        if lift:
+            self.suppressed.pop(address, None)  # it may be done although no answer comes
+        try:
+            change = self.world.suppressions.lift if lift else self.world.suppressions.suppress
+            change(address)
+        except NOT_DONE:
+            return
+        if not lift:
+            self.suppressed.setdefault(address, self.world.clock.now)
+
     # What the host does
 
     @precondition(lambda self: self.world.visible)
@@ -251,6 +274,12 @@ class Histories(RuleBasedStateMachine):
     @rule(timer=st.sampled_from(["release", "sweep"]), fault=faults)
     def a_timer_runs(self, timer, fault):
         self._timer(getattr(self.world, timer), fault)
+
+    @rule(fault=faults)
+    def both_timers_run_at_once(self, fault):
+        self.world.meanwhile = lambda: self._timer(self.world.release, None)
+        self._timer(self.world.sweep, fault)
+        self.world.meanwhile = lambda: None
 
     def _timer(self, run, fault):
         self.world.faults.armed = fault

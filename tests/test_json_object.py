@@ -35,7 +35,10 @@ BY_BOTH = {
     "blanks": (b" \r\n", "there is nothing in it"),
     "half of it": (MAIL[:20], "not JSON"),
     "two of them": (MAIL + MAIL, "trailing characters"),
-    "not in UTF-8": ('{"to":"é"}'.encode("latin-1"), "not JSON"),
+    "not in UTF-8": ('{"to":"é"}'.encode("latin-1"), "byte 8 is no UTF-8"),
+    "a data URL": (b"data:application/json;base64,e30=", "begins with `data:`"),
+    "single quotes": (b"'%s'" % IN_BASE64, "single quotes"),
+    "PowerShell's hashtable": (b"@{to=ada@example.com; subject=Hello}", "PowerShell's"),
     "a number that is infinite": (b'{"a":[1e999]}', "too large a number"),
     "a number of very many digits": (b'{"a":' + b"1" * 5000 + b"}", "not JSON"),
 }
@@ -107,6 +110,8 @@ def test_names_that_differ_in_case_or_place_stand_there_once():
 
 
 HABITS = [
+    ({"attachments": [{"filename": "a", "contentBytes": "YQ=="}]}, "did you mean `content`?"),
+    ({"internetMessageHeaders": []}, "did you mean `headers`?"),
     ({"To": "a@example.com"}, "`To` is unknown; did you mean `to`?"),
     ({"TO": "a@example.com"}, "did you mean `to`?"),
     ({"Subject": "x"}, "did you mean `subject`?"),

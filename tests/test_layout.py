@@ -21,7 +21,7 @@ ROOMS = {
         {"requests", "rich", "typer"},
     ),
     "doors": (
-        {"callers", "delivery", "errors", "request", "settings", "templating", "wiring"},
+        {"callers", "delivery", "errors", "feedback", "request", "settings", "templating", "wiring"},
         {"azure.functions", "pydantic"},
     ),
     "setup": (
@@ -44,6 +44,7 @@ ROOMS = {
             "callers",
             "delivery",
             "errors",
+            "feedback",
             "graph",
             "health",
             "identity",
@@ -58,7 +59,7 @@ ROOMS = {
     ),
     "health": ({"errors"}, set()),
     "storage": (
-        {"delivery", "errors", "http_session", "identity", "pace", "request", "settings", "templating"},
+        {"delivery", "errors", "feedback", "http_session", "identity", "pace", "request", "settings", "templating"},
         {
             "azure.core",
             "azure.data.tables",
@@ -69,6 +70,7 @@ ROOMS = {
             "urllib3",
         },
     ),
+    "feedback": ({"delivery", "errors", "request"}, {"pydantic"}),
     "pace": ({"delivery", "errors", "request"}, set()),
     "delivery": (
         {"callers", "errors", "request", "setting_texts", "settings", "telemetry", "templating"},

@@ -119,11 +119,14 @@ def test_failures_are_shown_counted_and_replayed_by_their_cause(stack, control):
     (group,) = shown["value"]
     assert (group["code"], group["status"], group["count"], group["ids"]) == (code, "failed", 2, mails[::-1])
     assert group["cure"].startswith("Mend what the message names.")
-    assert counted == {"code": code, "count": 2, "may_double": 0, "dry_run": True, "partial": False}
-    assert begun == counted | {"dry_run": False}
+    assert counted == {"code": code, "count": 2, "may_double": 0, "dry_run": True, "partial": False, "job": None}
+    assert begun | {"job": None} == counted | {"dry_run": False}
+    job = begun["job"]
+    assert (job["action"], job["code"], job["status"], job["count"], job["done"]) == ("replay", code, "done", 2, 2)
     for mail in mails:
         until("sent", lambda mail=mail: got(stack, f"emails/{mail}")["status"])
-    assert got(stack, "failures", since=since) == {"value": [], "partial": False}
+    after = got(stack, "failures", since=since)
+    assert (after["value"], after["partial"], after["jobs"][0]) == ([], False, job)
 
 
 def test_mails_that_wait_for_a_cause_go_at_once_when_it_is_mended(stack, control):

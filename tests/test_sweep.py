@@ -16,6 +16,7 @@ from mailer.delivery import sweep as sweeping
 from mailer.delivery.decide import LEASE, LOOKS, Policy
 from mailer.delivery.record import KeyOwner, Status
 from mailer.delivery.sweep import EXPIRED_WITHIN, STALLED_WITHIN, Sweep
+from mailer.pace.later import Later
 from mailer.setting_texts import OnUncertain
 from mailer.storage import tables
 from mailer.storage.clean_up import CleanUpTable, Waits
@@ -186,6 +187,22 @@ def test_a_mail_that_waits_in_the_table_is_left_alone_however_late_it_is(store):
     assert store.run() is Status.SENT
 
 
+def test_a_mail_that_is_released_while_the_clean_up_looks_for_it_is_not_given_up(store):
+    """The app was down over its hour, and both timers run at its start."""
+    store.accept(scheduled_at=(START + timedelta(hours=1)).isoformat())
+    later = Later(queue=store.mails, rows=store.rows, clock=store.clock)
+
+    class Releasing(Waits):
+        def has_row(self, mail, due):
+            later.release(map)
+            return super().has_row(mail, due)
+
+    swept = store.after(hours=9).sweep(waits=Releasing((store.mails, store.poison), store.rows))
+
+    assert (len(swept.stalled), swept.revived) == (1, 0)
+    assert store.only_record.status is Status.SCHEDULED
+
+
 def test_a_scheduled_mail_is_left_alone_until_its_day(store):
     due = START + timedelta(days=300)
     store.accept(scheduled_at=due.isoformat())
@@ -286,7 +303,7 @@ def test_keys_past_their_window_are_forgotten_and_others_not(store):
 
 
 @pytest.mark.usefixtures("_orphans_at_once")
-@pytest.mark.parametrize("status", [Status.SENT, Status.CANCELED, Status.SUPPRESSED, None])
+@pytest.mark.parametrize("status", [Status.SENT, Status.CANCELED, None])
 def test_the_content_of_a_mail_that_is_over_or_unknown_is_deleted(store, status):
     record = a_record(entropy=b"0123456789")
     if status:

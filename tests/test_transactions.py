@@ -18,8 +18,10 @@ from mailer.errors import TryLater
 from mailer.storage.later_rows import LaterRows
 from mailer.storage.pace_rows import TableCounts, TablePauses
 from mailer.storage.queues import MailQueue
+from mailer.storage.recipients import Recipients
 from mailer.storage.records import TableLedger
 from mailer.storage.slot_rows import TableSlots
+from mailer.storage.suppression_rows import TableSuppressions
 from tests import post as memory
 from tests.builders import as_bytes, members
 from tests.fakes import START
@@ -44,7 +46,9 @@ class Post(memory.Post):
         self.rows = LaterRows(table)
         self.ledger = TableLedger(table, key_window=timedelta(hours=24))
         self.slots, self.pauses, self.counts = TableSlots(table), TablePauses(table), TableCounts(table)
+        self.suppression_rows = TableSuppressions(table, Recipients(client(TableClient, f"{name}keys")))
         self.start_instance()
+        self.suppressions.among([])  # which looks once a minute
         self.mails.length()
         self.ledger.ping()
         if not self.rate:
@@ -215,3 +219,40 @@ def test_a_batch_with_a_key_takes_one_more(paced):
     accept_batch(warm(paced), key="k")
 
     assert paced.calls.total() <= 2 * MOST + 9
+
+
+EVERYBODY = [f"a{number}@example.com" for number in range(500)]
+
+
+@pytest.mark.parametrize("suppressed", [0, 40])
+def test_a_mail_to_500_recipients_takes_no_more_however_many_addresses_are_suppressed(post, suppressed):
+    for address in EVERYBODY[:suppressed]:
+        post.suppressions.suppress(address)
+    post.suppressions.among([])
+    post.calls.clear()
+
+    message = by_queue(to=EVERYBODY)
+    assert post.deliver(message) is Status.SENT
+    assert post.spent <= 3
+    assert len(post.ledger.read(message.mail_id).skipped) == suppressed
+
+
+def test_the_list_of_suppressed_addresses_takes_one_a_minute(post):
+    for address in EVERYBODY[:40]:
+        post.suppressions.suppress(address)
+    post.suppressions.among([])
+    post.calls.clear()
+    for _ in range(600):
+        post.clock.advance(seconds=1)
+        post.suppressions.among(EVERYBODY)
+
+    assert post.calls.total() == 10
+
+
+def test_to_suppress_an_address_takes_two(post):
+    """A look at what there is, and one transaction."""
+    post.suppressions.suppress(EVERYBODY[0])
+    post.calls.clear()
+    post.suppressions.suppress(EVERYBODY[1])
+
+    assert post.calls.total() == 2

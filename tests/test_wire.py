@@ -100,12 +100,12 @@ REPLIES = [
     (200, "", Uncertain),
     (201, "", Uncertain),
     (204, "", Uncertain),
-    (302, "", Uncertain),
     (400, "", Misconfigured),
     (400, "SomethingNew", GiveUp),
     (401, "", Misconfigured),
     (407, "", Misconfigured),  # a proxy wants a password
     (421, "", TryLater),
+    (421, "MisdirectedRequest", TryLater),
     (425, "", TryLater),
     (451, "", Misconfigured),
     (470, "", Misconfigured),  # Azure Firewall
@@ -113,7 +113,7 @@ REPLIES = [
     (403, "SomethingNew", Misconfigured),
     (404, "", Misconfigured),
     (408, "", Uncertain),
-    (413, "", GiveUp),
+    (413, "", Misconfigured),  # a proxy's limit is below Graph's, to which mailer keeps
     (422, "", Misconfigured),
     (429, "", Throttled),
     (429, "SomethingNew", Throttled),
@@ -145,6 +145,15 @@ def test_a_reply_means(status, code, expected):
 
     assert type(refusal) is expected
     assert refusal.code == (code or f"http_{status}")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 413, 511])
+def test_a_page_that_forwards_nothing_is_a_proxys_or_a_portals_to_mend(status):
+    """A redirect to a page for signing in, a limit below Graph's: the mail has not left, and is not wrong."""
+    refusal = outcome(status, b"<html>Sign in to the network</html>")
+
+    assert (type(refusal), refusal.code) == (Misconfigured, f"http_{status}")
+    assert "proxy's or a firewall's" in str(refusal)
 
 
 @pytest.mark.parametrize(("status", "code", "expected"), REPLIES)

@@ -118,7 +118,7 @@ class Graph:
     def _take(self, mail):
         taken, said = MOODS[self.mood]
         if taken:
-            self.world.on_sent(mail.id)
+            self.world.on_sent(mail)
             self.copies.append(mail.id)
             if "deleted" not in self.mood:
                 self.sent_items.append((mail.id, self.world.clock.now))

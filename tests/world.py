@@ -12,7 +12,7 @@ from mailer.pace.later import AHEAD
 from mailer.request.members import ONE_CALL
 from tests.builders import RULES, a_file, composed
 from tests.clean_up import sweep
-from tests.fakes import MemoryLedger, MemoryRequests, MemoryRows
+from tests.fakes import MemoryLedger, MemoryRequests, MemoryRows, MemorySuppressions
 from tests.post import Crash, Post
 from tests.trouble import SETTINGS, Bug, Faults, Faulty, Graph
 
@@ -41,6 +41,8 @@ class World(Post):
         self.ledger = Faulty("table", MemoryLedger(), self.faults)
         self.rows = Faulty("table", MemoryRows(), self.faults)
         self.requests = Faulty("blob", MemoryRequests(), self.faults)
+        self.suppression_rows = Faulty("table", MemorySuppressions(), self.faults)
+        self.start_instance()
         self.graph = Graph(self)
         self.poison = []
         self.wrong = None
@@ -48,6 +50,7 @@ class World(Post):
         self.learned = None  # the mail that Graph has just said to have taken
         self.known = set()  # those of which a worker has learned it, and lived on
         self.on_sent = lambda _mail: None
+        self.meanwhile = lambda: None  # while the clean-up runs
         self.marks = {}
         self.blob_times = {}
 

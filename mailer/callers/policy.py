@@ -44,6 +44,12 @@ class Caller:
     to: tuple[str, ...] = ()
     priorities: tuple[str, ...] = ()
     recipients_per_day: int | None = 0  # None: any number
+    person: str | None = None  # who works with rights of their own, where no caller is asked for
+
+    @property
+    def by(self) -> str | None:
+        """What a record tells of who has done something."""
+        return self.name or self.person
 
     def check(self, right: str) -> None:
         """Raises InvalidRequest for a caller who has not this right."""

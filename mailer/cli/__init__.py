@@ -2,6 +2,7 @@
 
 send, show, listing, failures           mails, and what became of them
 replay, retry, cancel, release          what is done to them; changes is what these share
+suppress                                who gets no mail any more
 console, console_server                 the operator's page on this machine
 health, callers                         what works and what does not; who may do what
 setup, rotate, teardown, course         the app registration and all around it

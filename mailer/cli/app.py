@@ -27,6 +27,7 @@ from mailer.cli import (
     send_test,
     setup,
     show,
+    suppress,
     teardown,
     templates,
 )
@@ -56,6 +57,7 @@ app.command("replay", rich_help_panel=MAILS, epilog=replay.EXAMPLES)(replay.repl
 app.command("retry", rich_help_panel=MAILS, epilog=retry.EXAMPLES)(retry.retry)
 app.command("cancel", rich_help_panel=MAILS, epilog=cancel.EXAMPLES)(cancel.cancel)
 app.command("release", rich_help_panel=MAILS, epilog=release.EXAMPLES)(release.release)
+app.command("suppress", rich_help_panel=MAILS, epilog=suppress.EXAMPLES)(suppress.suppress)
 app.command("health", rich_help_panel=MAILER, epilog=health.EXAMPLES)(health.health)
 app.command("console", rich_help_panel=MAILER, epilog=console.EXAMPLES)(console.console)
 app.add_typer(callers.app, name="callers", rich_help_panel=MAILER)

@@ -55,6 +55,8 @@ def change_causes(
             as_lines(done)
         else:
             say(f"{done['code']}: {_mails(done['count'])}; the app goes through them in the background")
+    if not as_json:
+        note("`python -m mailer failures` shows how far it has come.")
     return 0
 
 

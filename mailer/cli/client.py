@@ -51,6 +51,10 @@ class Client:
         """What came of it."""
         return self._asked("POST", path, body=body, headers=headers)
 
+    def delete(self, *path: str, **query: str | None) -> None:
+        """It is no more."""
+        self._asked("DELETE", path, query)
+
     def pages(self, *path: str, **query: str | None) -> Iterator[list[dict[str, Any]]]:
         """A list, page by page; a page may be empty while there are more."""
         while True:
@@ -135,7 +139,7 @@ def _read(body: bytes) -> dict[str, Any]:
 
 def _checked(status: int, content: dict[str, Any]) -> dict[str, Any]:
     """The answer's content; raises Refused."""
-    if status < HTTPStatus.MULTIPLE_CHOICES and content:
+    if status == HTTPStatus.NO_CONTENT or (status < HTTPStatus.MULTIPLE_CHOICES and content):
         return content
     error = content.get("error")
     if isinstance(error, dict):

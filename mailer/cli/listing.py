@@ -1,14 +1,15 @@
 """Mails, newest first: `python -m mailer list`."""
 
 import itertools
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from mailer.cli import options, reach
-from mailer.cli.mail import HEADS, row
+from mailer.cli.mail import HEADS, Record, row
 from mailer.cli.output import as_lines, note, table
-from mailer.cli.times import Since, Until
+from mailer.cli.times import Since, Until, shown
 
 EXAMPLES = """\b
 Examples:
@@ -61,10 +62,16 @@ def list_mails(
     records = list(found)
     if records:
         table(HEADS, [row(record) for record in records[:limit]])
-    note(_summary(len(records), limit))
+    note(_summary(len(records), limit) + _through(records[:limit]))
 
 
 def _summary(found: int, limit: int) -> str:
     if found > limit:
         return f"There are more than {limit}: narrow it down, or raise --limit."
     return f"{found or 'No'} mail{'' if found == 1 else 's'}."
+
+
+def _through(records: Sequence[Record]) -> str:
+    """When the last of the mails leaves that wait, if any does."""
+    waiting = [record["expected_at"] for record in records if record.get("expected_at")]
+    return f" Of these {len(waiting)} wait, the last until {shown(max(waiting))} UTC." if waiting else ""

@@ -12,7 +12,7 @@ Record = Mapping[str, Any]
 
 MOMENT = timedelta(seconds=1)  # between acceptance and the first status
 
-HEADS = ("accepted (UTC)", "status", "from", "template", "error", "tags", "id")
+HEADS = ("accepted (UTC)", "status", "expected (UTC)", "from", "template", "error", "tags", "id")
 
 MEANINGS = {
     "scheduled": "waits for the hour that its sender chose",
@@ -21,13 +21,14 @@ MEANINGS = {
     "sent": "Graph has taken it",
     "failed": "it was not sent; its content is kept",
     "canceled": "called back in time",
-    "suppressed": "the gate let it reach nobody",
+    "suppressed": "nobody was left whom it may reach; its content is kept",
     "held": "more than its caller may send: it waits for a person",
     "uncertain": "Graph gave no answer that tells; its content is kept",
 }
 CURES = {
     "failed": "Mend the cause, then: python -m mailer replay {id}",
     "uncertain": "Look in Sent Items. If it is not there: python -m mailer replay {id}",
+    "suppressed": "Mend what the line above names, then: python -m mailer replay {id}",
     "held": "Let it go: python -m mailer release {id}, or: python -m mailer cancel {id}",
 }
 
@@ -37,6 +38,7 @@ def row(record: Record) -> tuple[str, ...]:
     return (
         shown(accepted(record).isoformat()),
         record["status"],
+        shown(record.get("expected_at")),
         record.get("from") or record.get("pool") or "",
         record.get("template") or "",
         (record.get("error") or {}).get("code", ""),
@@ -85,9 +87,11 @@ def timeline(record: Record) -> Iterator[tuple[str, str, str]]:
         (one["at"], one["action"], f"by {one['by']}" if one.get("by") else "by hand")
         for one in record.get("done") or ()
     ]
+    places: dict[tuple[str, str, str], list[str]] = {}  # of copies that have the same to tell
     for place, copy in (record.get("delivery") or {}).items():
         said = " ".join(filter(None, (copy.get("code"), copy.get("message"))))
-        steps.append((copy["at"], copy["status"], f"{place} {said}".strip()))
+        places.setdefault((copy["at"], copy["status"], said), []).append(place)
+    steps += [(at, status, f"{', '.join(those)} {said}".strip()) for (at, status, said), those in places.items()]
     yield from (
         (shown(at), what, meaning)
         for at, what, meaning in sorted(steps, key=lambda step: datetime.fromisoformat(step[0]))

@@ -1,4 +1,4 @@
-"""Send failed or uncertain mails again: `python -m mailer replay`."""
+"""Send failed, uncertain or suppressed mails again: `python -m mailer replay`."""
 
 import itertools
 from typing import Annotated, Literal
@@ -25,7 +25,8 @@ def replay(
     *,
     code: Code = None,
     status: Annotated[
-        Literal["failed", "uncertain"] | None, typer.Option(help="only this status (failed and uncertain)")
+        Literal["failed", "uncertain", "suppressed"] | None,
+        typer.Option(help="only this status (failed and uncertain)"),
     ] = None,
     since: Since = "24h",
     until: Until = None,
@@ -34,7 +35,7 @@ def replay(
     key: reach.Key = None,
     as_json: options.Json = False,
 ) -> None:
-    """Send failed or uncertain mails again, each under its own id.
+    """Send failed, uncertain or suppressed mails again, each under its own id.
 
     Says first how many there are, and how many of them may arrive twice: a mail in doubt may have left.
     """

@@ -7,7 +7,7 @@ import { choose, chosen, reload, say } from "./state.js";
 import { moment, w } from "./words.js";
 
 const MOMENT = 1000; // milliseconds between acceptance and the first status
-const CAN = { failed: ["replay"], uncertain: ["replay"], queued: ["cancel"], scheduled: ["cancel"], held: ["release", "cancel"] };
+const CAN = { failed: ["replay"], uncertain: ["replay"], suppressed: ["replay"], queued: ["cancel"], scheduled: ["cancel"], held: ["release", "cancel"] };
 
 /** Show the mail that the address names; throws Refused. */
 export async function mail(id) {
@@ -68,14 +68,26 @@ function way(record) {
   // Of each status the last time is known: a mail that was queued anew was accepted long before.
   if (!steps.some(({ at }) => new Date(at) - new Date(accepted) < MOMENT)) steps.push({ at: accepted, status: "accepted", text: w.meanings.accepted });
   for (const one of record.done ?? []) steps.push({ at: one.at, status: "done", name: w.done[one.action] ?? one.action, text: one.by ? w.by(one.by) : "" });
-  for (const [place, copy] of Object.entries(record.delivery ?? {})) {
+  for (const { copy, places } of copies(record.delivery ?? {})) {
     const said = [copy.code, copy.message].filter(Boolean).join(" ");
-    steps.push({ at: copy.at, status: copy.status, text: [`${place} `, said && english(said)] });
+    const text = copy.code === "recipient_suppressed" ? w.leftOut(places.length) : said && english(said);
+    steps.push({ at: copy.at, status: copy.status, text: [places.join(", "), " ", text] });
   }
   steps.sort((one, other) => new Date(one.at) - new Date(other.at));
   return steps.map(({ at, status, name, text }) =>
     h(`li.${status}`, {}, h("time", { datetime: at }, moment(at)), h("div", {}, h("strong", {}, name ?? w.statuses[status] ?? status), " ", text ?? "")),
   );
+}
+
+/** The recipients' copies, those together that have the same to tell. */
+function copies(delivery) {
+  const found = new Map();
+  for (const [place, copy] of Object.entries(delivery)) {
+    const key = JSON.stringify(copy);
+    if (!found.has(key)) found.set(key, { copy, places: [] });
+    found.get(key).places.push(place);
+  }
+  return found.values();
 }
 
 async function act(action, record) {

@@ -89,7 +89,7 @@ function row(mail, heads) {
   const link = new URLSearchParams({ ...chosen(), mail: mail.id });
   const cells = [
     h("time", { datetime: accepted }, moment(accepted)),
-    h(`span.status.${mail.status}`, {}, w.statuses[mail.status] ?? mail.status),
+    [h(`span.status.${mail.status}`, {}, w.statuses[mail.status] ?? mail.status), mail.expected_at ? h("span.when", {}, ` ${w.expected} `, h("time", { datetime: mail.expected_at }, moment(mail.expected_at))) : null],
     mail.from ?? mail.pool ?? "",
     mail.template ?? "",
     mail.error ? h("code", { lang: "en" }, mail.error.code) : "",

@@ -34,8 +34,8 @@ class Amendment:
     clock: Callable[[], datetime]
 
     def replay(self, mail: str, *, by: str | None = None) -> MailRecord:
-        """Send a failed or uncertain mail again, under the same id."""
-        rule = "only a failed or an uncertain one can be sent again"
+        """Send a failed, uncertain or suppressed mail again, under the same id."""
+        rule = "only a failed, an uncertain or a suppressed one can be sent again"
         return self._sent_again(mail, Event(what=What.REPLAYED), Action.REPLAY, by, rule)
 
     def release(self, mail: str, *, by: str | None = None) -> MailRecord:

@@ -17,6 +17,7 @@ from mailer.delivery.event import Event, What
 from mailer.delivery.gate import Passed
 from mailer.delivery.mail import AlreadyClaimed, Mail
 from mailer.delivery.record import Conflict, Ledger, MailRecord
+from mailer.delivery.suppression import Among, check_somebody_is_left, split
 from mailer.delivery.turns import turn_of
 from mailer.errors import ConfigError, InvalidRequest, Refusal, Throttled, TryLater
 from mailer.request.address import Address
@@ -37,11 +38,13 @@ class Preparation:
     """What makes of a message's members what goes to Graph. `read` raises as `compose` does, `screen` Suppressed.
 
     `permit` raises InvalidRequest for a mail that its caller may not send; who puts mails onto the queue is `producer`.
+    `suppressed` tells which addresses get no mail any more.
     """
 
     read: Callable[[dict[str, Any]], MailRequest]
     permit: Callable[[MailRequest, str | None], None] = lambda _request, _caller: None
     producer: Callable[[], str | None] = lambda: None
+    suppressed: Among = lambda _addresses: frozenset()
     compose: Compose
     screen: Callable[[RenderedMail], Passed]
 
@@ -78,8 +81,11 @@ class Attempt:
 
         Raises Conflict if somebody else has written the record, AlreadyClaimed if the claim was lost on the way.
         """
+        skipped: tuple[str, ...] = ()
         try:
-            passed = self.preparation.screen(self.preparation.compose(mail.asked, mail=mail.id))
+            left, skipped = split(mail.asked, self.preparation.suppressed)
+            check_somebody_is_left(left)
+            passed = self.preparation.screen(self.preparation.compose(left, mail=mail.id))
             token = self.graph.authorize()
             content = passed.mail.content
             claim = replace(
@@ -88,15 +94,20 @@ class Attempt:
                 claim=uuid.uuid4().hex,
                 drafting=passed.mail.large,
                 gate=passed.note,
+                skipped=skipped,
                 template_version=content.version,
                 content_hash=content.digest(claimed.proof or claimed.id),
             )
-            mail = mail.at(self.ledger.write(claim))
+            try:
+                mail = mail.at(self.ledger.write(claim))
+            except TryLater as away:
+                # Perhaps it was written, and only the answer is lost; who has this claim knows that nothing has left.
+                return Event.of(away), replace(mail, record=claim)
             # Only now, so that no place stands empty while storage writes.
             with self.throttle.place(mail.mailbox):
                 return self._ask(mail, passed.mail, token)
         except (InvalidRequest, ConfigError, Refusal) as error:
-            return Event.of(error), mail
+            return Event.of(error, skipped=skipped), mail
 
     def _pause(self, mailbox: str, after: timedelta | None) -> None:
         try:

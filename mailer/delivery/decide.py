@@ -221,8 +221,9 @@ class _Case:
         elif code is None:
             code, text = event.code, event.text
         look = 0 if mail.look or status is Status.UNCERTAIN else mail.look
-        request_id = event.request_id or mail.request_id
-        ended = mail.moved(status, now=self.now, code=code, message=text, look=look, request_id=request_id)
+        skipped = event.skipped if status is Status.SUPPRESSED else mail.skipped
+        took = event.request_id or mail.request_id
+        ended = mail.moved(status, now=self.now, code=code, message=text, look=look, skipped=skipped, request_id=took)
         return Next(do=Do.END, record=ended)
 
     @property

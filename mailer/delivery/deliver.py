@@ -18,7 +18,7 @@ from mailer.delivery.attempt import Attempt
 from mailer.delivery.decide import Do, Next, Policy, decide
 from mailer.delivery.envelope import Envelope, Outcome
 from mailer.delivery.event import Event, What, surplus_of
-from mailer.delivery.mail import AlreadyClaimed, Mail, QueuedMessage, RecordMismatch
+from mailer.delivery.mail import AlreadyClaimed, Mail, QueuedMessage, RecordMismatch, is_made_of
 from mailer.delivery.message import fits
 from mailer.delivery.opening import ARRIVED, Opening
 from mailer.delivery.put_back import put_back
@@ -81,6 +81,8 @@ class Delivery:
         """Count a producer's new mail for its policy, or hold it."""
         if event is not ARRIVED or mail.refused or mail.record.version is not None:
             return self._apply(event, mail)
+        if self.turns.counts(mail.record) and (kept := self.stores.ledger.read(mail.id)):
+            return self._apply(event, mail.at(kept))  # its message comes again, or another one under its key
         if not self.turns.admits(mail.record):
             held = replace(mail, record=self.turns.without_turn(mail.record, mail.asked))
             return self._apply(surplus_of(mail.record.caller), held)
@@ -95,7 +97,9 @@ class Delivery:
         if mail.refused and mail.record.status.waiting and event in {ARRIVED, GAVE_UP}:
             event = mail.refused
         if not mail.proven and event is not ARRIVED and event.what is not What.PACED:
-            kept = self.opening.prove(mail)
+            kept = self._kept(lambda: self.opening.prove(mail), event, mail)
+            if kept is None:
+                return mail.record.status
             event, mail = _still(event, mail.record, kept.record), kept
         step = self._decide(event, mail)
         try:
@@ -175,17 +179,25 @@ class Delivery:
 
     def _carries(self, event: Event, mail: Mail) -> bool:
         """Whether a message carries the outcome now, until it is recorded."""
-        envelope = Envelope(id=mail.id, proof=mail.record.proof, outcome=Outcome.of(event, mail.record.claim or ""))
+        new = mail.record.version is None  # perhaps the claim was never written, and there is no record
+        if new and not is_made_of(mail.id, mail.record.proof):
+            return False
+        if not (mail.stored or fits(mail.content)) and (new or not mail.proven):
+            return False  # the blob of this name may be another mail's
+        outcome = Outcome.of(event, mail.record.claim or "")
+        envelope = Envelope(id=mail.id, proof=mail.record.proof, new=new, outcome=outcome)
         try:
             self._put(mail, envelope, due=self.clock() + CARRIED_AFTER)
         except TryLater:
             return False
+        if new:  # if there is no record, it is counted when it comes
+            self.turns.discount(mail.record)
         return True
 
     def _put(self, mail: Mail, envelope: Envelope, *, due: datetime) -> None:
-        """See that the mail comes back. What fits into no message has its content in a blob."""
+        """See that the mail comes back. What fits into no message, or is no JSON object, has its content in a blob."""
         stored = mail.stored
-        if not stored and not fits(mail.content):
+        if not stored and not (mail.request and fits(mail.content)):
             self.stores.requests.put(mail.id, mail.content)
             stored = True
         envelope = envelope.model_copy(update={"stored": stored})
@@ -201,7 +213,8 @@ class Delivery:
 
     def _cleared(self, record: MailRecord, mail: Mail) -> MailRecord:
         """The record as it is to be written, once no draft is left of a mail that is given up."""
-        if record.status is Status.FAILED and mail.record.drafting and mail.request:
+        given_up = record.status in {Status.FAILED, Status.SUPPRESSED}
+        if given_up and mail.record.drafting and mail.request:
             try:
                 self.attempt.clear_drafts(mail)
             except Refusal as left:
@@ -219,9 +232,13 @@ class Delivery:
 
 
 def _still(event: Event, before: MailRecord, kept: MailRecord) -> Event:
-    """What is left of an event once the record has changed: a send stays known, and all else counts anew."""
+    """What is left of an event once the record has changed.
+
+    What came of a claim stays known while nobody else has one, and a send for ever; all else counts anew.
+    """
     if before.claim and before.status is Status.SENDING:
-        return event if event.what is What.SENT else ARRIVED
+        ours = kept.version == before.version or (kept.status is Status.SENDING and kept.claim == before.claim)
+        return event if ours or event.what is What.SENT else ARRIVED
     if event.what in {What.PACED, What.SURPLUS}:
         return ARRIVED
     return event if kept.status is before.status or (kept.status.waiting and before.status.waiting) else ARRIVED

@@ -53,7 +53,7 @@ class What(StrEnum):
 class Event:
     """What happened, with the reason; `after` is how long the other side asked us to wait, `to` where a mail moves.
 
-    `request_id` is Graph's, of a mail that it took.
+    `request_id` is Graph's, of a mail that it took; `skipped` are the places of recipients who get no mail any more.
     """
 
     what: What
@@ -62,9 +62,10 @@ class Event:
     after: timedelta | None = None
     to: datetime | None = None
     request_id: str = ""
+    skipped: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, error: MailerError | ConfigError) -> "Event":
+    def of(cls, error: MailerError | ConfigError, *, skipped: tuple[str, ...] = ()) -> "Event":
         """How an attempt ended that was not sent."""
         kinds: dict[type[Exception], What] = {
             ConfigError: What.NEEDS_MENDING,
@@ -78,7 +79,7 @@ class Event:
         }
         what = next(what for kind, what in kinds.items() if isinstance(error, kind))
         after = error.after if isinstance(error, TryLater) else None
-        return cls(what=what, code=error.code, text=str(error), after=after)
+        return cls(what=what, code=error.code, text=str(error), after=after, skipped=skipped)
 
 
 def surplus_of(caller: str | None) -> Event:

@@ -4,7 +4,8 @@
                                    -> queued      turned away for now, or sent again in doubt
                                    -> failed      and from there back to queued by a replay
                                    -> uncertain   likewise; under `verify` also to sent, or back to queued
-    scheduled, queued -> canceled, suppressed
+    scheduled, queued -> canceled
+                      -> suppressed    and from there back to queued by a replay
                       -> held          its caller's surplus, and from there back by a release, or to canceled
 
 What moves a record from one status to the next is decided in decide.py, and nowhere else.
@@ -59,7 +60,7 @@ class Status(StrEnum):
     FAILED = "failed"
     #: Its sender has called it back in time.
     CANCELED = "canceled"
-    #: The gate let it reach nobody.
+    #: Nobody was left whom it may reach; its content is kept for a replay.
     SUPPRESSED = "suppressed"
     #: Graph was asked and nobody knows; its content is kept for a replay.
     UNCERTAIN = "uncertain"
@@ -79,7 +80,7 @@ class Status(StrEnum):
     @property
     def replayable(self) -> bool:
         """A person can send it again."""
-        return self in {Status.FAILED, Status.UNCERTAIN}
+        return self in {Status.FAILED, Status.UNCERTAIN, Status.SUPPRESSED}
 
     @property
     def keeps_content(self) -> bool:
@@ -133,6 +134,8 @@ class MailRecord:
     mending: bool | None = None
     #: What the gate did to it.
     gate: str | None = None
+    #: Whom the last attempt left out, for they get no mail any more: their places in the request, such as to[0].
+    skipped: Sequence[str] | None = None
     #: What the last attempt sent: the template's version, and a hash of subject and body that this mail's proof keys.
     template_version: str | None = None
     content_hash: str | None = None

@@ -11,6 +11,7 @@ from mailer.callers.policy import QUEUE, Asked, Caller, Callers
 from mailer.delivery.accept import check_limits
 from mailer.delivery.attempt import Compose, Preparation
 from mailer.delivery.gate import Gate, Mode
+from mailer.delivery.suppression import Among
 from mailer.errors import ConfigError, InvalidRequest, Problem
 from mailer.request.address import Address, parse_address
 from mailer.request.members import Priority
@@ -102,6 +103,7 @@ def preparation_of(
     *,
     callers: Callable[[], Callers | None] = lambda: None,
     priority: Callable[[MailRequest], str] = lambda _: Priority.NORMAL,
+    suppressed: Among = lambda _: frozenset(),
 ) -> Preparation:
     """How a queued message becomes a mail. Settings are looked at when it comes; it waits if one is wrong."""
 
@@ -123,6 +125,7 @@ def preparation_of(
         read=read,
         permit=permit,
         producer=lambda: QUEUE if callers() else None,
+        suppressed=suppressed,
         compose=compose,
         screen=lambda mail: gate().screen(mail),
     )

@@ -142,6 +142,8 @@ class Sweep:
         dues = [record.due_at, record.leased_until and record.leased_until + AFTER_LEASE]
         if any(self.waits.has_row(record.id, due) for due in dues if due):
             return False
+        # Looked at after the row: `release` puts the message onto the queue before it deletes the row.
+        empty = empty and self.waits.queues_are_empty()
         since = max(filter(None, [*record.times.values(), record.due_at]), default=record.accepted_at)
         if not empty and now - since < NEW_MESSAGE_AFTER:
             return False
@@ -182,7 +184,7 @@ class Sweep:
         return sum(self._within(TURNS_WITHIN, began, self.table.forget_turns(now=began)))
 
     def _orphans(self, began: datetime) -> int:
-        """Contents that no record needs: it is gone, or its mail has been sent, canceled or suppressed."""
+        """Contents that no record needs: it is gone, or its mail has been sent or canceled."""
         gone, mark = 0, self.table.mark("requests")
         pages = self.request_pages(mark, before=began - ORPHANED_AFTER)
         for mails, after in self._within(ORPHANS_WITHIN, began, pages):

@@ -58,6 +58,10 @@ class Turns:
     clock: Callable[[], datetime]
     allowances: Allowances | None = None
 
+    def counts(self, record: MailRecord) -> bool:
+        """Whether its recipients are counted for its caller."""
+        return self.allowances is not None and record.caller is not None
+
     def admits(self, record: MailRecord) -> bool:
         """Whether its caller may reach these recipients too today, who are counted then. Raises TryLater."""
         if self.allowances is None or record.caller is None:

@@ -1,27 +1,13 @@
 """What calls answer. The record is made of its model; of the others a test holds the answers to theirs."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import Field
 
 from mailer.delivery.record import Action, MailRecord, Status
+from mailer.doors.answer import Answer, Code, Instant, MailId, Message
+from mailer.doors.feedback_answers import Copy
 from mailer.request.members import Priority
-
-Instant = Annotated[
-    datetime,
-    PlainSerializer(lambda instant: instant.isoformat(timespec="milliseconds"), return_type=str),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
-MailId = Annotated[str, Field(description="The mail's id: a UUID of version 7.", json_schema_extra={"format": "uuid"})]
-Code = Annotated[str, Field(description="For programs: mailer's own, in snake_case, or one of Graph's or Entra's.")]
-Message = Annotated[str, Field(description="For people: what happened, why, and what to do.")]
-
-
-class Answer(BaseModel):
-    """What a call answers."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class Reason(Answer):
@@ -88,7 +74,12 @@ class Done(Answer):
     """What somebody has done to a mail."""
 
     action: Action
-    by: Annotated[str | None, Field(description="The caller, where callers have names.")]
+    by: Annotated[
+        str | None,
+        Field(
+            description="The caller, where callers have names; who has signed in, where that was by the command line."
+        ),
+    ]
     at: Instant
 
 
@@ -115,6 +106,10 @@ class Mail(Answer):
     scheduled_at: Instant | None
     times: Annotated[dict[Status, Instant], Field(description="When it came to each status, the earliest first.")]
     done: Annotated[list[Done], Field(description="What people have done to it; the last twenty things.")]
+    delivery: Annotated[
+        dict[str, Copy] | None,
+        Field(description="By a recipient's place in the request, such as `to[0]`; there where something is known."),
+    ] = None
 
     @classmethod
     def of(cls, record: MailRecord) -> Self:
@@ -141,7 +136,12 @@ class Mail(Answer):
             scheduled_at=record.due_at if record.status is Status.SCHEDULED else None,
             times=dict(record.times),
             done=[Done(action=one.action, by=one.by, at=one.at) for one in record.done or ()],
+            delivery=Copy.of_each(record) or None,
         )
+
+    def shown(self) -> dict[str, Any]:
+        """As callers see it: what is not always there is never null."""
+        return self.model_dump(mode="json", by_alias=True, exclude=set() if self.delivery else {"delivery"})
 
 
 class Mails(Answer):
@@ -151,37 +151,6 @@ class Mails(Answer):
     next_link: Annotated[
         str | None, Field(alias="nextLink", description="The next page; not there on the last one.")
     ] = None
-
-
-class Failure(Answer):
-    """The mails of one cause and status, the oldest and the newest by when they came to it."""
-
-    code: Code
-    status: Status
-    count: int
-    oldest: Instant
-    newest: Instant
-    ids: Annotated[list[MailId], Field(description="Three of them at most, the newest first.")]
-    message: Annotated[str, Field(description="What happened to the newest of them.")]
-    cure: Annotated[str, Field(description="What to do.")]
-    may_double: Annotated[int, Field(description="How many would perhaps arrive twice if they were sent again.")]
-
-
-class Failures(Answer):
-    """Failures by cause, the latest first."""
-
-    value: list[Failure]
-    partial: Annotated[bool, Field(description="Whether there are older mails that were not looked at.")]
-
-
-class CauseAnswer(Answer):
-    """How many mails it is about."""
-
-    code: Code
-    count: int
-    may_double: Annotated[int, Field(description="How many of them may arrive twice.")]
-    dry_run: Annotated[bool, Field(description="Whether they were counted and nothing more.")]
-    partial: Annotated[bool, Field(description="Whether there are older ones that were not counted.")]
 
 
 class TemplateName(Answer):

@@ -96,7 +96,7 @@ def _caller(req: func.HttpRequest, may: Right | None) -> Caller:
     key = req.headers.get("x-functions-key") or req.params.get("code")
     caller = wiring.caller(key=key, token=_bearer(req), principal=req.headers.get("x-ms-client-principal"))
     caller.check(may)
-    return caller
+    return wiring.named(caller) if may == "operate" else caller
 
 
 def _bearer(req: func.HttpRequest) -> str | None:

@@ -72,31 +72,31 @@ def patch_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
     from mailer.request.parse import parse_schedule
 
     due_at = parse_schedule(req.get_body(), now=wiring.clock())
-    return as_json(200, _shown(wiring.amendment().reschedule(_mail_id(req), due_at, by=caller.name)))
+    return as_json(200, _shown(wiring.amendment().reschedule(_mail_id(req), due_at, by=caller.by)))
 
 
 @door(emails, "emails/{id}/cancel", methods=["POST"], may="operate")
 def cancel_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
     """See that a mail is not sent which nobody has begun to send."""
-    return as_json(200, _shown(wiring.amendment().cancel(_mail_id(req), by=caller.name)))
+    return as_json(200, _shown(wiring.amendment().cancel(_mail_id(req), by=caller.by)))
 
 
 @door(emails, "emails/{id}/replay", methods=["POST"], may="operate")
 def replay_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
-    """Send a failed or uncertain mail again."""
-    return as_json(202, _shown(wiring.amendment().replay(_mail_id(req), by=caller.name)))
+    """Send a failed, uncertain or suppressed mail again."""
+    return as_json(202, _shown(wiring.amendment().replay(_mail_id(req), by=caller.by)))
 
 
 @door(emails, "emails/{id}/release", methods=["POST"], may="operate")
 def release_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
     """Let a mail go that is held because its caller has sent too much."""
-    return as_json(202, _shown(wiring.amendment().release(_mail_id(req), by=caller.name)))
+    return as_json(202, _shown(wiring.amendment().release(_mail_id(req), by=caller.by)))
 
 
 @door(emails, "emails/{id}/retry", methods=["POST"], may="operate")
 def retry_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
     """Let a mail go now that waits for something to be mended."""
-    return as_json(202, _shown(wiring.amendment().retry(_mail_id(req), by=caller.name)))
+    return as_json(202, _shown(wiring.amendment().retry(_mail_id(req), by=caller.by)))
 
 
 def _read(req: func.HttpRequest, caller: Caller) -> "MailRequest":
@@ -137,4 +137,4 @@ def _shown(record: "MailRecord") -> dict[str, Any]:
     """A record as callers see it."""
     from mailer.doors.answers import Mail
 
-    return Mail.of(record).model_dump(mode="json", by_alias=True)
+    return Mail.of(record).shown()

@@ -1,6 +1,6 @@
 """Mails that failed, are in doubt, or wait to be mended, by their cause: shown, replayed, retried."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
@@ -10,7 +10,7 @@ from mailer.doors.door import door
 from mailer.doors.replies import as_json, own_parameters
 
 if TYPE_CHECKING:
-    from mailer.delivery.by_cause import Kind
+    from mailer.delivery.jobs import Job, Kind
 
 failures = func.Blueprint()
 
@@ -31,12 +31,14 @@ def get_failures(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
         until=query.until,
     )
     groups, partial = wiring.failures(wanted)
-    return as_json(200, {"value": [group.shown() for group in groups], "partial": partial})
+    jobs = wiring.by_cause().latest() if caller.sees(None) else ()  # whose mails they are about, nobody else may know
+    shown = {"value": [group.shown() for group in groups], "partial": partial, "jobs": [*map(_shown, jobs)]}
+    return as_json(200, shown)
 
 
 @door(failures, "failures/{code}/replay", methods=["POST"], may="operate")
 def replay_failures(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
-    """Send the failed and uncertain mails of a cause again."""
+    """Send the failed, uncertain and suppressed mails of a cause again."""
     from mailer.delivery.record import Action
 
     return _act(req, caller, Action.REPLAY)
@@ -51,13 +53,20 @@ def retry_failures(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
 
 
 def _act(req: func.HttpRequest, caller: Caller, action: "Kind") -> func.HttpResponse:
-    from mailer.delivery.by_cause import Job, checked_code, read_cause_request
+    from mailer.delivery.jobs import Job, checked_code, read_cause_request
 
     asked = read_cause_request(req.get_body())
     code = checked_code(str(req.route_params["code"]))
-    job = Job.of(action, code, asked, by=caller.name, now=wiring.clock())
+    job = Job.of(action, code, asked, by=caller.by, now=wiring.clock())
     counted = wiring.by_cause().count(job)
-    if not asked.dry_run and counted.count:
-        wiring.by_cause().begin(job)
+    begun = wiring.by_cause().begin(job, counted) if counted.count and not asked.dry_run else None
     shown = {"code": code, "count": counted.count, "may_double": counted.may_double, "dry_run": asked.dry_run}
-    return as_json(200 if asked.dry_run else 202, shown | {"partial": counted.partial})
+    shown |= {"partial": counted.partial, "job": _shown(begun) if begun else None}
+    return as_json(200 if asked.dry_run else 202, shown)
+
+
+def _shown(job: "Job") -> dict[str, Any]:
+    """A job as callers see it."""
+    from mailer.doors.failure_answers import Job as Shown
+
+    return Shown.of(job).model_dump(mode="json")

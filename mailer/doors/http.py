@@ -5,6 +5,7 @@ from mailer.doors.console import console
 from mailer.doors.emails import emails
 from mailer.doors.failures import failures
 from mailer.doors.operations import operations
+from mailer.doors.suppressions import suppressions
 from mailer.doors.templates import templates
 
-HTTP = (emails, batch, failures, templates, operations, console)
+HTTP = (emails, batch, failures, suppressions, templates, operations, console)

@@ -8,7 +8,7 @@ import functools
 import re
 
 import mailer
-from mailer.delivery.by_cause import CODE
+from mailer.delivery.jobs import CODE
 from mailer.doors import answers
 from mailer.doors.door import ROUTES, Route
 from mailer.doors.schemas import REF, Schema, parameters_of, schemas_of
@@ -45,7 +45,7 @@ _ABOUT = {
     422: "The request is well formed, and cannot be done here.",
     503: "Something that mailer needs does not work, or a setting is wrong; the message says what to do.",
 }
-_DONE = {200: "Done.", 202: "Accepted."}
+_DONE = {200: "Done.", 201: "Made.", 202: "Accepted.", 204: "Done; there is nothing to tell."}
 _STORAGE = ("storage_unavailable", "row_unreadable", "configuration_error")
 
 
@@ -101,6 +101,8 @@ def _operation(route: Route, shape: Shape) -> Schema:
 
 def _response(shape: Shape, status: int) -> Schema:
     model = shape.gives[status]
+    if model is None:
+        return {"description": _DONE[status]}
     content: Schema = {"application/json": {"schema": {"$ref": REF + model.__name__}}}
     if shape.page:
         content["text/html"] = {"schema": {"type": "string"}}
@@ -153,8 +155,10 @@ def _query_parameters(shape: Shape) -> list[Schema]:
     if not shape.query:
         return []
     members = parameters_of(shape.query)
+    needed = {field.alias or name for name, field in shape.query.model_fields.items() if field.is_required()}
     return [
         {"name": name, "in": "query", "description": schema.pop("description", ""), "schema": schema, **_form(schema)}
+        | ({"required": True} if name in needed else {})
         for name, schema in members.items()
         if name not in _HIDDEN
     ]
@@ -171,5 +175,5 @@ def _header_parameters(shape: Shape) -> list[Schema]:
 
 def _schemas(shapes: list[Shape]) -> Schema:
     taken = {shape.takes for shape in shapes if shape.takes}
-    given = {model for shape in shapes for model in shape.gives.values()} | {answers.Error}
+    given = {model for shape in shapes for model in shape.gives.values() if model} | {answers.Error}
     return schemas_of(taken, given)

@@ -9,10 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from mailer.delivery.by_cause import CauseRequest
 from mailer.delivery.failures import FailureQuery
+from mailer.delivery.jobs import CauseRequest
 from mailer.delivery.search import MailQuery
-from mailer.doors import answers
+from mailer.doors import answers, failure_answers, feedback_answers
+from mailer.feedback.suppression_requests import LiftQuery, SuppressionQuery, SuppressionRequest
 from mailer.request.members import Locale
 from mailer.request.model import MailRequest, Schedule
 from mailer.request.value import Value
@@ -29,10 +30,11 @@ class PreviewUse(Value):
 class Shape:
     """`takes` is the body's model, `query` that of the parameters; `gives` the answers' by their status.
 
-    `refuses` are the codes of errors by their status; `page`: it also answers as a page, to whoever accepts one.
+    None is for an answer without content. `refuses` are the codes of errors by their status; `page`: it also answers
+    as a page, to whoever accepts one.
     """
 
-    gives: Mapping[int, type[BaseModel]]
+    gives: Mapping[int, type[BaseModel] | None]
     takes: type[BaseModel] | None = None
     takes_many: bool = False
     takes_nothing: bool = False
@@ -64,6 +66,8 @@ _TOO_LARGE = ("request_too_large", "attachment_too_large")
 _MAIL = {404: ("not_found",), 409: ("wrong_status",)}
 _TEMPLATE = {404: ("template_not_found",), 422: ("template_failed",)}
 
+_KEY = {503: ("suppression_key_lost",)}
+
 SHAPES = {
     "post_email": Shape(
         takes=MailRequest,
@@ -92,13 +96,24 @@ SHAPES = {
     "replay_email": Shape(gives={202: answers.Mail}, refuses=_MAIL),
     "retry_email": Shape(gives={202: answers.Mail}, refuses=_MAIL),
     "release_email": Shape(gives={202: answers.Mail}, refuses=_MAIL),
-    "get_failures": Shape(query=FailureQuery, gives={200: answers.Failures}),
+    "get_failures": Shape(query=FailureQuery, gives={200: failure_answers.Failures}),
     "replay_failures": Shape(
-        takes=CauseRequest, takes_nothing=True, gives={200: answers.CauseAnswer, 202: answers.CauseAnswer}
+        takes=CauseRequest,
+        takes_nothing=True,
+        gives={200: failure_answers.CauseAnswer, 202: failure_answers.CauseAnswer},
     ),
     "retry_failures": Shape(
-        takes=CauseRequest, takes_nothing=True, gives={200: answers.CauseAnswer, 202: answers.CauseAnswer}
+        takes=CauseRequest,
+        takes_nothing=True,
+        gives={200: failure_answers.CauseAnswer, 202: failure_answers.CauseAnswer},
     ),
+    "get_suppressions": Shape(query=SuppressionQuery, gives={200: feedback_answers.Suppressions}, refuses=_KEY),
+    "post_suppression": Shape(
+        takes=SuppressionRequest,
+        gives={200: feedback_answers.Suppression, 201: feedback_answers.Suppression},
+        refuses={503: ("suppression_key_lost", "suppressions_full")},
+    ),
+    "delete_suppression": Shape(query=LiftQuery, gives={204: None}, refuses=_KEY),
     "get_templates": Shape(gives={200: answers.Templates}),
     "get_template": Shape(gives={200: answers.Template}, refuses=_TEMPLATE),
     "preview_template": Shape(

@@ -37,19 +37,20 @@ def not_graphs(status: int, after: timedelta | None, request_id: str) -> Refusal
     remedy = MEND.get(name, PROXY) if request_id else PROXY
     if status == 429:
         return Throttled(f"{said}. The mailbox has to wait.", code=name, after=after)
-    if status == 413:  # Graph's own comes as a page, too
+    if status == 413 and request_id:  # Graph's own may come as a page, too
         return GiveUp(f"{said}. {_PERMANENT[name]}", code=name)
     if status in _ELSEWHERE:
         return TryLater(f"{said}. That is tried again on another connection.", code=name, after=after)
     if status == 509:
         return TryLater(f"{said}. That is tried again later.", code=name, after=after)
     said += " without Graph's error envelope"
-    if 400 <= status < 500 and status != 408:
+    if (300 <= status < 500 and status != 408) or status == _SIGN_IN:
         return Misconfigured(f"{said}. {remedy}", code=name, after=after)
-    # Also 408 and 503: who forwarded the request and then lost the answer says the same.
+    # Also 408, 503 and a page that came with 200: who forwarded the request and then lost the answer says the same.
     return Uncertain(f"{said}, which does not tell whether the mail was sent.", code=name)
 
 
+_SIGN_IN = 511  # https://www.rfc-editor.org/rfc/rfc6585#section-6: a portal's, which like a redirect forwards nothing
 _ELSEWHERE = {421, 425}  # https://www.rfc-editor.org/rfc/rfc9110#status.421 and RFC 8470: nothing was done
 
 PROXY = (
@@ -127,6 +128,8 @@ _TRANSIENT = {
     "ErrorIrresolvableConflict": None,
     "ErrorSubmissionQuotaExceeded": timedelta(hours=1),
     "http_408": None,
+    "http_421": None,
+    "http_425": None,
     "http_429": None,
     "http_503": None,
     "http_509": None,

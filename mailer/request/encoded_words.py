@@ -5,6 +5,7 @@ from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 
 _WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?]*\?=", re.IGNORECASE)
+_WORDS = re.compile(rf"{_WORD.pattern}(?:\s+{_WORD.pattern})*", re.IGNORECASE)  # one after the other are one text
 _LANGUAGE = re.compile(r"(=\?[^?*\s]+)\*[^?\s]*(?=\?)")  # RFC 2231, section 5
 LONGEST = 1000  # characters; what is longer is no header of a mail
 
@@ -17,7 +18,7 @@ def decoded(text: str) -> str:
     if len(text) > LONGEST or not _WORD.search(text):
         return text
     try:
-        plain = str(make_header(decode_header(_LANGUAGE.sub(r"\1", text))))
+        plain = _WORDS.sub(lambda words: str(make_header(decode_header(words[0]))), _LANGUAGE.sub(r"\1", text))
         plain.encode()  # a charset such as unicode_escape may give halves of characters
     except (HeaderParseError, LookupError, ValueError):
         return text

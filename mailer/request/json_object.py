@@ -23,6 +23,9 @@ _HABITS = (
     (rb"\xff\xfe|\xfe\xff|[\[{]\x00|\x00[\[{]", "this is UTF-16: write it in UTF-8"),
     (rb"\x1f\x8b", "this is compressed with gzip: send it as it is"),
     (rb"\s*<", "this is XML or HTML"),
+    (rb"\s*data:", "this begins with `data:`: leave out all up to the comma"),
+    (rb"\s*'", "this stands in single quotes: leave them out"),
+    (rb"\s*@\{|System\.", "this is PowerShell's or .NET's text for an object: write it as JSON"),
     (rb"--[^\r\n]{1,100}\r?\ncontent-disposition", "this is form data: send JSON, with files in base64"),
     (rb"eyJ[0-9A-Za-z+/\s]+", "this is base64 of JSON, or base64 of base64: send the JSON itself"),
     (rb"[\w.%+-]{1,100}=[^{}\"]{0,100}", "this is form data: send JSON"),
@@ -97,7 +100,13 @@ def shown(name: str) -> str:
 
 
 def _habit(body: bytes) -> str:
-    return next((words for start, words in _HABITS if re.match(start, body[:300], re.IGNORECASE)), "")
+    if words := next((words for start, words in _HABITS if re.match(start, body[:300], re.IGNORECASE)), ""):
+        return words
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return f"byte {error.start + 1} is no UTF-8: an older encoding such as windows-1252 has to be converted"
+    return ""
 
 
 def _kind(value: object) -> str:

@@ -19,7 +19,7 @@ from azure.identity import (
     InteractiveBrowserCredential,
 )
 
-from mailer.identity.claims import claims_of
+from mailer.identity.claims import claims_of, user_name
 from mailer.identity.network import NETWORK
 from mailer.setup.place import Place
 from mailer.setup.refusals import no_sign_in
@@ -73,7 +73,7 @@ def sign_in(place: Place, scopes: Iterable[str], *, ways: Iterable[Way], tell: T
         except (AzureError, OSError, ValueError) as error:
             raise no_sign_in(error, way) from error
         claims = claims_of(person.token())
-        person.name = claims.get("upn") or claims.get("unique_name") or claims.get("preferred_username") or ""
+        person.name = user_name(claims)
         person.tenant = claims.get("tid") or place.tenant or ""
         return person
     if missing and "AADSTS" in str(missing):

@@ -81,6 +81,21 @@ def kept_queue(storage: Storage, name: str) -> "Queue":
     return KeptQueue(name, requests, sdk) if requests else sdk()
 
 
+def signed_in_to(storage: Storage) -> str | None:
+    """Who uses the account, by name or id; None for whoever uses its key, and where no token is to be had."""
+    if storage.connection_string:
+        return None
+    from azure.core.exceptions import AzureError
+
+    from mailer.identity.claims import claims_of, signed_in
+    from mailer.storage.signed import SCOPE
+
+    try:
+        return signed_in(claims_of(_identity(storage).get_token(SCOPE).token))
+    except AzureError:  # whatever is asked for next meets the same, and tells it
+        return None
+
+
 def _signed(
     storage: Storage, service: str, url: str | None, by_key: "Callable[[str, bytes], Authorize]", version: str
 ) -> "SignedRequests | None":

@@ -1,4 +1,4 @@
-"""Jobs that go on in the background, a row each, in the table of the records."""
+"""Jobs that go on in the background or have lately ended, a row each, in the table of the records."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,13 +7,14 @@ from typing import Any
 
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 
-from mailer.delivery.by_cause import Job
+from mailer.delivery.jobs import Job
 from mailer.delivery.record import Action, Conflict
 from mailer.delivery.search import Position
 from mailer.storage import tables
 
 _PARTITION = "jobs"
-_INSTANTS = ("asked_at", "since", "until", "taken_until")
+_INSTANTS = ("asked_at", "since", "until", "taken_until", "ended_at")
+_COUNTS = ("count", "acted", "left_out")
 
 
 class TableJobs:
@@ -23,7 +24,7 @@ class TableJobs:
         self._table = table
 
     def all(self) -> Sequence[Job]:
-        """The jobs that are not done, the oldest first."""
+        """All of them, the oldest first."""
         rows = tables.rows(self._table, f"PartitionKey eq '{_PARTITION}'")
         return list(tables.read_all(rows, _read_job))
 
@@ -43,13 +44,14 @@ class TableJobs:
         return replace(job, version=answer["etag"])
 
     def delete(self, job: Job) -> None:
-        """The job is done."""
+        """Nobody needs to know of it any more."""
         tables.ask(self._table, lambda: self._table.delete_entity(_PARTITION, job.id))
 
 
 def _row(job: Job) -> dict[str, Any]:
     row: dict[str, Any] = {"PartitionKey": _PARTITION, "RowKey": job.id, "action": str(job.action), "code": job.code}
-    row |= {"by": job.by, "acted": job.acted, "position": str(job.position) if job.position else None}
+    row |= {"by": job.by, "position": str(job.position) if job.position else None, "page": " ".join(job.page) or None}
+    row |= {"partial": job.partial, "is_last": job.is_last, **{name: getattr(job, name) for name in _COUNTS}}
     # As text, for bounds may lie before the year 1601, where Table Storage's instants begin.
     row |= {name: instant.isoformat() for name in _INSTANTS if (instant := getattr(job, name))}
     return {name: value for name, value in row.items() if value is not None}
@@ -57,6 +59,7 @@ def _row(job: Job) -> dict[str, Any]:
 
 def _read_job(row: tables.Entity) -> Job:
     known: dict[str, Any] = {name: datetime.fromisoformat(row[name]) for name in _INSTANTS if name in row}
+    known |= {name: tables.cell(row, name, int) for name in _COUNTS if name in row}
     action = Action(row["action"])
     return Job(
         id=row["RowKey"],
@@ -64,7 +67,9 @@ def _read_job(row: tables.Entity) -> Job:
         code=tables.cell(row, "code", str),
         by=row.get("by"),
         position=Position.of(row["position"]) if "position" in row else None,
-        acted=tables.cell(row, "acted", int),
+        page=tuple(row.get("page", "").split()),
+        partial=row.get("partial", False),
+        is_last=row.get("is_last", False),
         version=row.metadata["etag"],
         **known,
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
+from mailer.feedback.hashes import SIZE
 from mailer.storage import tables
 
 MOST = 150  # recipients that a record can be found by; a row of Table Storage has 252 properties
@@ -30,9 +31,23 @@ class Recipients:
     def __init__(self, table: "tables.Table") -> None:
         self._table = table
 
+    @property
+    def table_name(self) -> str:
+        """That of the key's table."""
+        return self._table.table_name
+
+    def hash(self, address: str) -> bytes:
+        """The keyed hash of an address."""
+        return hmac.digest(self._key, address.lower().encode(), "sha256")[:SIZE]
+
     def column(self, address: str) -> str:
         """The property that a record has if it reached this address."""
-        return "to_" + hmac.digest(self._key, address.lower().encode(), "sha256").hex()[:32]
+        return "to_" + self.hash(address).hex()
+
+    @functools.cached_property
+    def mark(self) -> str:
+        """By which another key is told from this one, and which tells nothing of it."""
+        return hmac.digest(self._key, b"", "sha256").hex()[:16]
 
     def columns(self, addresses: Iterable[str]) -> dict[str, bool]:
         """The properties of a record that reached these addresses."""

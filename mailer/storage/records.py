@@ -155,6 +155,7 @@ def _entity(record: MailRecord) -> dict[str, Any]:
     entity["priority"] = str(record.priority) if record.priority else None
     entity["tags"] = None if record.tags is None else json.dumps(dict(record.tags))
     entity |= {tag_column(name): value for name, value in (record.tags or {}).items()}
+    entity["skipped"] = None if record.skipped is None else " ".join(record.skipped)
     entity["done"] = None if record.done is None else json.dumps([*map(_done, record.done)])
     return {name: value for name, value in entity.items() if value is not None}
 
@@ -184,6 +185,7 @@ def read_record(entity: tables.Entity) -> MailRecord:
         version=entity.metadata["etag"],
         status=Status(entity["status"]),
         tags=json.loads(entity["tags"]) if "tags" in entity else None,
+        skipped=tuple(tables.cell(entity, "skipped", str).split()) if "skipped" in entity else None,
         done=tuple(map(_read_done, json.loads(entity["done"]))) if "done" in entity else None,
         priority=Priority(entity["priority"]) if "priority" in entity else None,
         times=dict(sorted(times.items(), key=lambda step: step[1])),

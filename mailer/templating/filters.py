@@ -53,6 +53,9 @@ def _formatter(name: str, locale: str) -> Callable[..., str]:
 def _of_mail(name: str) -> Callable[..., str]:
     def formatted(value: object, *arguments: object, **options: object) -> str:
         write = _formatter(name, current_page().locale)
+        if any(isinstance(one, Null) for one in arguments):
+            names = [*inspect.signature(write).parameters][1:]
+            options, arguments = dict(zip(names, arguments, strict=False)) | options, ()
         given = {option: one for option, one in options.items() if not isinstance(one, Null) or option == "currency"}
         try:
             return str(write(value, *arguments, **given))

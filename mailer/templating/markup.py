@@ -59,7 +59,8 @@ class TooDeep(Exception):
 
 def tokens(body: str) -> Iterator[Token]:
     """All such stretches, in order. Raises TooDeep."""
-    few = body.count("<") <= DEEPEST and not _STYLE_ATTRIBUTE.search(body.lower())
+    small = body.lower()
+    few = body.count("<") <= DEEPEST and "<svg" not in small and not _STYLE_ATTRIBUTE.search(small)
     depth = _Depth()
     for start, end, tag in scan(body, FEW if few else _OPENING):
         if tag is None:
@@ -72,7 +73,7 @@ def tokens(body: str) -> Iterator[Token]:
         if tag[1]:
             continue
         if name == "style":
-            yield _style(tag, body[tag.end() : end], body[end : _end_of_tag(body, end)])
+            yield _style(tag, body[tag.end() : end], body[end : _end_of_tag(body, end)], drawn=depth.within("svg"))
         elif "style" in tag[3].lower():
             yield from _styled(tag)
 
@@ -132,6 +133,10 @@ class _Depth:
         self._now: Counter[str] = Counter()
         self._sum = 0
 
+    def within(self, name: str) -> bool:
+        """Whether an element of this name is open."""
+        return self._now[name] > 0
+
     def pass_by(self, name: str, *, closing: bool) -> None:
         if name in _FLAT or (closing and not self._now[name]):
             return
@@ -158,10 +163,12 @@ def _unescape(text: str) -> str:
     return html.unescape(_LONG_REFERENCE.sub("\N{REPLACEMENT CHARACTER}", text)) if "&" in text else text
 
 
-def _style(tag: re.Match[str], content: str, closing: str) -> Token:
+def _style(tag: re.Match[str], content: str, closing: str, *, drawn: bool) -> Token:
+    """`drawn`: in a drawing, whose own it is."""
     given = dict(reversed([*attributes(tag[3])]))
     is_ignored = (
-        given.get("type", "").strip().lower() not in {"", "text/css"}
+        drawn
+        or given.get("type", "").strip().lower() not in {"", "text/css"}
         or "ignore" in {given.get("data-css-inline"), given.get("data-premailer")}
         or "data-embed" in given
     )

@@ -128,7 +128,7 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
     def call_binop(self, context: jinja2.runtime.Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - jinja2's own signature
         """Tell a text of the caller's where a number must be, do nothing that runs away, and leave a null blank."""
         operands = (left, right)
-        is_format = operator == "%" and isinstance(left, str)
+        is_format = operator == "%" and isinstance(left, str) and not isinstance(left, Null)
         wrong: list[Any] = [operand for operand in operands if isinstance(operand, Missing)]
         if operator != "+" and not is_format:  # which texts have, too
             wrong += [operand for operand in operands if isinstance(operand, str) and not isinstance(operand, Null)]

@@ -35,12 +35,13 @@ def inline_css(body: str) -> str:
         return body
     try:
         document = _Document([*tokens(body)])
-        return document.restored(_inliner().inline(document.marked(body)))
+        inlined = document.restored(_inliner().inline(document.marked(body)))
     except (
         TooDeep,
         ValueError,
     ):  # css-inline gives up, or would end the process: the mail goes with its CSS where it was
         return body
+    return body if _M in inlined else inlined  # the same where a mark stood in what css-inline does not read
 
 
 def is_styled(body: str) -> bool:

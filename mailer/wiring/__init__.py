@@ -8,7 +8,7 @@ content_parts  what they must meet and say   access_parts    who calls, and the 
 health_parts   what works and what does not  delivery_parts  the steps, and what the timers carry on
 """
 
-from mailer.wiring.access_parts import caller, callers, graph, graph_tokens
+from mailer.wiring.access_parts import caller, callers, graph, graph_tokens, named
 from mailer.wiring.base import by_hand, clock, settings
 from mailer.wiring.content_parts import composer, gate, policy, priority, rules, rules_for, templates
 from mailer.wiring.delivery_parts import (
@@ -24,7 +24,7 @@ from mailer.wiring.delivery_parts import (
 )
 from mailer.wiring.health_parts import health
 from mailer.wiring.pace_parts import pace, pauses, throttle, turns
-from mailer.wiring.storage_parts import alarms, later, ledger, search, stores
+from mailer.wiring.storage_parts import alarms, later, ledger, search, stores, suppressions
 
 __all__ = [
     "alarms",
@@ -45,6 +45,7 @@ __all__ = [
     "health",
     "later",
     "ledger",
+    "named",
     "pace",
     "pauses",
     "policy",
@@ -56,6 +57,7 @@ __all__ = [
     "search",
     "settings",
     "stores",
+    "suppressions",
     "sweep",
     "templates",
     "throttle",

@@ -31,6 +31,20 @@ def caller(*, key: str | None, token: str | None, principal: str | None) -> "Cal
     return _identification().caller(key=key, token=token, principal=principal)
 
 
+def named(caller: "Caller") -> "Caller":
+    """The caller; in the process of a person, with who that is, as far as it is known."""
+    from dataclasses import replace
+
+    return replace(caller, person=_person()) if base.by_hand.is_set() else caller
+
+
+@base.once
+def _person() -> str | None:
+    from mailer.storage.clients import signed_in_to
+
+    return signed_in_to(base.settings().storage)
+
+
 @base.once
 def _identification() -> "Identification":
     from mailer.callers.policy import Callers

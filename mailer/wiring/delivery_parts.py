@@ -37,6 +37,7 @@ def delivery() -> "Delivery":
         base.clock,
         callers=access_parts.callers,
         priority=content_parts.priority,
+        suppressed=storage_parts.suppressions().among,
     )
     return Delivery(
         stores=storage_parts.stores(),

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from mailer.delivery.search import Search
     from mailer.delivery.stores import Stores
+    from mailer.feedback.suppressions import Suppressions
     from mailer.pace.later import Later
     from mailer.storage.alarms import TableAlarms
     from mailer.storage.later_rows import LaterRows
@@ -35,15 +36,27 @@ def ledger() -> "TableLedger":
     return TableLedger(table(), key_window=base.settings().idempotency_window, recipients=recipients())
 
 
-@base.once
 def recipients() -> "Recipients | None":
     """The keyed hashes of addresses, by which mails are found; None where that is switched off."""
-    if not base.settings().recipient_search:
-        return None
+    return hashes() if base.settings().recipient_search else None
+
+
+@base.once
+def hashes() -> "Recipients":
+    """The keyed hashes of addresses."""
     from mailer.storage.clients import kept_table
     from mailer.storage.recipients import Recipients, table_of_key
 
     return Recipients(kept_table(base.settings().storage, table_of_key(base.settings().table)))
+
+
+@base.once
+def suppressions() -> "Suppressions":
+    """Who gets no mail any more."""
+    from mailer.feedback.suppressions import Suppressions
+    from mailer.storage.suppression_rows import TableSuppressions
+
+    return Suppressions(TableSuppressions(table(), hashes()), clock=base.clock)
 
 
 @base.once

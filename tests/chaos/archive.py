@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 
 EVERY = 3.0  # seconds; far below the retention
 FINAL = ("sent", "failed", "uncertain", "canceled", "suppressed")
-KEPT = {"failed", "uncertain"}  # in a blob, for a person
+KEPT = {"failed", "uncertain", "suppressed"}  # in a blob, for a person
 SLACK = timedelta(seconds=1)  # of two programs' clocks
 
 

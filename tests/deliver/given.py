@@ -44,3 +44,23 @@ class Away:
             return getattr(self._real, name)(*given, **named)
 
         return call
+
+
+class Unanswered:
+    """A part that does the first of these calls and does not say so, and fails so often after it."""
+
+    def __init__(self, real, only, *, away=0):
+        self._real, self._only, self._away, self._struck = real, only, away, False
+
+    def __getattr__(self, name):
+        def call(*given, **named):
+            if self._struck and self._away:
+                self._away -= 1
+                raise DOWN
+            done = getattr(self._real, name)(*given, **named)
+            if not self._struck and self._only(name, *given):
+                self._struck = True
+                raise DOWN
+            return done
+
+        return call

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -36,6 +37,20 @@ def test_a_bad_message_that_comes_again_has_one_record(post, body):
 
     assert post.deliver(message) is Status.FAILED
     assert post.record == before
+
+
+@pytest.mark.parametrize("body", BAD.values(), ids=BAD)
+def test_a_bad_message_that_was_replayed_and_moved_and_comes_again_has_one_record(post, body):
+    message = post.by_queue(body=body)
+    post.deliver(message)
+    kept = post.kept
+    post.amendment().replay(post.record.id)
+    post.amendment().reschedule(post.record.id, post.clock.now + timedelta(hours=9))
+
+    post.deliver(message)
+
+    assert post.run() is Status.FAILED
+    assert (post.record.id, post.kept) == (message.mail_id, kept)
 
 
 def test_every_problem_of_a_bad_message_is_recorded(post):

@@ -75,12 +75,14 @@ def test_a_large_mail_does_not_leave_when_its_record_cannot_be_written(post, mes
 # The gate
 
 
-def test_a_mail_that_the_gate_holds_back_is_suppressed_and_done_with(post, message):
+def test_a_mail_that_the_gate_holds_back_is_suppressed_and_kept_for_a_replay(post, message):
     status = post.deliver(message, screen=Gate(mode=Mode.BLOCK).screen)
 
     assert status is Status.SUPPRESSED
     assert (post.record.status, post.record.error_code) == (Status.SUPPRESSED, "gate_blocked")
-    assert (post.sent, post.waits, post.requests.kept) == ([], False, {})
+    assert (post.sent, post.waits) == ([], False)
+    post.amendment().replay(post.record.id)
+    assert post.run() is Status.SENT
 
 
 def test_a_suppressed_mail_stays_so_when_its_message_comes_again(post, message):
@@ -90,11 +92,13 @@ def test_a_suppressed_mail_stays_so_when_its_message_comes_again(post, message):
     assert post.sent == []
 
 
-def test_a_suppressed_mail_leaves_no_request_behind(post):
+def test_a_suppressed_mail_that_was_replayed_and_sent_leaves_no_request_behind(post):
     big = post.by_http(text="x" * 100_000)
+    assert post.deliver(big, screen=Gate(mode=Mode.BLOCK).screen) is Status.SUPPRESSED
     assert post.requests.kept
 
-    assert post.deliver(big, screen=Gate(mode=Mode.BLOCK).screen) is Status.SUPPRESSED
+    post.amendment().replay(post.record.id)
+    assert post.run() is Status.SENT
     assert post.requests.kept == {}
 
 

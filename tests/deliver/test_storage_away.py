@@ -11,8 +11,9 @@ from mailer.delivery.deliver import PAUSES
 from mailer.delivery.record import Status
 from mailer.errors import TryLater, Unreadable
 from mailer.setting_texts import OnUncertain
-from tests.builders import RULES, SHOP, as_bytes
-from tests.deliver.given import Away, Broken
+from tests.builders import RULES, SHOP, as_bytes, members
+from tests.deliver.given import Away, Broken, Unanswered
+from tests.fakes import START
 from tests.post import BUSY, DOWN, NO_ANSWER, REFUSED, Crash, raising
 
 
@@ -23,7 +24,7 @@ def writes(*statuses):
 
 def test_a_mail_that_cannot_be_claimed_now_waits(post, message):
     """The table is away; the queue is not."""
-    assert post.deliver(message, ledger=Away(post.ledger)) is Status.QUEUED
+    assert not post.deliver(message, ledger=Away(post.ledger)).final
 
     assert post.run() is Status.SENT
     assert len(post.sent) == 1
@@ -169,6 +170,60 @@ def test_a_slow_worker_has_the_last_word_although_another_one_has_the_claim_now(
 
     assert post.deliver(message, send=slow) is Status.SENT
     assert (post.record.status, post.record.resent) == (Status.SENT, 1)
+
+
+@pytest.mark.parametrize("away", [0, 1, 3, 100])
+@pytest.mark.parametrize("policy", [OnUncertain.HOLD, OnUncertain.RESEND])
+def test_a_claim_whose_answer_is_lost_leaves_no_doubt_for_nobody_was_asked(post, message, policy, away):
+    """The table writes the claim, does not say so, and then does not answer for a while."""
+    post.policy = policy
+
+    post.deliver(message, ledger=Unanswered(post.ledger, writes(Status.SENDING), away=away))
+
+    assert post.run() is Status.SENT
+    assert (len(post.sent), post.record.resent or 0, post.record.error_code) == (1, 0, "")
+    assert post.clock.now - START < LEASE
+
+
+def test_a_claim_that_was_never_written_is_made_again(post, message):
+    for number in range(3):
+        away = Away(post.ledger, only=writes(Status.SENDING, Status.QUEUED))
+        assert post.deliver(message if number == 0 else post.take(), ledger=away) is not Status.SENT
+
+    assert post.run() is Status.SENT
+    assert (len(post.sent), len(post.ledger.records)) == (1, 1)
+
+
+def test_a_repetition_under_a_key_is_no_wrong_mail_though_its_claim_was_never_written(post):
+    """The first message ended between the key and the record."""
+    first, second = (post.by_queue(idempotency_key="order-7") for _ in range(2))
+    with pytest.raises(Crash):
+        post.deliver(first, compose=raising(Crash()))
+
+    post.deliver(second, ledger=Away(post.ledger, only=writes(Status.SENDING, Status.QUEUED)))
+
+    assert post.run() is Status.SENT
+    assert [record.status for record in post.ledger.records.values()] == [Status.SENT]
+
+
+def test_an_upload_that_was_about_to_leave_is_no_doubt_though_the_table_did_not_say_that_it_knew(post, message):
+    ledger = Unanswered(post.ledger, lambda name, record, *_: name == "write" and record.drafting is False)
+
+    assert post.deliver_large(message, ledger=ledger) is Status.QUEUED
+
+    assert post.run() is Status.SENT
+
+
+def test_a_forged_message_overwrites_no_content_while_the_table_is_away(post):
+    post.deliver(post.by_http(), send=raising(REFUSED))
+    kept = post.kept
+    envelope = {"id": post.record.id, "version": post.record.version, "proof": "0" * 32}
+    forged = post.by_queue(body=as_bytes(members(text="x" * 64_500) | {"mailer": envelope}))
+
+    with suppress(TryLater):
+        post.deliver(forged, ledger=Away(post.ledger))
+
+    assert post.kept == kept
 
 
 def test_an_outcome_under_a_forged_claim_counts_for_nothing(post, message):
