@@ -130,6 +130,19 @@ class Opening:
         return new.at(replace(record, digest=_digest(new), caller=self.preparation.producer()))
 
 
+def still(event: Event, before: MailRecord, kept: MailRecord) -> Event:
+    """What is left of an event once the record has changed.
+
+    What came of a claim stays known while nobody else has one, and a send for ever; all else counts anew.
+    """
+    if before.claim and before.status is Status.SENDING:
+        ours = kept.version == before.version or (kept.status is Status.SENDING and kept.claim == before.claim)
+        return event if ours or event.what is What.SENT else ARRIVED
+    if event.what in {What.PACED, What.SURPLUS}:
+        return ARRIVED
+    return event if kept.status is before.status or (kept.status.waiting and before.status.waiting) else ARRIVED
+
+
 def _digest(mail: Mail) -> str | None:
     """That of the request; a text that is no JSON object has none, nor has the record that was made of it."""
     if mail.request:
