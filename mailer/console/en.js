@@ -117,6 +117,7 @@ export const en = {
   leftOut: (n) => (n === 1 ? "left out: this recipient gets no mail any more." : "left out: these recipients get no mail any more."),
   recipients: "Recipients",
   priority: "Priority",
+  priorities: { urgent: "urgent", normal: "normal", bulk: "bulk" },
   attempts: "Attempts",
   resent: "Sent again in doubt",
   gate: "Gate",

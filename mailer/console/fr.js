@@ -117,6 +117,7 @@ export const fr = {
   leftOut: (n) => (n === 1 ? "écarté : ce destinataire ne reçoit plus de messages." : "écartés : ces destinataires ne reçoivent plus de messages."),
   recipients: "Destinataires",
   priority: "Priorité",
+  priorities: { urgent: "urgente", normal: "normale", bulk: "en masse" },
   attempts: "Essais",
   resent: "Renvoyé dans le doute",
   gate: "Barrière",

@@ -50,7 +50,7 @@ function facts(record) {
     [w.template, record.template],
     [w.version, record.template_version],
     [w.recipients, record.recipients],
-    [w.priority, record.priority],
+    [w.priority, w.priorities[record.priority] ?? record.priority],
     [w.tags, Object.entries(record.tags ?? {}).map(([name, value]) => `${name}: ${value}`).join(", ")],
     [w.expected, record.expected_at && moment(record.expected_at)],
     [w.attempts, record.attempts],
