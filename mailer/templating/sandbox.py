@@ -110,7 +110,9 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
 
     @staticmethod
     def escaped(value: Any) -> str:  # noqa: ANN401 - whatever a template writes
-        """What `{{ }}` writes into HTML; text without any mark is its own."""
+        """What `{{ }}` writes into HTML; a number, and text without any mark, are their own."""
+        if type(value) is int:
+            value = str(value)
         if type(value) is not str:
             return escape(_written(value))
         wrote(len(value))
