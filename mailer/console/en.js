@@ -75,7 +75,7 @@ export const en = {
     replay: (done, count) => `Sent again: ${done} of ${count}.`,
     retry: (done, count) => `Tried at once: ${done} of ${count}.`,
   },
-  more: (n) => `at least ${n}`,
+  noLess: (n) => `at least ${n}`,
   notDone: (n) => `${n} left out; the app's log says why.`,
   jobStates: {
     running: "It goes on in the background.",
@@ -90,7 +90,7 @@ export const en = {
   nothingWaits: "Nothing waits.",
   waits: (n, last) => `${n} ${n === 1 ? "mail" : "mails"}, the last expected ${last}`,
   atLeast: (n) => `At least ${n} mails wait; more than these are not drawn.`,
-  each: (span) => `mails for each ${span}`,
+  each: (n, span) => `${n} ${n === 1 ? "mail" : "mails"} for each ${span}`,
   minutes: (n) => (n === 1 ? "minute" : `${n} minutes`),
   hours: (n) => (n === 1 ? "hour" : `${n} hours`),
   days: (n) => (n === 1 ? "day" : `${n} days`),

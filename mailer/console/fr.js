@@ -75,7 +75,7 @@ export const fr = {
     replay: (done, count) => `Renvoyés : ${done} sur ${count}.`,
     retry: (done, count) => `Réessayés : ${done} sur ${count}.`,
   },
-  more: (n) => `au moins ${n}`,
+  noLess: (n) => `au moins ${n}`,
   notDone: (n) => `${n} laissés de côté ; le journal de l’application dit pourquoi.`,
   jobStates: {
     running: "Cela continue en arrière-plan.",
@@ -90,7 +90,7 @@ export const fr = {
   nothingWaits: "Rien n’attend.",
   waits: (n, last) => `${n} ${n === 1 ? "message" : "messages"}, le dernier le ${last}`,
   atLeast: (n) => `Au moins ${n} messages attendent ; les suivants ne sont pas dessinés.`,
-  each: (span) => `messages par ${span}`,
+  each: (n, span) => `${n} ${n === 1 ? "message" : "messages"} par ${span}`,
   minutes: (n) => (n === 1 ? "minute" : `tranche de ${n} minutes`),
   hours: (n) => (n === 1 ? "heure" : `tranche de ${n} heures`),
   days: (n) => (n === 1 ? "jour" : `tranche de ${n} jours`),
