@@ -1,6 +1,5 @@
 """A mail as it lies on the queue: the request's own JSON, and beside it mailer's envelope if it went through mailer."""
 
-import json
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -11,12 +10,12 @@ from mailer.delivery.envelope import Envelope
 from mailer.errors import InvalidRequest, Problem
 from mailer.request.base64_text import OBJECT_BEGINS, read_base64
 from mailer.request.events import mail_of, without_additions
-from mailer.request.json_object import MARK, read_object
-from mailer.request.model import MailRequest
+from mailer.request.json_object import MARK, read_object, write_object
 
 ENVELOPE = "mailer"  # the one member that is ours and not the producer's
 MAX_BYTES = 64 * 1024  # https://learn.microsoft.com/azure/storage/queues/storage-queues-introduction
 ROOM = 2048  # bytes that an envelope takes at most
+MOST_TOGETHER = 8  # mails in one message, each delivered by a thread of its own
 TOGETHER = "together"  # in our member, the messages of several mails that are due within seconds
 SOON = timedelta(minutes=2)  # what is due later than this waits in the table: see pace/later.py
 
@@ -86,19 +85,10 @@ def apart(body: bytes) -> list[bytes]:
         several = read_object(body)[ENVELOPE][TOGETHER]
     except InvalidRequest:
         return [body]
-    if not several or not all(isinstance(each, dict) for each in several):
+    ours = all(isinstance(each, dict) and isinstance(each.get(ENVELOPE), dict) for each in several)
+    if not ours or not 0 < len(several) <= MOST_TOGETHER:
         return [body]  # a producer has made it up, and it is refused as one message
-    return [write_members(each) for each in several]
-
-
-def write_members(members: dict[str, Any]) -> bytes:
-    """A producer's members as mailer writes them."""
-    return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def write_request(request: MailRequest) -> bytes:
-    """The request alone, as a blob holds it."""
-    return write_members(request.as_json())
+    return [write_object(each) for each in several]
 
 
 def fits(content: bytes) -> bool:

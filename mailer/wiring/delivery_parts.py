@@ -26,6 +26,7 @@ def delivery() -> "Delivery":
     from mailer.delivery.opening import Opening
     from mailer.delivery.rules import preparation_of
 
+    @base.once
     def read_rules() -> "Rules":
         return replace(content_parts.rules(), content_problems=lambda _: ())  # composing the mail tells them
 
