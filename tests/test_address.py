@@ -29,6 +29,8 @@ TWO = [
     f"Ada <{A}>; Bob <{B}>",
     f"Ada <{A}>; Bob <{B}>;",
     f"Ada <{A}> Bob <{B}>",
+    f"Ada <ada@localhost>, Bob <{B}>",
+    f"Ada <ada>, Bob <{B}>",
     f"Ada <{A}>\nBob <{B}>",
     f"{A}, Bob <{B}>",
     f"{A} Bob <{B}>",

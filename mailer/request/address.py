@@ -92,7 +92,7 @@ def _split_address(value: object) -> object:
     name, _, address = text[:-1].rpartition("<")
     name = name.strip()
     outside_quotes = "".join(re.sub(r"\\.", "", name).split('"')[::2])
-    if ";" in outside_quotes or _addresses_in(f"{name} {decoded(name)}") - _addresses_in(address):
+    if re.search("[;<>]", outside_quotes) or _addresses_in(f"{name} {decoded(name)}") - _addresses_in(address):
         message = f"{ONE_EACH}; where one is a part of the name, give an object with `address` and `name`"
         raise ValueError(message)
     if len(name) > 1 and name[0] == name[-1] == '"':

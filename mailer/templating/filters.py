@@ -9,7 +9,7 @@ from collections.abc import Callable, Sized
 from typing import Any
 
 import jinja2
-from jinja2 import filters, tests
+from jinja2 import filters, nodes, tests
 
 from mailer.templating.null import Null, sorting
 from mailer.templating.own_filters import OWN
@@ -98,6 +98,8 @@ def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _reason(name: str, function: Any, arguments: Any, options: Any, error: Exception) -> str:  # noqa: ANN401 - any filter's
     """Why a filter failed, without what it was given."""
+    if getattr(function, "jinja_async_variant", False) and isinstance(arguments[0], nodes.EvalContext):
+        arguments = arguments[1:]  # which jinja2 takes off again
     try:
         inspect.signature(function).bind(*arguments, **options)
     except TypeError as wrong:
