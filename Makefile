@@ -38,7 +38,7 @@ templates: install
 	@$(BIN)/python -m mailer templates
 
 test: install
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 chaos: install
 	@$(BIN)/python -m tests.chaos

@@ -14,6 +14,7 @@ LONGEST = timedelta(days=3660)
 LARGEST_MAIL = 150  # MB; the most that an Exchange Online mailbox can be set to
 LOCAL = r"(?:[^@\s<>,;:\"()\[\]\\.*]+\.)*[^@\s<>,;:\"()\[\]\\.*]+"
 DOMAIN = r"(?:(?!_)[\w-])+(?:\.(?:(?!_)[\w-])+)+"
+_PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"  # the tenant of personal accounts
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -120,10 +121,10 @@ def graph_url(text: str) -> str:
 
 def tenant(text: str) -> str:
     """A tenant's id or domain."""
-    if text.casefold() in {"common", "organizations", "consumers"}:
+    if text.casefold() in {"common", "organizations", "consumers", _PERSONAL}:
         message = f"`{text.casefold()}` stands for people of any tenant, and an app signs in to one"
         raise ValueError(message)
-    return matching(r"[0-9A-Za-z][0-9A-Za-z.-]+")(text)
+    return matching(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)+")(text)
 
 
 def senders(text: str) -> tuple[str, ...]:

@@ -31,8 +31,13 @@ def _request_pages(world, before):
 
 class _Waits:
     def __init__(self, world):
-        self.has_row = world.rows.has
+        self._world = world
         self.queues_are_empty = lambda: world.faults.io("queue", lambda: not world.queue and not world.poison)
+
+    def has_row(self, mail, due):
+        """What happens on another instance meanwhile does so before each look."""
+        self._world.meanwhile()
+        return self._world.rows.has(mail, due)
 
 
 class _CleanUp:

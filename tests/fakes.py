@@ -15,7 +15,7 @@ from requests.structures import CaseInsensitiveDict
 from mailer.delivery.record import Conflict, KeyOwner, MailRecord
 from mailer.feedback.hashes import SIZE, Hashes
 from mailer.feedback.suppressions import Changes, Mark, Suppression
-from mailer.pace.search import Holder
+from mailer.pace.lane import Holder
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

@@ -188,9 +188,13 @@ class Post:
             "alarms": self.alarms,
             "policy": self._policy,
             "clock": self.clock,
-            "pause": self.waited.append,
+            "pause": self.pause,
         }
         return Delivery(**known | parts)
+
+    def pause(self, seconds):
+        self.waited.append(seconds)
+        self.clock.advance(seconds=seconds)
 
     def amendment(self, **kept):
         return Amendment(stores=self.stores(**kept), turns=self.turns, policy=self._policy(), clock=self.clock)

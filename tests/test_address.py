@@ -1,11 +1,11 @@
 """One mailbox in one string: what could mean two is refused, however they are written."""
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from mailer.errors import InvalidRequest
-from mailer.request.address import Address, parse_address
+from mailer.request.address import _USUAL, LONGEST_USUAL, Address, _validated, parse_address
 from mailer.request.parse import parse
 from tests.builders import RULES, as_bytes, members
 
@@ -29,6 +29,8 @@ TWO = [
     f"Ada <{A}>; Bob <{B}>",
     f"Ada <{A}>; Bob <{B}>;",
     f"Ada <{A}> Bob <{B}>",
+    f"Ada <ada@localhost>, Bob <{B}>",
+    f"Ada <ada>, Bob <{B}>",
     f"Ada <{A}>\nBob <{B}>",
     f"{A}, Bob <{B}>",
     f"{A} Bob <{B}>",
@@ -147,6 +149,34 @@ def test_a_text_is_one_address_or_refused_and_what_is_read_stays_as_it_is(text):
         assert told
         assert told.isprintable()
     assert address is None or Address.model_validate(address.model_dump()) == address
+
+
+@given(st.from_regex(_USUAL, fullmatch=True).filter(lambda text: len(text) <= LONGEST_USUAL))
+@example("info@xn.example")
+@example("-@1.example.aa")
+@example("a@" + "b" * 58 + ".cc")
+def test_what_is_taken_as_usual_is_to_the_library_an_address_that_it_gives_back_as_it_is(text):
+    assert parse_address(text).address == _validated(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Info@example.com",
+        "ada@Example.com",
+        "ada@xn--bcher-kva.example",
+        "ada@ab--cd.example",
+        "ada@-a.example",
+        "ada@a-.example",
+        "ada@example",
+        "ada@example.c0",
+        "ada@127.0.0.1",
+        f"{'a' * 65}@example.com",
+        f"ada@{'a' * 64}.com",
+    ],
+)
+def test_what_the_library_may_change_or_refuse_is_left_to_it(text):
+    assert not (len(text) <= LONGEST_USUAL and _USUAL.fullmatch(text))
 
 
 @pytest.mark.parametrize("text", ["{a}b@example.com", "{r4a?1c@example.com"])

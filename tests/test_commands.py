@@ -23,6 +23,33 @@ def test_wrong_use_ends_with_2(arguments):
     assert mailer(*arguments).code == 2
 
 
+@pytest.mark.parametrize(
+    ("flag", "arguments"),
+    [
+        ("--to", ["doctor", "--to", "ada@example.com, grace@example.com"]),
+        ("--not", ["doctor", "--not", "ceo"]),
+        ("--to", ["send-test", "--delegated", "--to", "nobody"]),
+        ("--as", ["send-test", "--delegated", "--to", "ada@example.com", "--as", "shop"]),
+    ],
+)
+def test_what_is_no_address_is_wrong_use_before_anybody_signs_in(flag, arguments):
+    done = mailer(*arguments)
+
+    assert done.code == 2
+    assert f"Invalid value for {flag}" in done.err
+    assert "is no mailbox" in done.err
+
+
+def test_rotate_names_no_flag_that_it_does_not_have(monkeypatch):
+    monkeypatch.delenv("MAILER_KEY_VAULT_URL", raising=False)
+
+    done = mailer("rotate")
+
+    assert done.code == 2
+    assert "--vault" in done.err
+    assert "federated" not in done.err
+
+
 def test_a_missing_package_is_one_sentence_with_the_command_that_brings_it(tmp_path):
     """In a Python that finds the app's code, and none of anybody else's packages."""
     command = [sys.executable, "-S", "-m", "mailer", "doctor"]

@@ -126,6 +126,12 @@ def test_every_template_among_the_cases_is_tested():
         ("n | filesizeformat(1, 2, 3)", ["`filesizeformat`", "too many"]),
         ("d | replace('x')", ["`replace`", "new"]),
         ("n | dictsort", ["`dictsort`"]),
+        ("d | date('DD.MM.YYYY')", ["`date`", "dd for the day of the month", "yyyy for the year"]),
+        ("t | datetime('YYYY-MM-dd')", ["`datetime`", "yyyy"]),
+        ("d | slice(0) | list", ["`list` cannot take"]),
+        ("'{} {}'.format(d)", ["`format` cannot take what it is given (IndexError)"]),
+        ("range(10 ** 30)", ["`range`"]),
+        ("1 / 0", ["divided by zero"]),
     ],
 )
 def test_whatever_is_wrong_with_a_filter_names_it(folder, call, says):
@@ -134,6 +140,24 @@ def test_whatever_is_wrong_with_a_filter_names_it(folder, call, says):
     message = folder.problem(d="2026-12-01", t="2026-12-01T08:00:00Z", n=12).message
     assert [part for part in says if part not in message] == []
     assert "2026-12-01" not in message
+
+
+def test_patterns_of_unicode_may_say_the_week_and_the_day_of_the_year(folder):
+    assert folder.body(
+        "{{ d | date(\"YYYY-'W'ww\") }} {{ d | date('D') }} {{ d | date(\"d 'D'\") }}", d="2026-12-01"
+    ) == ("2026-W49 335 1 D")
+
+
+def test_a_function_used_wrongly_names_the_variable_that_it_cannot_take(folder):
+    folder.write(subject_txt="s", body_html="{% for one in range(n) %}{% endfor %}")
+
+    assert folder.problem(n="three").message == "The variable `n` of the template `t` must be what `range` takes."
+
+
+def test_a_list_of_what_is_not_there_is_named_and_not_written(folder):
+    folder.write(subject_txt="s", body_html="{{ rows | map(attribute='zz') | list }}")
+
+    assert [*folder.problems(rows=[{"a": 1}, {"a": 2}])] == ["rows[0].zz", "rows[1].zz"]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from azure.storage.queue import QueueClient
 from mailer.local.cloud import seed
 from mailer.local.cloud.control import Control
 from mailer.local.cloud.model import Fault, FederatedCredential
+from mailer.local.stack import Ports, Stack
 from tests.terminal import mailer, open_terminal
 
 CHECKS = ["settings", "storage", "vault", "secret", "token", "permission", "negative", "large", "read", "templates"]
@@ -451,6 +452,13 @@ def test_a_clock_that_is_wrong_is_named(cloud, skew, status, way):
 
 
 # A test mail
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    """One of its own, for a fault that is made for one mail must not meet another."""
+    with Stack(tmp_path_factory.mktemp("stack"), ports=Ports.free()) as running:
+        yield running
 
 
 def test_a_test_mail_is_followed_until_it_is_sent(stack, monkeypatch, tmp_path):

@@ -5,8 +5,10 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import requests
@@ -23,7 +25,7 @@ BY_HTTP = [path for path in RUN if path.name.startswith("http")]
 BY_QUEUE = [path for path in RUN if path.name.startswith("queue")]
 
 
-def run(example, stack):
+def environment(stack):
     queue = stack.settings()["MAILER_QUEUE"]
     with QueueClient.from_connection_string(stack.storage, queue) as client:
         url = client.url
@@ -34,17 +36,49 @@ def run(example, stack):
         permission=QueueSasPermissions(add=True),
         expiry=datetime.now(UTC) + timedelta(hours=1),
     )
-    known = {
+    return {
         "PATH": os.environ["PATH"],
         "NO_PROXY": "localhost,127.0.0.1",
         "MAILER_URL": stack.url,
         "QUEUE_SAS_URL": f"{url}?{signature}",
         "AZURE_STORAGE_CONNECTION_STRING": stack.storage,
     }
+
+
+def started(example, known):
     command = [TOOLS[example.suffix](), EXAMPLES / example]
-    done = subprocess.run(command, env=known, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=known, capture_output=True, text=True, timeout=60, check=False)
+
+
+def run(example, stack):
+    done = started(example, environment(stack))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+class WithoutJson(BaseHTTPRequestHandler):
+    """What the host answers to a wrong key: 401 with nothing behind it."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(401)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("example", BY_HTTP, ids=str)
+def test_an_answer_without_json_is_told_by_its_status(example, stack):
+    with HTTPServer(("127.0.0.1", 0), WithoutJson) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = started(example, environment(stack) | {"MAILER_URL": f"http://127.0.0.1:{server.server_port}/api"})
+        server.shutdown()
+
+    assert done.returncode != 0
+    assert "401" in done.stderr
+    assert len(done.stderr.splitlines()) == 1, "one line, and no traceback"
 
 
 def arrived(stack, subject):

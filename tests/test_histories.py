@@ -275,6 +275,12 @@ class Histories(RuleBasedStateMachine):
     def a_timer_runs(self, timer, fault):
         self._timer(getattr(self.world, timer), fault)
 
+    @rule(fault=faults)
+    def both_timers_run_at_once(self, fault):
+        self.world.meanwhile = lambda: self._timer(self.world.release, None)
+        self._timer(self.world.sweep, fault)
+        self.world.meanwhile = lambda: None
+
     def _timer(self, run, fault):
         self.world.faults.armed = fault
         try:

@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 
 from mailer.delivery.envelope import Envelope
-from mailer.delivery.message import SOON, read_message
+from mailer.delivery.message import MAX_BYTES, SOON, apart, read_message
 from mailer.delivery.record import Status
-from mailer.pace.later import AHEAD, RELEASED_WITHIN, TOGETHER, Later
+from mailer.pace.later import AHEAD, MOST_IN_MESSAGE, RELEASED_WITHIN, RELIED_UPON, SPAN, TOGETHER, Later
 from mailer.request.mail_id import mail_id
 from mailer.storage.clients import kept_table
 from mailer.storage.later_rows import LaterRows
@@ -35,14 +35,16 @@ class Outbox:
     def __init__(self, rows):
         self.clock = Clock()
         self.queue = []
+        self.messages = []
         self.rows = rows
         self.later = Later(queue=self, rows=rows, clock=self.clock)
 
     def send(self, text, *, after):
-        self.queue.append((read_message(text.encode())[1].id, self.clock.now + after))
+        self.messages.append(text)
+        self.queue += [(read_message(body)[1].id, self.clock.now + after) for body in apart(text.encode())]
 
-    def put(self, *, after, mail=SOME_ID):
-        self.later.put(Envelope(id=mail, stored=True), None, due=self.clock.now + after)
+    def put(self, *, after, mail=SOME_ID, content=None):
+        self.later.put(Envelope(id=mail, stored=content is None), content, due=self.clock.now + after)
 
     def release(self):
         self.queue.clear()
@@ -59,14 +61,14 @@ def an_id(number):
     return mail_id(START, f"{number:010}".encode())
 
 
-@pytest.mark.parametrize("after", [timedelta(), timedelta(seconds=1), SOON])
-def test_what_is_due_within_two_minutes_goes_onto_the_queue(outbox, after):
+@pytest.mark.parametrize("after", [timedelta(), timedelta(seconds=1), RELIED_UPON])
+def test_what_is_due_before_the_next_release_goes_onto_the_queue(outbox, after):
     outbox.put(after=after)
 
     assert outbox.queue == [(SOME_ID, START + after)]
 
 
-@pytest.mark.parametrize("after", [SOON + timedelta(seconds=1), HOUR, timedelta(days=366)])
+@pytest.mark.parametrize("after", [RELIED_UPON + timedelta(minutes=1), HOUR, timedelta(days=366)])
 def test_what_is_due_later_waits_and_comes_in_time(outbox, after):
     outbox.put(after=after)
     assert outbox.queue == []
@@ -80,7 +82,7 @@ def test_what_is_due_later_waits_and_comes_in_time(outbox, after):
 
 def test_nothing_is_released_more_than_two_minutes_ahead(outbox):
     for number in range(300):
-        outbox.put(after=SOON + timedelta(seconds=1 + number), mail=an_id(number))
+        outbox.put(after=RELIED_UPON + timedelta(seconds=1 + number), mail=an_id(number))
     for minute in range(10):
         outbox.clock.now = START + timedelta(minutes=minute, seconds=1)
 
@@ -130,13 +132,39 @@ def test_a_row_that_is_written_anew_while_it_is_released_stays(outbox):
     outbox.put(after=HOUR)
     outbox.clock.now = START + HOUR
 
-    def put_back(waiting):
-        outbox.later._send(waiting)
-        outbox.rows.put(waiting)
+    def put_back(group):
+        outbox.later._send(group)
+        outbox.rows.put(group.rows[0])
+        return True
 
     outbox.later.release(lambda _send, page: map(put_back, page))
 
     assert len(outbox.release()) == 1
+
+
+def test_mails_that_are_due_within_seconds_travel_in_one_message(outbox):
+    for number in range(3 * MOST_IN_MESSAGE):
+        outbox.put(after=HOUR + timedelta(seconds=number), mail=an_id(number))
+    outbox.clock.now = START + HOUR - AHEAD
+
+    found = outbox.release()
+
+    assert sorted(mail for mail, _ in found) == [an_id(number) for number in range(3 * MOST_IN_MESSAGE)]
+    dues = {an_id(number): START + HOUR + timedelta(seconds=number) for number in range(3 * MOST_IN_MESSAGE)}
+    assert all(timedelta() <= dues[mail] - due <= SPAN for mail, due in found)
+    assert len(outbox.messages) <= 3 * MOST_IN_MESSAGE / 5 + 1
+    assert all(len(apart(text.encode())) <= MOST_IN_MESSAGE for text in outbox.messages)
+
+
+def test_a_message_holds_no_more_than_storage_takes(outbox):
+    content = f'{{"text":"{"é" * 12_000}"}}'.encode()
+    for number in range(5):
+        outbox.put(after=HOUR, mail=an_id(number), content=content)
+    outbox.clock.now = START + HOUR
+
+    assert len(outbox.release()) == 5
+    assert [len(apart(text.encode())) for text in outbox.messages] == [2, 2, 1]
+    assert all(len(text.encode()) <= MAX_BYTES for text in outbox.messages)
 
 
 def test_a_crash_after_the_message_leaves_a_row_that_is_released_again(outbox):

@@ -63,7 +63,7 @@ class Shelf:
 
     def put_request(self, *, before=timedelta(), **changes):
         at = START - before
-        record = MailRecord.of(a_request(**changes), mail=mail_id(at, uuid4().bytes), now=at)
+        record = MailRecord.of(a_request(**changes), digest="", mail=mail_id(at, uuid4().bytes), now=at)
         return self.ledger.write(record).id
 
     def page(self, most=50, begin=None, **parameters):
@@ -168,7 +168,7 @@ def test_a_pools_mails_are_found_by_its_name_and_by_the_mailbox_whichever_belong
     """The record keeps the pool that was asked for: nobody looks its members up."""
     news1, news2 = Address(address="news1@contoso.com"), Address(address="news2@contoso.com")
     asked = a_request(from_="news", rules=replace(RULES, senders=(news1, news2), pools={"news": (news1, news2)}))
-    record = MailRecord.of(asked, mail=mail_id(START, b"0123456789"), now=START)
+    record = MailRecord.of(asked, digest=asked.digest(), mail=mail_id(START, b"0123456789"), now=START)
     mail = shelf.ledger.write(replace(record, sender="news2@contoso.com")).id
     direct = shelf.put(before=DAY, sender="news2@contoso.com")
 

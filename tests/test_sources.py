@@ -1,6 +1,7 @@
 """Templates in a folder."""
 
 import os
+import shutil
 import threading
 
 import pytest
@@ -61,6 +62,35 @@ def test_who_sends_mails_looks_at_a_folder_once_a_second(folder):
     assert source.files("t") == {"body.txt": b"old"}
     now = 1.0
     assert source.files("t") == {"body.txt": b"newer"}
+
+
+def test_who_sends_mails_looks_for_folders_once_a_second(folder):
+    now = 0.0
+    source = Folder(folder.path, look_every=1.0, clock=lambda: now)
+    assert source.files("new") == {}
+    folder.put({"new/subject.txt": "s"})
+
+    now = 0.9
+    assert source.files("new") == {}
+    now = 1.0
+    assert source.files("new") == {"subject.txt": b"s"}
+
+    now = 1.5
+    assert source.files("t") == {}  # the folders are listed again at 2.0
+    shutil.rmtree(folder.path / "new")
+    now = 2.0
+    assert source.files("new") == {}
+
+
+def test_a_folder_that_goes_after_it_was_listed_has_no_files(folder):
+    now = 0.0
+    source = Folder(folder.path, look_every=1.0, clock=lambda: now)
+    folder.put({"new/subject.txt": "s"})
+    assert source.files("t") == {}
+
+    shutil.rmtree(folder.path / "new")
+
+    assert source.files("new") == {}
 
 
 def test_folders_are_listed_with_their_files(folder):

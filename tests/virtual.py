@@ -3,14 +3,14 @@
 import heapq
 import itertools
 import random
+import threading
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mailer.delivery.message import write_message
 from mailer.errors import Throttled
 from tests.builders import SHOP
-from tests.fakes import MemoryLedger, MemoryRequests
+from tests.fakes import MemoryLedger, MemoryRequests, MemoryRows
 from tests.post import Post
 
 
@@ -49,6 +49,65 @@ class CountedRequests(MemoryRequests):
         super().put(mail, body)
 
 
+class CountedRows(MemoryRows):
+    """Which are deleted a hundred of a minute at a time."""
+
+    def __init__(self, calls):
+        super().__init__()
+        self.calls = calls
+
+    def put(self, waiting):
+        self.calls["row"] += 1
+        super().put(waiting)
+
+    def take_back(self, mail, due):
+        self.calls["row"] += 2
+        super().take_back(mail, due)
+
+    def pages(self, until):
+        for page in super().pages(until):
+            self.calls["page"] += 1 + len(page) // 500
+            yield page
+
+    def delete(self, rows):
+        minutes = Counter(row.due.replace(second=0, microsecond=0) for row in rows)
+        self.calls["row"] += sum(-(-number // 100) for number in minutes.values())
+        super().delete(rows)
+
+
+class Run(threading.Thread):
+    """A message in a worker's hand, which may wait there: one run at a time is awake."""
+
+    def __init__(self, deliver, message):
+        super().__init__(daemon=True)
+        self.deliver, self.message = deliver, message
+        self.awake, self.rests, self.failed = threading.Semaphore(0), threading.Semaphore(0), None
+
+    def go_on(self):
+        """Until it waits or is done; raises what it raised."""
+        if self.ident is None:
+            self.start()
+        self.awake.release()
+        self.rests.acquire()
+        if self.failed:
+            raise self.failed
+
+    def wait(self):
+        self.rests.release()
+        self.awake.acquire()
+
+    def run(self):
+        self.awake.acquire()
+        try:
+            self.deliver(self.message)
+        except BaseException as failed:  # noqa: BLE001 - it is raised where the run went on
+            self.failed = failed
+        self.rests.release()
+
+
+RELEASE = object()
+
+
 class World(Post):
     """`instances` of the app at one storage. A message comes up to `late` after it is due, to any of them.
 
@@ -56,34 +115,41 @@ class World(Post):
     """
 
     def __init__(self, *, instances=1, late=timedelta(seconds=2), latency=timedelta(), seed=0, **pace):
-        self.coming = []  # of (due, number, body, whether the table holds it until then)
+        self.coming = []  # of (due, number, body of a message, RELEASE, or a run that goes on)
         self.order = itertools.count()
         super().__init__(**pace)
         self.calls = Counter()
         self.ledger, self.requests = CountedLedger(self.calls), CountedRequests(self.calls)
+        self.rows = CountedRows(self.calls)
         self.random = random.Random(seed)
         self.late, self.latency = late, latency
         self.asked, self.born, self.refused = [], {}, 0
+        self.running = self.released_next = None
         self.throttled_until = {}
         self.instances = []
         for _ in range(instances):
             self.start_instance()
             self.instances.append((self.turns, self.throttle))
 
-    @property
-    def later(self):
-        return self
+    def send(self, text, *, after):
+        self.calls["message"] += 1
+        self.push(self.clock.now + timedelta(seconds=int(after.total_seconds())), text.encode())
 
-    def put(self, envelope, content, *, due):
-        soon = due - self.clock.now <= timedelta(minutes=2)
-        self.calls["message"] += 1 if soon else 2  # its row, and the message that the release makes of it
-        self.push(due, write_message(content or b"{}", envelope).encode())
+    def push(self, due, body, *, now=False):
+        number = next(self.order)
+        heapq.heappush(self.coming, (due, -1 - number if now else number, body))
 
-    def take_back(self, *_, **__):
-        self.calls["row"] += 1
+    def pause(self, seconds):
+        run = self.running
+        self.push(self.clock.now + timedelta(seconds=seconds), run, now=True)
+        run.wait()
 
-    def push(self, due, body):
-        heapq.heappush(self.coming, (due, next(self.order), body))
+    def schedule_release(self):
+        """The timer, each minute in which anything waits."""
+        minute = self.clock.now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        if self.rows.kept and self.released_next != minute:
+            self.released_next = minute
+            self.push(minute, RELEASE, now=True)
 
     def produce(self, after, **changes):
         """A mail straight from a producer."""
@@ -107,15 +173,23 @@ class World(Post):
                 heapq.heappush(self.coming, (arrives, -1 - number, body))
                 continue
             self.clock.now = max(self.clock.now, due)
-            self.handle(body)
+            if body is RELEASE:
+                self.release()
+            elif isinstance(body, Run):
+                self.go_on(body)
+            else:
+                self.handle(body)
+            self.schedule_release()
+
+    def go_on(self, run):
+        self.running = run
+        run.go_on()
 
     def handle(self, body):
         self.turns, self.throttle = self.random.choice(self.instances)
         self.calls["host"] += 1
-        mailbox = None
 
         def send(mail, _token):
-            nonlocal mailbox
             mailbox = mail.request.mailbox.address
             under_way = sum(
                 sent.at > self.clock.now - self.latency for sent in self.asked[-40:] if sent.mailbox == mailbox
@@ -131,8 +205,7 @@ class World(Post):
 
         delivery = self.delivery()
         delivery.attempt.graph.send = send
-        message = self.by_queue(body=body)
-        delivery.deliver(message)
+        self.go_on(Run(delivery.deliver, self.by_queue(body=body)))
 
     @property
     def storage_calls(self):

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from mailer.delivery.gate import Passed
 from mailer.delivery.mail import QueuedMessage
-from mailer.delivery.message import SOON, read_message
+from mailer.delivery.message import SOON, apart, read_message
 from mailer.errors import InvalidRequest, TryLater
 from mailer.pace.later import AHEAD
 from mailer.request.members import ONE_CALL
@@ -50,6 +50,7 @@ class World(Post):
         self.learned = None  # the mail that Graph has just said to have taken
         self.known = set()  # those of which a worker has learned it, and lived on
         self.on_sent = lambda _mail: None
+        self.meanwhile = lambda: None  # while the clean-up runs
         self.marks = {}
         self.blob_times = {}
 
@@ -140,9 +141,9 @@ class World(Post):
     def coming(self):
         """The mails that have a message, by id or by number."""
         found = {mail for _, mail in self.rows.part.kept}
-        for message in self.queue + self.poison:
+        for body in (body for message in self.queue + self.poison for body in apart(message.said.body)):
             with suppress(InvalidRequest):
-                members, envelope = read_message(message.said.body)
+                members, envelope = read_message(body)
                 found.add(envelope.id if envelope else members["tags"]["n"])
         return found
 

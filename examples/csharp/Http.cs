@@ -17,11 +17,12 @@ using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(30) };
 http.DefaultRequestHeaders.Add("x-functions-key", Environment.GetEnvironmentVariable("MAILER_KEY") ?? "");
 using var reply = await http.PostAsJsonAsync($"{Environment.GetEnvironmentVariable("MAILER_URL")}/emails", mail);
 
-var answer = await reply.Content.ReadFromJsonAsync<JsonNode>();
 if (!reply.IsSuccessStatusCode)
 {
-    Console.Error.WriteLine($"{(int)reply.StatusCode} {answer!["error"]!["code"]}: {answer["error"]!["message"]}");
+    // Mostly {"error": {"code", "message", …}}; what answers in mailer's place, such as the host without a key, has no JSON.
+    Console.Error.WriteLine($"{(int)reply.StatusCode} {await reply.Content.ReadAsStringAsync()}");
     return 1;
 }
+var answer = await reply.Content.ReadFromJsonAsync<JsonNode>();
 Console.WriteLine($"{answer!["id"]} {answer["status"]}");
 return 0;

@@ -26,9 +26,10 @@ async function post(tries = 4) {
 }
 
 const reply = await post();
-const answer = await reply.json();
 if (!reply.ok) {
-  console.error(`${reply.status} ${answer.error.code}: ${answer.error.message}`);
+  // Mostly {"error": {"code", "message", …}}; what answers in mailer's place, such as the host without a key, has no JSON.
+  console.error(`${reply.status} ${await reply.text()}`);
   process.exit(1);
 }
+const answer = await reply.json();
 console.log(answer.id, answer.status);

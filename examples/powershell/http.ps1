@@ -17,7 +17,7 @@ $request = @{
     ContentType       = 'application/json; charset=utf-8'
     Body              = $mail | ConvertTo-Json -Depth 10   # the default of 2 turns what lies deeper into text
     TimeoutSec        = 30
-    MaximumRetryCount = 3
+    MaximumRetryCount = 3   # also of a request that is refused for good, which is refused again
     RetryIntervalSec  = 2
 }
 $answer = Invoke-RestMethod @request

@@ -14,3 +14,4 @@ $url = [Uri]$env:QUEUE_URL
 # -1: the message stays for as long as it takes, not for a week.
 az storage message put --auth-mode login --account-name $url.Host.Split('.')[0] --queue-name $url.Segments[-1] `
     --content $text --time-to-live -1 --query id --output tsv
+if ($LASTEXITCODE) { exit $LASTEXITCODE }   # $ErrorActionPreference is about PowerShell's own commands

@@ -64,8 +64,8 @@ def doctor(
     with Screen(as_json=as_json) as screen:
         examined = Examined(
             environ=environ,
-            to=to,
-            forbidden=forbidden,
+            to=options.mailbox(to, "--to") if to else None,
+            forbidden=options.mailbox(forbidden, "--not") if forbidden else None,
             clock=lambda: datetime.now(UTC),
             sleep=time.sleep,
             tell=screen.begin,

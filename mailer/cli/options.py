@@ -74,11 +74,22 @@ def lifetime_of(text: str) -> timedelta:
     return lifetime
 
 
-def needs_vault(where: Place) -> None:
+def mailbox(text: str, flag: str | None = None) -> str:
+    """One address, in small letters; anything else is wrong use, told before anybody signs in."""
+    from mailer.request.address import parse_address  # noqa: PLC0415 - most commands need none
+
+    try:
+        return parse_address(text).address.lower()
+    except ValueError as error:
+        message = f"'{text}' is no mailbox ({error})"
+        raise typer.BadParameter(message, param_hint=flag) from error
+
+
+def needs_vault(where: Place, *, otherwise: str = "") -> None:
     """A secret needs a vault, for it is shown to nobody."""
     if not where.vault:
         message = (
             "the secret goes straight into a Key Vault, so give --vault https://NAME.vault.azure.net "
-            "(MAILER_KEY_VAULT_URL), or do without one: --auth federated"
+            f"(MAILER_KEY_VAULT_URL){otherwise}"
         )
         raise typer.BadParameter(message)

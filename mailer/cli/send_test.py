@@ -38,6 +38,8 @@ def send_test(
     if not delegated:
         message = "say --delegated; a test mail of the app itself is `doctor --to ADDRESS`"
         raise typer.BadParameter(message)
+    to = options.mailbox(to, "--to")
+    mailbox = options.mailbox(mailbox, "--as") if mailbox else None
     where = options.place(tenant=tenant, authority=authority, graph=graph)
     with Screen(as_json=as_json) as screen:
         try:

@@ -8,7 +8,6 @@ import typer
 
 from mailer.cli import options
 from mailer.cli.course import Work
-from mailer.request.address import parse_address
 from mailer.setup.course import EXCHANGE_SCOPES, SCOPES
 from mailer.setup.set_up import Auth, SetUp, Wish
 from mailer.setup.steps import Step
@@ -29,7 +28,7 @@ def setup(
         Literal["tenant", "mailboxes"], typer.Option(help="every mailbox of the tenant, or the ones named")
     ] = "tenant",
     also: Annotated[
-        str, typer.Option(help="large (Mail.ReadWrite, for mails above 3 MB), read (Mail.Read, for verify and bounces)")
+        str, typer.Option(help="large (Mail.ReadWrite, for mails above 3 MB), read (Mail.Read, for verify)")
     ] = "",
     auth: Annotated[
         Literal["secret", "certificate", "federated"] | None,
@@ -71,7 +70,7 @@ def setup(
         message = "--auth federated needs --identity with the principal id of a user-assigned managed identity"
         raise typer.BadParameter(message)
     if chosen != "federated":
-        options.needs_vault(where)
+        options.needs_vault(where, otherwise=", or do without one: --auth federated")
     work = Work(
         steps=lambda course: SetUp(course=course, wish=wish),
         where=where,
@@ -102,15 +101,7 @@ def _mailboxes(scope: str, addresses: list[str]) -> tuple[str, ...]:
     if not addresses:
         message = "--scope mailboxes needs the addresses of the mailboxes after it"
         raise typer.BadParameter(message)
-    return tuple(dict.fromkeys(map(_mailbox, addresses)))
-
-
-def _mailbox(text: str) -> str:
-    try:
-        return parse_address(text).address.lower()
-    except ValueError as error:
-        message = f"'{text}' is no mailbox ({error})"
-        raise typer.BadParameter(message) from error
+    return tuple(dict.fromkeys(map(options.mailbox, addresses)))
 
 
 def _also(text: str) -> tuple[str, ...]:

@@ -1,4 +1,6 @@
 // Elements made of values: whatever the server says becomes text, never markup.
+import { inFrench } from "./said.fr.js";
+import { language } from "./words.js";
 
 /** An element with attributes, listeners (`on…`) and children, which are elements or texts. */
 export function h(name, attributes = {}, ...children) {
@@ -24,5 +26,5 @@ function fill(element, attributes, children) {
 /** The body of a section, or any element by its selector. */
 export const $ = (selector) => document.querySelector(selector);
 
-/** What the app itself says is in English, whichever language the page is in. */
-export const english = (text) => h("span", { lang: "en" }, text);
+/** What the app itself says is in English: in French as far as its sentences are known. */
+export const told = (text) => (language === "fr" ? inFrench(text) : [{ text, lang: "en" }]).map((piece) => h("span", { lang: piece.lang }, piece.text));

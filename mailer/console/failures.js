@@ -1,6 +1,6 @@
 // Failed, uncertain and hindered mails by their cause, each with its cure and a button.
 import { call } from "./api.js";
-import { $, english, h } from "./dom.js";
+import { $, h, told } from "./dom.js";
 import { jobsOf, progress } from "./jobs.js";
 import { agreed } from "./question.js";
 import { say, reload, state } from "./state.js";
@@ -58,8 +58,8 @@ function card(group, since, job) {
     { "aria-labelledby": `cause-${group.code}-${group.status}` },
     h("h3", { id: `cause-${group.code}-${group.status}` }, h("span.count", {}, String(group.count)), " ", h("code", { lang: "en" }, group.code)),
     h("p.when", {}, h(`span.status.${group.status}`, {}, w.statuses[group.status]), " ", w.span(moment(group.oldest), moment(group.newest))),
-    h("p", {}, english(group.message)),
-    group.cure ? h("p.cure", {}, h("strong", {}, w.cure), english(group.cure)) : null,
+    h("p", {}, told(group.message)),
+    group.cure ? h("p.cure", {}, h("strong", {}, w.cure), told(group.cure)) : null,
     group.may_double ? h("p.beware", {}, w.mayDouble) : null,
     h("p.such", {}, w.such, " ", group.ids.map((id) => [h("a", { href: `#mail=${id}` }, `…${id.slice(-8)}`), " "])),
     job ? progress(job) : null,

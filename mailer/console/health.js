@@ -1,6 +1,6 @@
 // What works and what does not, and how long the app's secret is still good.
 import { call } from "./api.js";
-import { english, h } from "./dom.js";
+import { h, told } from "./dom.js";
 import { day, w } from "./words.js";
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -19,7 +19,7 @@ export async function health() {
 }
 
 function trouble([name, part]) {
-  return [h("dt", {}, w.parts[name] ?? name), part.problems.map((problem) => h("dd", {}, english(problem)))];
+  return [h("dt", {}, w.parts[name] ?? name), part.problems.map((problem) => h("dd", {}, told(problem)))];
 }
 
 function secret(expires) {

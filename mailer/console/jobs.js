@@ -6,7 +6,7 @@ import { moment, w } from "./words.js";
 export function progress(job, { code } = {}) {
   const gone = job.done + job.left_out;
   const told = [
-    w.jobs[job.action](job.done, job.partial ? w.more(job.count) : String(job.count)),
+    w.jobs[job.action](job.done, job.partial ? w.noLess(job.count) : String(job.count)),
     job.left_out ? w.notDone(job.left_out) : "",
     job.status === "running" ? w.jobStates.running : w.jobStates[job.status](moment(job.ended_at)),
     w.askedFor(moment(job.asked_at), job.by),

@@ -1,6 +1,6 @@
 // One mail: what is known of it, its way from accepted to delivered, and what can be done.
 import { call, Refused } from "./api.js";
-import { $, english, h } from "./dom.js";
+import { $, h, told } from "./dom.js";
 import { acceptedAt } from "./record.js";
 import { agreed, inWords } from "./question.js";
 import { choose, chosen, reload, say } from "./state.js";
@@ -29,7 +29,7 @@ function draw(record) {
   $("#mail").replaceChildren(
     h("header", {}, h("h2", { id: "mail-title" }, w.mail, " ", h("code", {}, record.id)), closing()),
     h("p.now", {}, h(`span.status.${record.status}`, {}, w.statuses[record.status] ?? record.status), " ", w.meanings[record.status] ?? ""),
-    record.error ? h("p.error", {}, h("code", { lang: "en" }, record.error.code), " ", english(record.error.message)) : null,
+    record.error ? h("p.error", {}, h("code", { lang: "en" }, record.error.code), " ", told(record.error.message)) : null,
     can.length ? h("div.buttons", {}, can.map((action) => h("button", { type: "button", class: action === "cancel" ? "" : "main", onclick: () => act(action, record) }, w.actions[action]))) : "",
     h("dl.facts", {}, facts(record)),
     h("h3", {}, w.way),
@@ -50,7 +50,7 @@ function facts(record) {
     [w.template, record.template],
     [w.version, record.template_version],
     [w.recipients, record.recipients],
-    [w.priority, record.priority],
+    [w.priority, w.priorities[record.priority] ?? record.priority],
     [w.tags, Object.entries(record.tags ?? {}).map(([name, value]) => `${name}: ${value}`).join(", ")],
     [w.expected, record.expected_at && moment(record.expected_at)],
     [w.attempts, record.attempts],
@@ -70,7 +70,7 @@ function way(record) {
   for (const one of record.done ?? []) steps.push({ at: one.at, status: "done", name: w.done[one.action] ?? one.action, text: one.by ? w.by(one.by) : "" });
   for (const { copy, places } of copies(record.delivery ?? {})) {
     const said = [copy.code, copy.message].filter(Boolean).join(" ");
-    const text = copy.code === "recipient_suppressed" ? w.leftOut(places.length) : said && english(said);
+    const text = copy.code === "recipient_suppressed" ? w.leftOut(places.length) : said && told(said);
     steps.push({ at: copy.at, status: copy.status, text: [places.join(", "), " ", text] });
   }
   steps.sort((one, other) => new Date(one.at) - new Date(other.at));

@@ -1,6 +1,6 @@
 // Questions before something is done, and the one for the key.
 import { key } from "./api.js";
-import { $, english, h } from "./dom.js";
+import { $, h, told } from "./dom.js";
 import { w } from "./words.js";
 
 /** Whether somebody agrees: the question, what follows from it, what to beware of, and the name of the button. */
@@ -31,7 +31,7 @@ export async function askKey({ wrong, signIn }) {
 export function inWords(error) {
   if (error.status === 0) return w.noAnswer;
   if (error.status === 401) return w.keyAsk;
-  return error.message ? english(error.message) : w.refused(error.status);
+  return error.message ? told(error.message) : w.refused(error.status);
 }
 
 function ask(...content) {

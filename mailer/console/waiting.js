@@ -36,7 +36,7 @@ function chart(mailbox, dues) {
     "figure",
     {},
     h("figcaption", {}, h("strong", {}, mailbox), " ", told),
-    h("p.scale", { "aria-hidden": "true" }, `${Math.max(...bars)} ${w.each(spanOf(step))}`),
+    h("p.scale", { "aria-hidden": "true" }, w.each(Math.max(...bars), spanOf(step))),
     drawn(bars, `${mailbox}: ${told}`),
     h("p.axis", { "aria-hidden": "true" }, [0, bars.length / 2, bars.length].map((index) => h("span", {}, tick(at(index), step * bars.length)))),
     h("details", {}, h("summary", {}, w.figures), h("table", {}, h("tbody", {}, rows(bars, at)))),

@@ -1,4 +1,4 @@
-// What the page says, in English or French; what the app itself says stays as it is.
+// What the page says, in English or French; said.fr.js has what the app itself says.
 import { en } from "./en.js";
 import { fr } from "./fr.js";
 

@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 from mailer import telemetry
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.event import surplus_of
-from mailer.delivery.message import fits, write_message, write_request
+from mailer.delivery.message import fits, write_message
 from mailer.delivery.record import Conflict, KeyOwner, MailRecord, Receipt, Status, key_of
 from mailer.delivery.stores import Stores
 from mailer.delivery.turns import Turns
 from mailer.errors import InvalidRequest, KeyReused, Problem, TryLater
+from mailer.request.json_object import write_object
 from mailer.request.mail_id import mail_id
 from mailer.request.members import ADVANCE, ONE_CALL
-from mailer.request.model import MailRequest
+from mailer.request.model import MailRequest, digest_of
 
 log = logging.getLogger("mailer.accept")
 
@@ -58,16 +59,18 @@ def accept(
         now = clock()
         check_limits(request, now)
         place = place or Place(id=mail_id(now, os.urandom(10)))
-        record = MailRecord.of(request, mail=place.id, now=now, caller=caller)
+        written = request.as_json()
+        digest = digest_of(written)
+        record = MailRecord.of(request, mail=place.id, digest=digest, now=now, caller=caller)
         known = place.again
-        if request.idempotency_key and record.digest:
-            claimant = KeyOwner(id=record.id, digest=record.digest)
+        if request.idempotency_key:
+            claimant = KeyOwner(id=record.id, digest=digest)
             owner = stores.ledger.own_key(key_of(caller, request.idempotency_key), claimant, now=now)
             if owner.digest != claimant.digest:
                 raise KeyReused
             known, record = known or owner.id != record.id, replace(record, id=owner.id)
         keyed = place.keyed or request.idempotency_key is not None
-        step = _Acceptance(request, write_request(request), stores, now, within, keyed)
+        step = _Acceptance(write_object(written), stores, now, within, keyed)
         if known and (kept := stores.ledger.read(record.id)):
             return step.take_again(kept)
         if not turns.admits(record):
@@ -86,7 +89,7 @@ def accept(
 
 def check_limits(request: MailRequest, now: datetime) -> None:
     """Raises InvalidRequest for a request that is too large, or scheduled too far ahead."""
-    size = len(write_request(request.model_copy(update={"attachments": ()})))
+    size = len(request.model_dump_json(by_alias=True, exclude_defaults=True, exclude={"attachments"}).encode())
     if size > ONE_CALL:
         message = f"The request has {size} bytes beside its attachments; Graph takes {ONE_CALL}. Shorten the content."
         raise InvalidRequest([Problem(code="request_too_large", message=message)])
@@ -97,7 +100,6 @@ def check_limits(request: MailRequest, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Acceptance:
-    request: MailRequest
     content: bytes
     stores: Stores
     now: datetime

@@ -116,8 +116,8 @@ class _Case:
         if self._looks:
             return _wait(mail.due_at) if mail.due_at and mail.due_at > now else Next(do=Do.LOOK)
         if mail.status is not Status.SENDING:
-            claimed = mail.moved(Status.SENDING, now=now)
-            return Next(do=Do.SEND, record=replace(claimed, attempts=mail.attempts + 1, leased_until=now + LEASE))
+            attempts, lease = mail.attempts + 1, now + LEASE
+            return Next(do=Do.SEND, record=mail.moved(Status.SENDING, now=now, attempts=attempts, leased_until=lease))
         if mail.drafting:
             event = Event(what=What.TURNED_AWAY, code="upload_interrupted", text=f"{NEVER_LEFT} Nothing was sent.")
             return replace(self, event=event).next()
@@ -178,22 +178,22 @@ class _Case:
             case What.CANCELED if mail.status is Status.CANCELED:
                 return Next(do=Do.DROP)
             case What.PACED if mail.status.waiting:
-                waits = mail.moved(Status.QUEUED, now=now, code=mail.error_code, message=mail.error_message)
-                return _wait(event.to, replace(waits, due_at=event.to))
+                code, text = mail.error_code, mail.error_message
+                return _wait(event.to, mail.moved(Status.QUEUED, now=now, code=code, message=text, due_at=event.to))
             case What.MOVED if mail.status.waiting:
                 moved = mail if mail.status is Status.SCHEDULED else mail.moved(Status.SCHEDULED, now=now)
                 due = max(event.to or now, now)  # what is past is due at once, and no older than that
                 return _wait(due, replace(moved, due_at=due, since=due))
             case What.REPLAYED if mail.status.replayable:
-                again = replace(mail.moved(Status.QUEUED, now=now), attempts=0, look=0, since=now, due_at=now)
                 resent = (mail.resent or 0) + (mail.status is Status.UNCERTAIN)
-                return _wait(now + HEAD_START, replace(again, resent=resent))
+                again = mail.moved(Status.QUEUED, now=now, attempts=0, look=0, since=now, due_at=now, resent=resent)
+                return _wait(now + HEAD_START, again)
             case What.SURPLUS:
                 return self._end(Status.HELD) if mail.status.waiting else Next(do=Do.DROP)
             case What.RELEASED if mail.status is Status.HELD:
                 due = max(now, mail.due_at or now)
-                freed = mail.moved(Status.SCHEDULED if due > now else Status.QUEUED, now=now)
-                return _wait(max(now + HEAD_START, due), replace(freed, since=due, due_at=due))
+                status = Status.SCHEDULED if due > now else Status.QUEUED
+                return _wait(max(now + HEAD_START, due), mail.moved(status, now=now, since=due, due_at=due))
             case What.RETRIED if mail.waits_for_mending:
                 return _wait(now + HEAD_START, replace(mail, due_at=now))
         return Next(do=Do.REFUSE)
@@ -212,19 +212,19 @@ class _Case:
 
     def _back(self, status: Status, code: str, text: str, *, after: timedelta, **changes: Any) -> Next:  # noqa: ANN401 - as dataclasses.replace
         due = self.now + after
-        waits = self.mail.moved(status, now=self.now, code=code, message=text)
-        return _wait(due, replace(waits, due_at=due, **changes))
+        return _wait(due, self.mail.moved(status, now=self.now, code=code, message=text, due_at=due, **changes))
 
     def _end(self, status: Status, code: str | None = None, text: str = "") -> Next:
-        event = self.event
+        event, mail = self.event, self.mail
         if status in {Status.SENT, Status.CANCELED}:
             code, text = "", ""
         elif code is None:
             code, text = event.code, event.text
-        skipped = event.skipped if status is Status.SUPPRESSED else self.mail.skipped
-        ended = replace(self.mail.moved(status, now=self.now, code=code, message=text), skipped=skipped)
-        looked = 0 if ended.look or status is Status.UNCERTAIN else ended.look
-        return Next(do=Do.END, record=replace(ended, look=looked, request_id=event.request_id or ended.request_id))
+        look = 0 if mail.look or status is Status.UNCERTAIN else mail.look
+        skipped = event.skipped if status is Status.SUPPRESSED else mail.skipped
+        took = event.request_id or mail.request_id
+        ended = mail.moved(status, now=self.now, code=code, message=text, look=look, skipped=skipped, request_id=took)
+        return Next(do=Do.END, record=ended)
 
     @property
     def _looks(self) -> bool:

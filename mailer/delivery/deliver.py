@@ -20,9 +20,10 @@ from mailer.delivery.envelope import Envelope, Outcome
 from mailer.delivery.event import Event, What, surplus_of
 from mailer.delivery.mail import AlreadyClaimed, Mail, QueuedMessage, RecordMismatch, is_made_of
 from mailer.delivery.message import fits
-from mailer.delivery.opening import ARRIVED, Opening
+from mailer.delivery.opening import ARRIVED, Opening, still
 from mailer.delivery.put_back import put_back
 from mailer.delivery.record import Conflict, MailRecord, Status
+from mailer.delivery.several import Spread, each
 from mailer.delivery.stores import Stores
 from mailer.delivery.tell import Alarms, tell
 from mailer.delivery.turns import Turns
@@ -33,6 +34,7 @@ log = logging.getLogger("mailer.deliver")
 
 T = TypeVar("T")
 
+AT_HAND = timedelta(seconds=6)  # a turn that opens so soon is waited for here: a message would come later
 CARRIED_AFTER = timedelta(seconds=30)  # for a message that carries an outcome
 # Seconds between tries to record an outcome; under host.json's functionTimeout.
 PAUSES = (0.2, 1.0, 3.0, 10.0, 20.0, 30.0, 30.0)
@@ -57,14 +59,15 @@ class Delivery:
     policy: Callable[[MailRequest | None], Policy]
     clock: Callable[[], datetime]
     pause: Callable[[float], None] = time.sleep
+    spread: Spread = map
 
     def deliver(self, message: QueuedMessage) -> Status:
-        """Bring the mail to its next status. Raises TryLater while no storage answers; the host then tries again."""
-        return self._take(message, ARRIVED)
+        """Bring its mails to their next status. Raises TryLater while no storage answers; the host then tries again."""
+        return each(message, lambda part: self._take(part, ARRIVED), self.spread)
 
     def give_up(self, message: QueuedMessage) -> Status:
         """Account for a message that the host has given up. Raises TryLater."""
-        return self._take(message, GAVE_UP)
+        return each(message, lambda part: self._take(part, GAVE_UP), self.spread)
 
     @telemetry.processing()
     def _take(self, message: QueuedMessage, event: Event) -> Status:
@@ -100,7 +103,8 @@ class Delivery:
             kept = self._kept(lambda: self.opening.prove(mail), event, mail)
             if kept is None:
                 return mail.record.status
-            event, mail = _still(event, mail.record, kept.record), kept
+            event, mail = still(event, mail.record, kept.record), kept
+        self._await_hour(event, mail)
         step = self._decide(event, mail)
         try:
             if step.do is Do.DROP:
@@ -117,7 +121,7 @@ class Delivery:
             changed = self._kept(lambda: self.opening.prove(mail), event, mail)
             if changed is None:
                 return mail.record.status
-            event, mail = _still(event, mail.record, changed.record), changed
+            event, mail = still(event, mail.record, changed.record), changed
         return self._apply(event, mail)
 
     def _in_turn(self, mail: Mail, claimed: MailRecord) -> tuple[Event, Mail]:
@@ -126,9 +130,20 @@ class Delivery:
             if not mail.proven:  # perhaps it has been sent long since, and needs none
                 return ARRIVED, self.opening.prove(mail)
             mail = replace(mail, record=self.turns.take(mail.record, mail.asked, earliest=self.clock()))
-            if (due := mail.record.due_at) and due > self.clock():
-                return Event(what=What.PACED, to=due), mail
+            left = mail.record.due_at - self.clock() if mail.record.due_at else timedelta()
+            if mail.record.due_at and left > AT_HAND:
+                return Event(what=What.PACED, to=mail.record.due_at), mail
+            if left > timedelta():
+                return ARRIVED, mail
         return self.attempt.send(mail, claimed)
+
+    def _await_hour(self, event: Event, mail: Mail) -> None:
+        """Wait for a mail that comes a little too early, or whose turn is about to open."""
+        record = mail.record
+        if event is ARRIVED and record.due_at and (record.status.waiting or record.look):
+            left = record.due_at - self.clock()
+            if timedelta() < left <= AT_HAND:
+                self.pause(left.total_seconds())
 
     def _decide(self, event: Event, mail: Mail) -> Next:
         in_doubt = event.what is not What.SENT and not mail.record.status.waiting
@@ -229,16 +244,3 @@ class Delivery:
             log.warning("message_dropped: %s", mismatch)
             return Status.FAILED
         return self._apply(ARRIVED, own)
-
-
-def _still(event: Event, before: MailRecord, kept: MailRecord) -> Event:
-    """What is left of an event once the record has changed.
-
-    What came of a claim stays known while nobody else has one, and a send for ever; all else counts anew.
-    """
-    if before.claim and before.status is Status.SENDING:
-        ours = kept.version == before.version or (kept.status is Status.SENDING and kept.claim == before.claim)
-        return event if ours or event.what is What.SENT else ARRIVED
-    if event.what in {What.PACED, What.SURPLUS}:
-        return ARRIVED
-    return event if kept.status is before.status or (kept.status.waiting and before.status.waiting) else ARRIVED

@@ -122,8 +122,8 @@ class Envelope(Value):
 
 
 def _milliseconds(instant: datetime | None) -> int | None:
-    """Of the epoch, rounded down, so that a message never comes before its time."""
-    return None if instant is None else (instant - _EPOCH) // timedelta(milliseconds=1)
+    """Of the epoch, rounded up, so that no mail leaves before its time."""
+    return None if instant is None else -((_EPOCH - instant) // timedelta(milliseconds=1))
 
 
 def _instant(milliseconds: int | None) -> datetime | None:

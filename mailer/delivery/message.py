@@ -1,6 +1,6 @@
 """A mail as it lies on the queue: the request's own JSON, and beside it mailer's envelope if it went through mailer."""
 
-import json
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,12 +10,12 @@ from mailer.delivery.envelope import Envelope
 from mailer.errors import InvalidRequest, Problem
 from mailer.request.base64_text import OBJECT_BEGINS, read_base64
 from mailer.request.events import mail_of, without_additions
-from mailer.request.json_object import MARK, read_object
-from mailer.request.model import MailRequest
+from mailer.request.json_object import MARK, read_object, write_object
 
 ENVELOPE = "mailer"  # the one member that is ours and not the producer's
 MAX_BYTES = 64 * 1024  # https://learn.microsoft.com/azure/storage/queues/storage-queues-introduction
 ROOM = 2048  # bytes that an envelope takes at most
+TOGETHER = "together"  # in our member, the messages of several mails that are due within seconds
 SOON = timedelta(minutes=2)  # what is due later than this waits in the table: see pace/later.py
 
 
@@ -71,14 +71,22 @@ def write_message(content: bytes, envelope: Envelope) -> str:
     return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
 
-def write_members(members: dict[str, Any]) -> bytes:
-    """A producer's members as mailer writes them."""
-    return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
+def write_together(texts: Sequence[str]) -> str:
+    """The text of one message for the mails of these."""
+    return f'{{"{ENVELOPE}":{{"{TOGETHER}":[{",".join(texts)}]}}}}' if len(texts) > 1 else texts[0]
 
 
-def write_request(request: MailRequest) -> bytes:
-    """The request alone, as a blob holds it."""
-    return write_members(request.as_json())
+def apart(body: bytes) -> list[bytes]:
+    """The messages in one that was written for several mails; of any other one itself."""
+    if not body.startswith(f'{{"{ENVELOPE}":{{"{TOGETHER}":['.encode()):
+        return [body]
+    try:
+        several = read_object(body)[ENVELOPE][TOGETHER]
+    except InvalidRequest:
+        return [body]
+    if not several or not all(isinstance(each, dict) for each in several):
+        return [body]  # a producer has made it up, and it is refused as one message
+    return [write_object(each) for each in several]
 
 
 def fits(content: bytes) -> bool:

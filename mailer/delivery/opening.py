@@ -10,11 +10,11 @@ from mailer.delivery.attempt import Preparation
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.event import Event, What
 from mailer.delivery.mail import Mail, QueuedMessage, RecordMismatch, is_made_of
-from mailer.delivery.message import read_message, write_members, write_request
+from mailer.delivery.message import read_message
 from mailer.delivery.record import KeyOwner, MailRecord, Status, key_of
 from mailer.delivery.stores import Stores
 from mailer.errors import InvalidRequest, KeyReused
-from mailer.request.json_object import read_object
+from mailer.request.json_object import read_object, write_object
 from mailer.request.model import MailRequest, digest_of
 
 Refused = InvalidRequest | KeyReused | RecordMismatch
@@ -50,7 +50,7 @@ class Opening:
         members, envelope = read_message(message.body)
         if envelope and envelope.stored:
             return None
-        return self._refused(message.mail_id, write_members(members), message.proof, mismatch)
+        return self._refused(message.mail_id, write_object(members), message.proof, mismatch)
 
     def prove(self, mail: Mail) -> Mail:
         """The mail with its record as the ledger has it, if the message is that mail's. Raises RecordMismatch.
@@ -71,17 +71,18 @@ class Opening:
             request = self.preparation.read(members)
             producer = self.preparation.producer()
             self.preparation.permit(request, producer)
-            owner = self._owner(request, mail, producer, now)
+            written = request.as_json()
+            digest = digest_of(written)
+            owner = self._owner(request, KeyOwner(id=mail, digest=digest), producer, now)
         except (InvalidRequest, KeyReused) as refused:
-            return self._refused(mail, write_members(members), proof, refused), ARRIVED
-        record = MailRecord.of(request, mail=owner, now=now, caller=producer, proof=proof)
-        return Mail(record=record, content=write_request(request), request=request, proven=True), ARRIVED
+            return self._refused(mail, write_object(members), proof, refused), ARRIVED
+        record = MailRecord.of(request, mail=owner, digest=digest, now=now, caller=producer, proof=proof)
+        return Mail(record=record, content=write_object(written), request=request, proven=True), ARRIVED
 
-    def _owner(self, request: MailRequest, mail: str, producer: str | None, now: datetime) -> str:
+    def _owner(self, request: MailRequest, claimant: KeyOwner, producer: str | None, now: datetime) -> str:
         """The id of the mail: its own, or that of the one its key belongs to."""
         if request.idempotency_key is None:
-            return mail
-        claimant = KeyOwner(id=mail, digest=request.digest())
+            return claimant.id
         owner = self.stores.ledger.own_key(key_of(producer, request.idempotency_key), claimant, now=now)
         if owner.digest != claimant.digest:
             raise KeyReused
@@ -89,7 +90,7 @@ class Opening:
 
     def _known(self, envelope: Envelope, members: dict[str, Any]) -> tuple[Mail, Event]:
         """A mail that mailer itself has put on the queue."""
-        content = write_members(members)
+        content = write_object(members)
         mail = Mail(record=envelope.record(), content=content, stored=envelope.stored)
         kept = self.stores.requests.get(mail.id) if envelope.stored else content
         if kept is not None:
@@ -127,6 +128,19 @@ class Opening:
         new = Mail(record=MailRecord(id=mail, proof=proof), content=content, refused=Event.of(refused))
         record = new.record.moved(Status.QUEUED, now=self.clock())
         return new.at(replace(record, digest=_digest(new), caller=self.preparation.producer()))
+
+
+def still(event: Event, before: MailRecord, kept: MailRecord) -> Event:
+    """What is left of an event once the record has changed.
+
+    What came of a claim stays known while nobody else has one, and a send for ever; all else counts anew.
+    """
+    if before.claim and before.status is Status.SENDING:
+        ours = kept.version == before.version or (kept.status is Status.SENDING and kept.claim == before.claim)
+        return event if ours or event.what is What.SENT else ARRIVED
+    if event.what in {What.PACED, What.SURPLUS}:
+        return ARRIVED
+    return event if kept.status is before.status or (kept.status.waiting and before.status.waiting) else ARRIVED
 
 
 def _digest(mail: Mail) -> str | None:

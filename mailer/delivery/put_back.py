@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.mail import QueuedMessage
-from mailer.delivery.message import MAX_BYTES, read_message, write_members, write_message
+from mailer.delivery.message import MAX_BYTES, read_message, write_message
 from mailer.delivery.record import Status
 from mailer.delivery.stores import Outbox
 from mailer.errors import ConfigError, InvalidRequest, TryLater
+from mailer.request.json_object import write_object
 
 log = logging.getLogger("mailer.deliver")
 
@@ -39,7 +40,7 @@ def _named(message: QueuedMessage) -> tuple[Envelope, bytes | None] | None:
         members, envelope = read_message(message.body)
     except InvalidRequest:
         return None
-    content = write_members(members)
+    content = write_object(members)
     envelope = envelope or Envelope(id=message.mail_id, new=True, proof=message.proof)
     if envelope.stored:
         return envelope, None

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from mailer.request.mail_id import instant_of
 from mailer.request.members import Priority
@@ -149,7 +149,14 @@ class MailRecord:
 
     @classmethod
     def of(
-        cls, request: MailRequest, *, mail: str, now: datetime, caller: str | None = None, proof: str | None = None
+        cls,
+        request: MailRequest,
+        *,
+        mail: str,
+        digest: str,
+        now: datetime,
+        caller: str | None = None,
+        proof: str | None = None,
     ) -> Self:
         """The record of a mail that was just accepted."""
         due_at = request.scheduled_at if request.scheduled_at and request.scheduled_at > now else None
@@ -158,7 +165,7 @@ class MailRecord:
         return cls(
             id=mail,
             status=status,
-            digest=request.digest(),
+            digest=digest,
             proof=proof or uuid.uuid4().hex,
             template=template,
             recipients=request.recipients,
@@ -186,12 +193,13 @@ class MailRecord:
         """Whether it goes on by itself once somebody has mended what `error_code` names."""
         return self.status is Status.QUEUED and bool(self.mending and self.error_code)
 
-    def moved(self, status: Status, *, now: datetime, code: str = "", message: str = "") -> Self:
+    def moved(self, status: Status, *, now: datetime, code: str = "", message: str = "", **changes: Any) -> Self:  # noqa: ANN401 - as dataclasses.replace
         """The record in its next status; `code` and `message` say what went wrong, if anything did."""
         times = {each: at for each, at in self.times.items() if each is not status} | {status: now}
-        mending = self.mending if code else False
-        message = message[:LONGEST_MESSAGE]
-        return replace(self, status=status, times=times, mending=mending, error_code=code, error_message=message)
+        changes = {"mending": self.mending if code else False, **changes}
+        return replace(
+            self, status=status, times=times, error_code=code, error_message=message[:LONGEST_MESSAGE], **changes
+        )
 
     def acted(self, action: Action, by: str | None, *, now: datetime) -> Self:
         """The record with what somebody has done to the mail."""

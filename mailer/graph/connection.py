@@ -1,6 +1,5 @@
 """A RenderedMail to Microsoft Graph, over one requests.Session. Knows connections; what replies mean is wire.py's."""
 
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from mailer.graph import upload, wire
 from mailer.graph.whole_answer import WholeAnswerAdapter
 from mailer.http_session import KeptSession
 from mailer.request.address import Address
+from mailer.request.json_object import write_object
 from mailer.request.rendered import RenderedMail
 
 log = logging.getLogger("mailer.send")
@@ -71,7 +71,7 @@ class GraphConnection:
 
         def ask(method: str, path: str, content: Mapping[str, Any] | None = None) -> requests.Response:
             nonlocal token
-            body = None if content is None else json.dumps(content, ensure_ascii=False).encode()
+            body = None if content is None else write_object(content)
             reply = self._request(method, self._url + path, wire.request_headers(mail, token), body)
             if reply.status_code == requests.codes.unauthorized:
                 token = renew(token)

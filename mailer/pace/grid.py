@@ -54,6 +54,11 @@ class Grid:
         minute, within = divmod((at - _EPOCH) // _MILLISECOND, MINUTE)
         return minute * self.per_minute + within * self.per_minute // MINUTE
 
+    def first(self, at: datetime) -> int:
+        """The first slot in which a mail may leave at this instant or later."""
+        position = self.position(at)
+        return position + (at - self.start(position) > self.tolerance)
+
     def start(self, position: int) -> datetime:
         """When the slot begins."""
         minute, index = divmod(position, self.per_minute)

@@ -4,11 +4,12 @@ The host's scaler counts messages that nobody can see yet, so a queue full of ne
 for nothing. The life of a mail that waits (SOON is two minutes):
 
     put, due in an hour ── row `due|minute`, keyed by the mail ── release, each minute, takes what is due till then:
-                                                                  message onto the queue, delayed to the second;
-                                                                  row deleted, if it is still as it was read
-    put, due within SOON ── message onto the queue, delayed
+                                                                  one message for those due within seconds;
+                                                                  rows deleted, if they are still as they were read
+    put, due before the next release can be relied upon ── message onto the queue, delayed
 
-A crash between message and deletion leaves a row that is released once more, and then a message that finds nothing to
+A message comes up to a second early, and its mails wait for their instant in the worker's hand (deliver.py). A crash
+between message and deletion leaves a row that is released once more, and then a message that finds nothing to
 do. A mail moved or canceled has its row taken back; where that fails, its message comes too early or too late, and the
 record says what to do. Rows of the same mail and minute are one row.
 """
@@ -20,13 +21,16 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from mailer.delivery.envelope import Envelope
-from mailer.delivery.message import SOON, write_message
+from mailer.delivery.message import MAX_BYTES, write_message, write_together
 from mailer.errors import TryLater
 
 log = logging.getLogger("mailer.later")
 
 AHEAD = timedelta(minutes=1)  # below SOON by the minute that a row's key is coarse
-TOGETHER = 32  # rows
+RELIED_UPON = timedelta(seconds=75)  # the next release is within a minute, and may be a little late
+TOGETHER = 200  # rows
+SPAN = timedelta(seconds=4.2)  # of a message's mails, which wait for their instant in hand: three slots of 30 a minute
+MOST_IN_MESSAGE = 8  # mails, each delivered by a thread of its own
 IN_VAIN = 2  # so many times none of them, and the queue is away
 RELEASED_WITHIN = timedelta(seconds=100)  # of one run; the next one goes on
 
@@ -61,7 +65,28 @@ class Rows(Protocol):
     def delete(self, rows: Sequence[Waiting], /) -> None: ...
 
 
-Spread = Callable[[Callable[[Waiting], bool], Iterable[Waiting]], Iterable[bool]]
+@dataclass(slots=True)
+class Group:
+    """The rows and texts of one message that is due in a while."""
+
+    left: timedelta
+    rows: list[Waiting] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    size: int = 100  # bytes, with what holds the texts together
+
+    def has_room(self, text: str, left: timedelta) -> bool:
+        """Whether this mail can travel with the others."""
+        fits = len(self.rows) < MOST_IN_MESSAGE and self.size + len(text.encode()) < MAX_BYTES
+        return fits and left - self.left <= SPAN
+
+    def add(self, row: Waiting, text: str) -> None:
+        """Let it."""
+        self.rows.append(row)
+        self.texts.append(text)
+        self.size += len(text.encode()) + 1
+
+
+Spread = Callable[[Callable[[Group], bool], Iterable[Group]], Iterable[bool]]
 """As `map`, several at a time."""
 
 
@@ -76,7 +101,7 @@ class Later:
     def put(self, envelope: Envelope, content: bytes | None, *, due: datetime) -> None:
         """See that this message is delivered when it is due; without content, that lies in a blob."""
         left = due - self.clock()
-        if left <= SOON:
+        if left <= RELIED_UPON:
             self.queue.send(write_message(content or b"{}", envelope), after=max(left, timedelta()))
         else:
             self.rows.put(Waiting(mail=envelope.id, due=due, envelope=envelope, content=content))
@@ -98,7 +123,13 @@ class Later:
         """
         began, released, in_vain = self.clock(), 0, 0
         for some in self._due(began + AHEAD):
-            sent = [waiting for waiting, is_sent in zip(some, spread(self._send, some), strict=True) if is_sent]
+            groups = list(self._groups(some))
+            sent = [
+                each
+                for group, is_sent in zip(groups, spread(self._send, groups), strict=True)
+                if is_sent
+                for each in group.rows
+            ]
             self.rows.delete(sent)
             released += len(sent)
             in_vain += not sent
@@ -115,12 +146,30 @@ class Later:
         for page in self.rows.pages(until):
             yield from (page[start : start + TOGETHER] for start in range(0, len(page), TOGETHER))
 
-    def _send(self, waiting: Waiting) -> bool:
-        left = max(waiting.due - self.clock(), timedelta())
+    def _groups(self, some: Sequence[Waiting]) -> Iterator[Group]:
+        """The rows whose mails are due within seconds, as few messages as hold them."""
+        now, group = self.clock(), Group(timedelta())
+        for waiting in sorted(some, key=lambda each: each.due):
+            left = max(waiting.due - now, timedelta())
+            try:
+                text = write_message(waiting.content or b"{}", waiting.envelope)
+            except UnicodeDecodeError as unreadable:
+                log.error("not_released id=%s due=%s: %s", waiting.mail, waiting.due, unreadable)  # noqa: TRY400 - no bug
+                continue
+            if group.rows and not group.has_room(text, left):
+                yield group
+                group = Group(left)
+            group.left = group.left if group.rows else left
+            group.add(waiting, text)
+        if group.rows:
+            yield group
+
+    def _send(self, group: Group) -> bool:
         try:
-            self.queue.send(write_message(waiting.content or b"{}", waiting.envelope), after=left)
-        except (TryLater, UnicodeDecodeError) as refused:
-            log.error("not_released id=%s due=%s: %s", waiting.mail, waiting.due, refused)  # noqa: TRY400 - no bug
+            self.queue.send(write_together(group.texts), after=group.left)
+        except TryLater as refused:
+            for row in group.rows:
+                log.error("not_released id=%s due=%s: %s", row.mail, row.due, refused)  # noqa: TRY400 - no bug
             return False
         return True
 

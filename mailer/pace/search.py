@@ -1,6 +1,7 @@
 """The search for a slot that is free, by few calls.
 
-An instance goes on where it took its last slot, so that a slot costs one call while nobody else takes any. Who finds a
+An instance goes on where it took its last slot, so that a slot costs one call at most while nobody else takes any; and
+where slots are minutes away, it takes as many at once as it used lately. Who finds a
 slot taken is in a crowd: it reads how far the others are, and that minute, and takes some of the free ones at random,
 as many as it used lately, so that a hundred instances do not all try the next one. A full minute is left by galloping:
 1, 2, 4 ... minutes on, then halving.
@@ -8,33 +9,23 @@ as many as it used lately, so that a hundred instances do not all try the next o
 
 import random
 import secrets
-import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from mailer.pace.grid import SAFE, Grid
+from mailer.pace.lane import Holder, KnownMailbox, Lane
 from mailer.request.members import Priority
 
 NEAR = 8  # slots among which an instance chooses at random where others take some too
 CROWDED = timedelta(minutes=10)  # how long it does so after it found one taken
 STALE = timedelta(seconds=2)  # what was read that long ago is read again then
-MOST = 8  # slots taken at once in a crowd, but for a batch
 MOST_AT_ONCE = 100  # slots reserved by one transaction
 FRESH = timedelta(seconds=2)  # how long a slot that opens at once is good that was taken for later
-LATELY = timedelta(seconds=10)
+LATELY = timedelta(seconds=15)
 FAR = timedelta(minutes=2)  # what is to leave later is looked for on its own
+AHEAD = timedelta(minutes=1)  # what opens later may be taken by one who has no need of it yet
 LANES = 1000
-
-
-class Holder(NamedTuple):
-    """Who has a slot: a priority's level, a ticket, and the row's version."""
-
-    level: int
-    ticket: str
-    version: str
 
 
 class SlotRows(Protocol):
@@ -61,34 +52,6 @@ class SlotRows(Protocol):
         """Give the place up, if it still holds this ticket."""
 
 
-@dataclass(slots=True)
-class _Lane:
-    """Where this instance takes slots of a mailbox at one priority."""
-
-    far: bool  # for what leaves later than others
-    position: int = 0  # the first that may be free
-    minute: int = -1
-    looked: bool = False  # at this minute
-    looked_at: datetime | None = None
-    crowded_until: datetime | None = None
-    front: int = 0  # the minute of the crowd, as last read or told
-    spare: deque[tuple[int, str, datetime]] = field(default_factory=deque)  # with when it was taken
-    takes: deque[datetime] = field(default_factory=lambda: deque(maxlen=MOST))
-
-    def enter(self, minute: int) -> None:
-        if minute != self.minute:
-            self.minute, self.looked = minute, False
-
-
-@dataclass(slots=True)
-class KnownMailbox:
-    """What this instance knows of a mailbox's slots; its threads take turns."""
-
-    holders: dict[int, Holder] = field(default_factory=dict)  # by position
-    lanes: dict[tuple[Priority, int], _Lane] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
 class Search:
     """One look for a slot, with what the instance knows."""
 
@@ -109,12 +72,14 @@ class Search:
         key = priority, grid.position(earliest) // grid.per_minute if far else 0
         if len(known.lanes) > LANES:  # what is forgotten is found out again
             known.lanes.clear()
-        self._lane = known.lanes.setdefault(key, _Lane(far))
+        self._lane = known.lanes.setdefault(key, Lane(far))
 
     @property
     def first(self) -> int:
-        """The first position that may be free, as far as known."""
-        return max(self._lane.position, self._grid.position(self._earliest))
+        """The first position that may be free, or is at hand, as far as known."""
+        earliest = self._grid.first(self._earliest)
+        at_hand = [position for position, *_ in self._lane.spare if position >= earliest]
+        return min(at_hand) if at_hand else max(self._lane.position, earliest)
 
     def spare(self) -> tuple[int, str] | None:
         """A slot taken beforehand: its mail looks at it before it leaves, unless nobody could take it away any more."""
@@ -141,7 +106,7 @@ class Search:
     def _taken(self, limit: datetime | None, number: int) -> list[tuple[int, str]]:
         """So many positions of one minute with their ticket, or fewer, or more in a crowd; none up to the limit."""
         grid, lane = self._grid, self._lane
-        position = self.first
+        position = max(lane.position, grid.first(self._earliest))
         if self._is_crowded(position):
             position = max(position, self._front() * grid.per_minute)
             lane.looked = False
@@ -155,7 +120,8 @@ class Search:
             if not free:
                 position = self._after()
                 continue
-            chosen = self._chosen(free, number) if crowded else free[:number]
+            wanted = max(number, self._lately(minute))
+            chosen = self._chosen(free, wanted) if crowded else free[:wanted]
             if ticket := self._put(chosen):
                 left = [each for each in free if each not in chosen]
                 lane.position = minute * grid.per_minute + (left[0] if left else grid.per_minute)
@@ -218,10 +184,14 @@ class Search:
 
         return [place for place in range(first, self._grid.per_minute) if can_be_had(place)]
 
+    def _lately(self, minute: int) -> int:
+        """How many were needed lately; one where the next one may be needed by somebody else, for it opens soon."""
+        soon = self._grid.start(minute * self._grid.per_minute) - self._now < AHEAD and not self._has_company()
+        return 1 if self._lane.far or soon else sum(1 for at in self._lane.takes if self._now - at < LATELY)
+
     def _chosen(self, free: Sequence[int], number: int) -> list[int]:
-        """In a crowd: some of the next ones at random, as many as were needed lately."""
-        lately = 1 if self._lane.far else sum(1 for at in self._lane.takes if self._now - at < LATELY)
-        many = min(len(free), max(number, lately))
+        """In a crowd: some of the next ones at random."""
+        many = min(len(free), number)
         return sorted(random.sample(free[: max(NEAR, 2 * many)], many))
 
     def _after(self) -> int:

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from mailer.pace.grid import Grid
-from mailer.pace.search import KnownMailbox, Search, SlotRows
+from mailer.pace.lane import KnownMailbox
+from mailer.pace.search import Search, SlotRows
 from mailer.request.members import Priority
 
 

@@ -5,7 +5,6 @@ import re
 import unicodedata
 from typing import Annotated, Self
 
-import email_validator
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -19,25 +18,35 @@ from pydantic import (
 from mailer.request.encoded_words import decoded
 from mailer.request.value import Line, Value, written_object
 
-# Whether a domain can be reached is Exchange's to say: a hybrid organisation may well route mail to a .local one.
-email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
-
 LONGEST = 320  # characters: 64, an @ and 255; https://www.rfc-editor.org/rfc/rfc3696#section-3
 LONGEST_NAME = 256
 KEPT = 256  # addresses that are known to be some: a mailbox sends many mails
 ONE_EACH = "holds more than one e-mail address: give one address each, in a list"
 
+# Most addresses, which email-validator would give back as they are: without it a cold start is shorter.
+_USUAL = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*+@(?:[a-z0-9]+(?:-[a-z0-9]+)*+\.)+[a-z]{2,}")
+LONGEST_USUAL = 63  # characters, which even a part of a domain may have
 _PLAIN = re.compile(r"[^\s<>,;:\"()\[\]\\@]+@[\w.-]+")  # an address may begin with a brace, as an object does
 _BETWEEN = re.compile(r"[\s<>,;:\"'()\[\]{}|\\]+")  # what no unquoted address contains
 
 
 @functools.lru_cache(KEPT)
 def _mailbox_address(text: str) -> str:
+    if len(text) <= LONGEST_USUAL and _USUAL.fullmatch(text):
+        return text
     if _holds_several(text):
         raise ValueError(ONE_EACH)
     if re.search("[,;]", text):
         message = "is not an e-mail address: take the comma or semicolon out, and give one address each, in a list"
         raise ValueError(message)
+    return _validated(text)
+
+
+def _validated(text: str) -> str:
+    import email_validator  # noqa: PLC0415 - for few addresses, see _USUAL
+
+    # Whether a domain can be reached is Exchange's to say: a hybrid organisation may well route mail to a .local one.
+    email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
     try:
         address = email_validator.validate_email(text, check_deliverability=False)
     except email_validator.EmailNotValidError as error:
@@ -83,7 +92,7 @@ def _split_address(value: object) -> object:
     name, _, address = text[:-1].rpartition("<")
     name = name.strip()
     outside_quotes = "".join(re.sub(r"\\.", "", name).split('"')[::2])
-    if ";" in outside_quotes or _addresses_in(f"{name} {decoded(name)}") - _addresses_in(address):
+    if re.search("[;<>]", outside_quotes) or _addresses_in(f"{name} {decoded(name)}") - _addresses_in(address):
         message = f"{ONE_EACH}; where one is a part of the name, give an object with `address` and `name`"
         raise ValueError(message)
     if len(name) > 1 and name[0] == name[-1] == '"':

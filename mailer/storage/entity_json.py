@@ -4,10 +4,11 @@ None for whatever mailer's own rows never hold. No I/O.
 """
 
 import base64
-import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+from mailer.request.json_object import write_object
 
 LARGEST = 2**31  # of a number without a type of its own
 
@@ -37,7 +38,7 @@ def write_row(row: Mapping[str, Any]) -> bytes | None:
             content[name] = value
         elif value is not None:
             return None
-    return json.dumps(content, ensure_ascii=False).encode()
+    return write_object(content)
 
 
 def read_row(content: Mapping[str, Any]) -> Row | None:

@@ -29,8 +29,8 @@ class MailQueue:
         self._queue = queue
 
     def send(self, text: str, *, after: timedelta) -> None:
-        """Queue the message, to be delivered after this delay."""
-        delay = math.ceil(after.total_seconds())
+        """Queue the message, to be delivered after this delay, or less than a second before that is over."""
+        delay = math.floor(after.total_seconds())
         self._ask(lambda: self._queue.send_message(text, visibility_timeout=delay, time_to_live=FOREVER))
 
     def is_empty(self) -> bool:

@@ -18,6 +18,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, Re
 
 from mailer.delivery.record import Action, Conflict, Done, KeyOwner, MailRecord, Status
 from mailer.errors import TryLater
+from mailer.request.mail_id import instant_of
 from mailer.request.members import Priority
 from mailer.storage import tables
 from mailer.storage.held_rows import TableHeld
@@ -142,7 +143,7 @@ class TableLedger:
 def row_of(mail_id: str) -> tuple[str, str]:
     """Partition and row of a mail: its day, and its id upside down, so that the newest comes first."""
     row = f"{~uuid.UUID(mail_id).int & (1 << 128) - 1:032x}"
-    return f"{MailRecord(id=mail_id).accepted_at:%Y-%m-%d}", row
+    return f"{instant_of(mail_id):%Y-%m-%d}", row
 
 
 def _entity(record: MailRecord) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 
 from mailer.errors import TryLater
-from mailer.pace.search import Holder
+from mailer.pace.lane import Holder
 from mailer.request.members import Priority
 from mailer.storage import tables
 

@@ -31,6 +31,10 @@ def failed_file(file: str, error: Exception, sources: Mapping[str, bytes]) -> In
     reason = type(error).__name__
     if isinstance(error, jinja2.TemplateSyntaxError):
         file, reason = f"{error.filename or file}:{error.lineno}", str(error.message)
+    elif isinstance(error, ZeroDivisionError):
+        reason = "something is divided by zero"
+    elif isinstance(error, jinja2.UndefinedError) and str(error.message).startswith("there is no "):
+        reason = str(error.message)  # jinja2's own, of loop.previtem
     elif isinstance(error, TooMuch) or type(error) is jinja2.TemplateRuntimeError:
         reason = f"{jinja2.TemplateRuntimeError.__name__}: {error.message}"
     elif isinstance(error, jinja2.TemplateNotFound) and says(sources, str(error.name)):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sized
 from typing import Any
 
 import jinja2
-from jinja2 import filters, tests
+from jinja2 import filters, nodes, tests
 
 from mailer.templating.null import Null, sorting
 from mailer.templating.own_filters import OWN
@@ -38,15 +38,21 @@ _WRITE |= {"striptags", "title", "tojson", "trim", "truncate", "upper", "urlenco
 _SORT = {"sort", "groupby", "dictsort", "unique"}
 
 
+@functools.lru_cache
+def _formatter(name: str, locale: str) -> Callable[..., str]:
+    from mailer.templating.formats import Formats  # noqa: PLC0415 - a mail without numbers and dates does without Babel
+
+    def mistyped(value: object, must: str) -> None:
+        if not note_fault(value, must):
+            raise jinja2.TemplateRuntimeError(f"what the filter `{name}` is given {must}")
+
+    write: Callable[..., str] = getattr(Formats(locale=locale, mistyped=mistyped), name)
+    return write
+
+
 def _of_mail(name: str) -> Callable[..., str]:
     def formatted(value: object, *arguments: object, **options: object) -> str:
-        from mailer.templating.formats import Formats  # noqa: PLC0415 - a mail without numbers and dates does without Babel
-
-        def mistyped(value: object, must: str) -> None:
-            if not note_fault(value, must):
-                raise jinja2.TemplateRuntimeError(f"what the filter `{name}` is given {must}")
-
-        write = getattr(Formats(locale=current_page().locale, mistyped=mistyped), name)
+        write = _formatter(name, current_page().locale)
         if any(isinstance(one, Null) for one in arguments):
             names = [*inspect.signature(write).parameters][1:]
             options, arguments = dict(zip(names, arguments, strict=False)) | options, ()
@@ -62,15 +68,16 @@ def _of_mail(name: str) -> Callable[..., str]:
 def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """The filter with a null given on, its costs counted, and its name in what it raises."""
     place = int(hasattr(function, "jinja_pass_arg"))
+    knows_null, writes, sorts = name in _KNOW_NULL, name in _WRITE, name in _SORT
 
     @functools.wraps(function)
     def filtered(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - any filter's
         value = arguments[place]
-        if isinstance(value, Null) and name not in _KNOW_NULL:
+        if isinstance(value, Null) and not knows_null:
             return value
-        take(1, weight(value) if name in _WRITE and isinstance(value, list | dict | tuple) else 0)
+        take(1, weight(value) if writes and isinstance(value, list | dict | tuple) else 0)
         try:
-            if name in _SORT:
+            if sorts:
                 with sorting():
                     made = function(*arguments, **options)
             else:
@@ -82,7 +89,7 @@ def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             if sum(note_fault(null, f"must be what the filter `{name}` takes, and is null") for null in nulls):
                 return Null()
             raise jinja2.TemplateRuntimeError(_reason(name, function, arguments, options, error)) from error
-        if isinstance(made, Sized) and not isinstance(made, Missing):
+        if isinstance(made, str) or (isinstance(made, Sized) and not isinstance(made, Missing)):
             take(0, len(made))
         return Null() if made is None else made
 
@@ -91,6 +98,8 @@ def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _reason(name: str, function: Any, arguments: Any, options: Any, error: Exception) -> str:  # noqa: ANN401 - any filter's
     """Why a filter failed, without what it was given."""
+    if getattr(function, "jinja_async_variant", False) and isinstance(arguments[0], nodes.EvalContext):
+        arguments = arguments[1:]  # which jinja2 takes off again
     try:
         inspect.signature(function).bind(*arguments, **options)
     except TypeError as wrong:

@@ -19,6 +19,10 @@ from babel.numbers import NumberPattern, format_currency, format_decimal, format
 
 _INSTANT = "must be an ISO 8601 date and time such as 2026-12-01T08:00:00+01:00"
 _PATTERN = "must be short, medium, long, full or a pattern of Unicode's such as yyyy-MM-dd (and not %Y-%m-%d)"
+_QUOTED = re.compile("'[^']*'")
+_NOT_MEANT = (
+    "must have dd for the day of the month and yyyy for the year: D counts days from January, and Y is a week's"
+)
 MOST_DECIMALS = 20
 LONGEST_PATTERN = 200  # characters of a date's pattern
 _FIRST = re.compile(r"(?<!\d)1 (?=[^\W\d])")
@@ -80,6 +84,11 @@ class Formats:
     def _formatted(self, write: Callable[..., str], value: Date, pattern: object, *zone: tzinfo | None) -> str:
         try:
             if isinstance(pattern, str) and "%" not in pattern and len(pattern) <= LONGEST_PATTERN:
+                letters = set(_QUOTED.sub("", pattern))
+                # As patterns of other libraries have them: DD.MM.YYYY.
+                if ("Y" in letters and "w" not in letters) or ("D" in letters and letters & {"M", "L"}):
+                    self.mistyped(pattern, _NOT_MEANT)
+                    return ""
                 return write(value, pattern, *zone, locale=_locale(self.locale))
         except (AttributeError, KeyError, ValueError):  # what Babel says of a letter that it does not know
             pass

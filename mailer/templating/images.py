@@ -78,7 +78,7 @@ def bar_chart(
     page = current_page()
     content_id = f"chart-{len(page.charts) + 1}.png"
     draw = _drawn if all(abs(number) < PLAIN for number in values) else _drawn.__wrapped__
-    page.charts[content_id] = draw(tuple(labels), tuple(values), page.locale, width)
+    page.charts[content_id] = image(content_id, draw(tuple(labels), tuple(values), page.locale, width))
     source = Markup(
         '<img src="cid:{}" width="{}" height="{}" alt="{}" style="display: block; max-width: 100%; height: auto">'
     )

@@ -26,16 +26,18 @@ _M = f"h{secrets.token_hex(8)}-"  # no variable can guess it
 _MARK = re.compile(f"{_M}([0-9]+)x")
 
 _TAG = re.compile(r"<[a-zA-Z/][^<>]*>")
-# What stands between texts, with the blanks behind it: these decide in HTML whether a text moves.
-_BETWEEN = re.compile(
-    r"(<[sS][tT][yY][lL][eE]\b[^<>]*>[^<]*</[sS][tT][yY][lL][eE]\s*>\s*"
-    r"|<!--(?!-?>)[^-]*(?:-(?!->)[^-]*)*-->\s*"
-    r"|<(?!!--|[sS][tT][yY][lL][eE]\b)[^<>]*>\s*)",
-    re.ASCII,  # a no-break space is no blank to HTML
+# A tag with the blanks behind it, which decide in HTML whether a text moves: most first, others, styles, comments.
+_ONE = (
+    r"(?:<[a-rt-zA-RT-Z/][^<>]*+>"
+    r"|<(?!!--|[sS][tT][yY][lL][eE]\b)[^<>]*+>"
+    r"|<[sS][tT][yY][lL][eE]\b[^<>]*+>[^<]*+</[sS][tT][yY][lL][eE]\s*+>"
+    r"|<!--(?!-?>)[^-]*+(?:-(?!->)[^-]*+)*+-->)\s*+"
 )
+_TAGS = re.compile(f"({_ONE})", re.ASCII)  # a no-break space is no blank to HTML
+_BETWEEN = re.compile(f"((?:{_ONE})++)", re.ASCII)  # what stands between texts
 _ODD = re.compile(r"[<>\r]|&(?!(?:amp|lt|gt|quot|nbsp|#34|#39);)")
 _ODD_LINK = re.compile(r"[<>\r]|&(?!(?:amp|#34|#39);)")
-_URL = re.compile(r'(?<=\shref=")[^"]+(?=")')
+_LINKED = re.compile(r'href="(?<=\shref=")([^"]+)(?=")')  # which begins with what is quickly found
 # Elements whose text is none, or belongs to a language of its own; and what makes links matter to the CSS.
 _OTHER = re.compile(
     r"<(?:script|xmp|iframe|no\w+|plaintext|textarea|select|svg|math|template)\b|--!>|\[\s*href", re.IGNORECASE
@@ -83,10 +85,10 @@ def _taken_apart(body: str) -> tuple[str, list[str]] | None:
     if len(body) > LONGEST or _TEXT in body or _LINK in body:
         return None
     pieces = _BETWEEN.split(body)
-    before, *texts = pieces[::2]  # where blanks matter, too
+    before, *texts = pieces[::2]  # before all tags blanks matter, too
     joined = "".join(texts)
     holes = [text and _TEXT for text in texts]
-    if "<" in before or _ODD.search(joined):
+    if "<" in before or (any(mark in joined for mark in "<>&\r") and _ODD.search(joined)):
         if any(bracket in text for bracket in "<>" for text in (before, joined)):
             return None
         odd = [_ODD.search(text) for text in texts]
@@ -97,16 +99,22 @@ def _taken_apart(body: str) -> tuple[str, list[str]] | None:
         fillings = [_as_text(text) for text in fillings]
     pieces[::2] = [before, *holes]
     if ' href="' in body:
-        for place in [place for place, piece in enumerate(pieces) if ' href="' in piece and piece[1] not in "!?"]:
-            pieces[place] = _URL.sub(functools.partial(_without_link, fillings), pieces[place])
+        pieces[1::2] = [_without_links(tags, fillings) if ' href="' in tags else tags for tags in pieces[1::2]]
     return "".join(pieces), fillings
 
 
-def _without_link(fillings: list[str], url: re.Match[str]) -> str:
-    if _ODD_LINK.search(url[0]):
-        return url[0]
-    fillings.append(_as_value(url[0]))
-    return _LINK
+def _without_links(tags: str, fillings: list[str]) -> str:
+    without = functools.partial(_without_link, fillings)
+    if "<!" not in tags and "<?" not in tags:
+        return _LINKED.sub(without, tags)
+    return "".join(_LINKED.sub(without, tag) if tag[1:2] not in "!?" else tag for tag in _TAGS.split(tags))
+
+
+def _without_link(fillings: list[str], link: re.Match[str]) -> str:
+    if _ODD_LINK.search(link[1]):
+        return link[0]
+    fillings.append(_as_value(link[1]))
+    return f'href="{_LINK}'
 
 
 @functools.lru_cache(MOST_KEPT)

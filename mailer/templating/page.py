@@ -13,6 +13,8 @@ from typing import Any
 
 import jinja2
 
+from mailer.request.attachment import File
+
 MAX_STEPS = 1_000_000
 MAX_MADE = 64_000_000  # some sixteen times the largest body
 MAX_SECONDS = 2.0  # a large mail takes a tenth
@@ -29,7 +31,7 @@ class Page:
     """The language to format for, the charts drawn so far by their content ids, and the account."""
 
     locale: str
-    charts: dict[str, bytes] = field(default_factory=dict)
+    charts: dict[str, File] = field(default_factory=dict)
     steps: int = 0
     made: int = 0
     looks: int = 0

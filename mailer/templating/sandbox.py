@@ -93,14 +93,26 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
         """Call a macro, a function or a method, and let none of them run away."""
         take(STEPS_OF_CALL)
         arguments = check_call(called, arguments, options)
-        value = super().call(context, called, *arguments, **options)
+        try:
+            value = super().call(context, called, *arguments, **options)
+        except (TypeError, ValueError, LookupError, OverflowError) as error:
+            name = getattr(called, "__name__", "").removeprefix("safe_")  # which macros have not: their lines tell more
+            if not name:
+                raise
+            given = () if isinstance(error, LookupError) else (*arguments, *options.values())  # a format's place
+            if sum(note_fault(one, f"must be what `{name}` takes") for one in given if isinstance(one, str | int)):
+                return Null()
+            message = f"`{name}` cannot take what it is given ({type(error).__name__})"
+            raise jinja2.TemplateRuntimeError(message) from error
         if isinstance(value, Sized) and not isinstance(value, Missing | range):
             take(0, len(value))
         return Null() if value is None else value
 
     @staticmethod
     def escaped(value: Any) -> str:  # noqa: ANN401 - whatever a template writes
-        """What `{{ }}` writes into HTML; text without any mark is its own."""
+        """What `{{ }}` writes into HTML; a number, and text without any mark, are their own."""
+        if type(value) is int:
+            value = str(value)
         if type(value) is not str:
             return escape(_written(value))
         wrote(len(value))

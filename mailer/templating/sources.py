@@ -1,6 +1,7 @@
 """Where templates come from: a folder of this machine. Touches its files and nothing else."""
 
 import contextlib
+import math
 import os
 import threading
 import time
@@ -46,23 +47,23 @@ class Folder:
         self._look_every = look_every
         self._clock = clock
         self._look_at: dict[str, float] = {}
+        self._names: tuple[float, set[str]] = -math.inf, set()  # until when these are taken for all folders
         self._known: dict[str, tuple[dict[str, tuple[int, int]], Files]] = {}
         self._reading = threading.Lock()
 
     def folders(self) -> Mapping[str, Collection[str]]:
         """The names of the files in each folder."""
-        with os.scandir(self._path) as entries:
-            names = [entry.name for entry in entries if entry.is_dir()]
-        return {name: self._stamps(name).keys() for name in names}
+        return {name: self._stamps(name).keys() for name in self._listed()}
 
     def files(self, folder: str) -> Files:
         """The files of a folder by their names."""
         now = self._clock()
         if now < self._look_at.get(folder, now):
             return self._known[folder][1]
-        with os.scandir(self._path) as entries:
-            if not any(entry.name == folder and entry.is_dir() for entry in entries):  # and so no path
-                return _NONE
+        if now >= self._names[0]:
+            self._names = now + self._look_every, self._listed()
+        if folder not in self._names[1]:  # and so no path
+            return _NONE
         with self._reading:
             stamps = self._stamps(folder)
             known = self._known.get(folder)
@@ -79,10 +80,14 @@ class Folder:
         """None: a fault shows where it is used."""
         return []
 
+    def _listed(self) -> set[str]:
+        with os.scandir(self._path) as entries:
+            return {entry.name for entry in entries if entry.is_dir()}
+
     def _stamps(self, folder: str) -> dict[str, tuple[int, int]]:
-        """When each file was written and how long it is. An editor's own files come and go meanwhile."""
+        """When each file was written and how long it is. Files and folders may go meanwhile."""
         stamps = {}
-        with os.scandir(self._path / folder) as entries:
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._path / folder) as entries:
             for entry in entries:
                 with contextlib.suppress(FileNotFoundError):
                     if entry.is_file():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jinja2
 
 from mailer.errors import InvalidRequest, Problem
+from mailer.request.attachment import File
 from mailer.request.characters import body_text, one_line
 from mailer.request.members import Priority
 from mailer.request.model import TemplateUse
@@ -150,25 +151,18 @@ class Template:
 
     def _mail(self, written: _Written, *, known: Collection[str]) -> Content:
         subject, body, page, is_html = written
-        body = body_text(body)
+        subject, body = one_line(subject), body_text(body)
         if not is_html:
             body = self._checked(body)
-            return Content(subject=one_line(subject), body=body, content_type="text", version=self.version)
+            return Content(subject=subject, body=body, content_type="text", version=self.version)
         body, shown = finished(body)
         self._checked(body)
-        images = self._images | page.charts
+        images = {**self._images, **page.charts}
         for dead in (name for name in shown if name not in images and name not in known):
             name = f"cid:{dead}" if says(self._sources, f"cid:{dead}") else "A `cid:` that variables name"
             raise failed(f"{name} is neither in the folder of the template `{self.name}` nor among the attachments.")
-        files = tuple(image(name, images[name]) for name in shown if name in images)
-        return Content(
-            subject=one_line(subject),
-            body=body,
-            content_type="html",
-            images=files,
-            shown=shown,
-            version=self.version,
-        )
+        files = tuple(images[name] for name in shown if name in images)
+        return Content(subject=subject, body=body, content_type="html", images=files, shown=shown, version=self.version)
 
     def _checked(self, body: str) -> str:
         if len(body.encode()) > MAX_BODY:
@@ -193,8 +187,9 @@ class Template:
         return own | {f"_shared/{file}": content for file, content in self.shared.items()}
 
     @functools.cached_property
-    def _images(self) -> dict[str, bytes]:
-        return {name: content for name, content in {**self.shared, **self.files}.items() if is_image(name)}
+    def _images(self) -> dict[str, File]:
+        both = {**self.shared, **self.files}
+        return {name: image(name, content) for name, content in both.items() if is_image(name)}
 
     @functools.cached_property
     def _for_html(self) -> jinja2.Environment:

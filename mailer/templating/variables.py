@@ -211,6 +211,8 @@ class Missing(jinja2.Undefined):
         self.note()
         return ""
 
+    __repr__ = __str__  # as a list that is written has it
+
     def __iter__(self) -> Iterator[Any]:
         self.note()
         return iter(())

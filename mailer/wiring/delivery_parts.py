@@ -26,6 +26,7 @@ def delivery() -> "Delivery":
     from mailer.delivery.opening import Opening
     from mailer.delivery.rules import preparation_of
 
+    @base.once
     def read_rules() -> "Rules":
         return replace(content_parts.rules(), content_problems=lambda _: ())  # composing the mail tells them
 
@@ -52,7 +53,16 @@ def delivery() -> "Delivery":
         alarms=storage_parts.alarms(),
         policy=content_parts.policy,
         clock=base.clock,
+        spread=_together().map,
     )
+
+
+@base.once
+def _together() -> "Executor":
+    """Threads for the mails of one message."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(32, thread_name_prefix="together")
 
 
 @base.once

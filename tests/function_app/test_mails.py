@@ -70,6 +70,7 @@ def test_a_mail_by_http_is_accepted_sent_and_shown(worker, queues, cloud):
         "id",
         "status",
         "from",
+        "pool",
         "priority",
         "caller",
         "expected_at",
