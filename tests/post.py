@@ -115,6 +115,7 @@ class Post:
         self.alarms = Alarms()
         self.policy = OnUncertain.HOLD
         self.max_age = timedelta(hours=48)
+        self.spread = lambda: 1.0  # of retries: too long for any to wait in hand
         self.waited = []
         self.numbers = itertools.count()
 
@@ -153,7 +154,8 @@ class Post:
 
     def _policy(self, request=None):
         hold = request and not request.save_to_sent_items and self.policy is OnUncertain.VERIFY
-        return Policy(on_uncertain=OnUncertain.HOLD if hold else self.policy, max_age=self.max_age)
+        on_uncertain = OnUncertain.HOLD if hold else self.policy
+        return Policy(on_uncertain=on_uncertain, max_age=self.max_age, spread=self.spread)
 
     def delivery(self, *, send=None, compose=composed, screen=OPEN.screen, rules=None, **parts):
         """`send` is called while Graph has the mail; the parts of Graph and of the stores go by their names."""

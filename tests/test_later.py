@@ -9,7 +9,7 @@ import pytest
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.message import MAX_BYTES, SOON, apart, read_message
 from mailer.delivery.record import Status
-from mailer.pace.later import AHEAD, MOST_IN_MESSAGE, RELEASED_WITHIN, RELIED_UPON, SPAN, TOGETHER, Later
+from mailer.pace.later import AHEAD, MOST_TOGETHER, RELEASED_WITHIN, RELIED_UPON, SPAN, TOGETHER, Later
 from mailer.request.mail_id import mail_id
 from mailer.storage.clients import kept_table
 from mailer.storage.later_rows import LaterRows
@@ -143,17 +143,17 @@ def test_a_row_that_is_written_anew_while_it_is_released_stays(outbox):
 
 
 def test_mails_that_are_due_within_seconds_travel_in_one_message(outbox):
-    for number in range(3 * MOST_IN_MESSAGE):
+    for number in range(3 * MOST_TOGETHER):
         outbox.put(after=HOUR + timedelta(seconds=number), mail=an_id(number))
     outbox.clock.now = START + HOUR - AHEAD
 
     found = outbox.release()
 
-    assert sorted(mail for mail, _ in found) == [an_id(number) for number in range(3 * MOST_IN_MESSAGE)]
-    dues = {an_id(number): START + HOUR + timedelta(seconds=number) for number in range(3 * MOST_IN_MESSAGE)}
+    assert sorted(mail for mail, _ in found) == [an_id(number) for number in range(3 * MOST_TOGETHER)]
+    dues = {an_id(number): START + HOUR + timedelta(seconds=number) for number in range(3 * MOST_TOGETHER)}
     assert all(timedelta() <= dues[mail] - due <= SPAN for mail, due in found)
-    assert len(outbox.messages) <= 3 * MOST_IN_MESSAGE / 5 + 1
-    assert all(len(apart(text.encode())) <= MOST_IN_MESSAGE for text in outbox.messages)
+    assert len(outbox.messages) <= 3 * MOST_TOGETHER / 5 + 1
+    assert all(len(apart(text.encode())) <= MOST_TOGETHER for text in outbox.messages)
 
 
 def test_a_message_holds_no_more_than_storage_takes(outbox):

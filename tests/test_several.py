@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from mailer.delivery.message import write_together
 from mailer.delivery.record import Status
 from mailer.errors import TryLater
 from tests.fakes import START
@@ -105,9 +106,22 @@ def test_the_host_gives_up_every_mail_of_a_message(post):
     assert statuses(post) == [Status.FAILED] * 3
 
 
+A_MAIL = '{"to":"ada@example.com","subject":"s","text":"t"}'
+OURS = '{"mailer":{"id":"01a20846-fe00-7ab4-9429-e3b24bbdda24"},"n":'
+
+
 @pytest.mark.parametrize(
-    "made_up", ['{"mailer":{"together":[1]}}', '{"mailer":{"together":[]}}', '{"mailer":{"together":[']
+    "made_up",
+    [
+        '{"mailer":{"together":[1]}}',
+        '{"mailer":{"together":[]}}',
+        '{"mailer":{"together":[',
+        '{"mailer":{"together":{}}}',
+        write_together([A_MAIL, A_MAIL.replace("ada", "bob")]),
+        write_together([f"{OURS}{number}}}" for number in range(1_000)]),
+    ],
+    ids=["a number", "nothing", "half of it", "an object", "mails", "very many"],
 )
-def test_what_a_producer_makes_up_is_recorded_as_wrong(post, made_up):
+def test_what_a_producer_makes_up_is_one_wrong_mail(post, made_up):
     assert post.deliver(post.by_queue(body=made_up.encode())) is Status.FAILED
-    assert post.sent == []
+    assert (post.sent, len(post.ledger.records)) == ([], 1)

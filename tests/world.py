@@ -1,5 +1,6 @@
 """A world in memory for mailer's steps: a host, a storage and a Graph that crash, answer late, or not at all."""
 
+import random
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -37,6 +38,7 @@ class World(Post):
 
     def __init__(self, **limits):
         super().__init__(**limits)
+        self.spread = lambda: random.uniform(0.1, 1)
         self.faults = Faults()
         self.ledger = Faulty("table", MemoryLedger(), self.faults)
         self.rows = Faulty("table", MemoryRows(), self.faults)

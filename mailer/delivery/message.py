@@ -15,6 +15,7 @@ from mailer.request.json_object import MARK, read_object, write_object
 ENVELOPE = "mailer"  # the one member that is ours and not the producer's
 MAX_BYTES = 64 * 1024  # https://learn.microsoft.com/azure/storage/queues/storage-queues-introduction
 ROOM = 2048  # bytes that an envelope takes at most
+MOST_TOGETHER = 8  # mails in one message, each delivered by a thread of its own
 TOGETHER = "together"  # in our member, the messages of several mails that are due within seconds
 SOON = timedelta(minutes=2)  # what is due later than this waits in the table: see pace/later.py
 
@@ -84,7 +85,8 @@ def apart(body: bytes) -> list[bytes]:
         several = read_object(body)[ENVELOPE][TOGETHER]
     except InvalidRequest:
         return [body]
-    if not several or not all(isinstance(each, dict) for each in several):
+    ours = all(isinstance(each, dict) and isinstance(each.get(ENVELOPE), dict) for each in several)
+    if not ours or not 0 < len(several) <= MOST_TOGETHER:
         return [body]  # a producer has made it up, and it is refused as one message
     return [write_object(each) for each in several]
 

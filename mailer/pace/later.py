@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from mailer.delivery.envelope import Envelope
-from mailer.delivery.message import MAX_BYTES, write_message, write_together
+from mailer.delivery.message import MAX_BYTES, MOST_TOGETHER, write_message, write_together
 from mailer.errors import TryLater
 
 log = logging.getLogger("mailer.later")
@@ -30,7 +30,6 @@ AHEAD = timedelta(minutes=1)  # below SOON by the minute that a row's key is coa
 RELIED_UPON = timedelta(seconds=75)  # the next release is within a minute, and may be a little late
 TOGETHER = 200  # rows
 SPAN = timedelta(seconds=4.2)  # of a message's mails, which wait for their instant in hand: three slots of 30 a minute
-MOST_IN_MESSAGE = 8  # mails, each delivered by a thread of its own
 IN_VAIN = 2  # so many times none of them, and the queue is away
 RELEASED_WITHIN = timedelta(seconds=100)  # of one run; the next one goes on
 
@@ -76,7 +75,7 @@ class Group:
 
     def has_room(self, text: str, left: timedelta) -> bool:
         """Whether this mail can travel with the others."""
-        fits = len(self.rows) < MOST_IN_MESSAGE and self.size + len(text.encode()) < MAX_BYTES
+        fits = len(self.rows) < MOST_TOGETHER and self.size + len(text.encode()) < MAX_BYTES
         return fits and left - self.left <= SPAN
 
     def add(self, row: Waiting, text: str) -> None:

@@ -10,5 +10,5 @@ memory       after 1,000 and 10,000 mails
 latency      from the acceptance of a mail to Graph's 202, by each door
 
 Ratios and counts are what counts: both sides run in turn, in one run, on one machine. docs/performance.md has them.
-By themselves: cold_start (imports alone), waiting (what the host's scaler counts), clean_up.
+By themselves: cold_start (imports alone), waiting (what the host's scaler counts), clean_up, lists.
 """
