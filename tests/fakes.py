@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import secrets
 import threading
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -13,7 +14,7 @@ from requests.structures import CaseInsensitiveDict
 
 from mailer.delivery.record import Conflict, KeyOwner, MailRecord
 from mailer.feedback.hashes import SIZE, Hashes
-from mailer.feedback.suppressions import Changes, Suppression
+from mailer.feedback.suppressions import Changes, Mark, Suppression
 from mailer.pace.lane import Holder
 from mailer.request.members import Priority
 
@@ -247,7 +248,7 @@ class MemorySuppressions:
         self.kept = {}
         self.calls = Counter()
         self._changed = {}  # the number of the last change, by bucket
-        self._number = 0
+        self._mark = Mark()
 
     def hash(self, address):
         return hashlib.sha256(address.lower().encode()).digest()[:SIZE]
@@ -273,22 +274,28 @@ class MemorySuppressions:
         return self.kept.get(self.hash(address).hex())
 
     def page(self, most, *, after):
-        return [self.kept[one] for one in sorted(self.kept) if one > after][:most]
+        found = [self.kept[one] for one in sorted(self.kept) if one > after]
+        return found[:most], found[most - 1].hash if len(found) > most else None
 
     def changes(self, since):
         self.calls["changes"] += 1
         buckets = {}
+        all_anew = since.made != self._mark.made
         for bucket, number in self._changed.items():
-            if number > since:
+            if all_anew or number > since.number:
                 buckets[bucket] = Hashes(b"".join(sorted(map(bytes.fromhex, self._of(bucket)))))
-        return Changes(number=self._number, buckets=buckets)
+        return Changes(mark=self._mark, buckets=buckets, all=all_anew)
+
+    def empty(self):
+        """As somebody does who deletes all rows."""
+        self.kept, self._changed, self._mark = {}, {}, Mark()
 
     def _of(self, bucket):
         return [one for one in self.kept if int(one[:2], 16) == bucket]
 
     def _change(self, one):
-        self._number += 1
-        self._changed[int(one[:2], 16)] = self._number
+        self._mark = Mark(self._mark.made or secrets.token_hex(8), self._mark.number + 1)
+        self._changed[int(one[:2], 16)] = self._mark.number
 
 
 class Alarms:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mailer.errors import Misconfigured, Unreadable
 from mailer.feedback.hashes import SIZE, Hashes
-from mailer.feedback.suppressions import FRESH_FOR, Suppressions
+from mailer.feedback.suppressions import FRESH_FOR, Mark, Suppressions
 from mailer.storage.clients import kept_table
 from mailer.storage.recipients import Recipients
 from mailer.storage.suppression_rows import TableSuppressions
@@ -99,22 +99,34 @@ def test_pages_hold_every_entry_once(rows):
     assert sorted(found) == sorted({rows.hash(f"a{number}@example.com").hex() for number in range(7)})
 
 
+def test_a_row_that_cannot_be_read_ends_no_page(in_tables, tables):
+    entries = sorted((put(in_tables, f"a{number}@example.com")[0] for number in range(4)), key=lambda one: one.hash)
+    row = {"PartitionKey": "suppressions", "RowKey": f"a|{entries[1].hash}", "since": "yesterday"}
+    tables[0].upsert_entity(row, mode=UpdateMode.MERGE)
+
+    first, after = in_tables.page(2, after="")
+    second, end = in_tables.page(2, after=after)
+    assert [one.hash for one in (*first, *second)] == [one.hash for one in (entries[0], *entries[2:])]
+    assert end is None
+
+
 def test_a_look_tells_what_has_changed_since_the_last_one_and_nothing_else(rows):
     put(rows, ADA)
-    first = rows.changes(0)
-    nothing = rows.changes(first.number)
+    first = rows.changes(Mark())
+    nothing = rows.changes(first.mark)
     put(rows, BOB)
-    second = rows.changes(first.number)
+    second = rows.changes(first.mark)
 
     assert list(first.buckets) == [rows.hash(ADA)[0]]
     assert rows.hash(ADA) in first.buckets[rows.hash(ADA)[0]]
-    assert (nothing.number, dict(nothing.buckets)) == (first.number, {})
+    assert (nothing.mark, dict(nothing.buckets)) == (first.mark, {})
     assert list(second.buckets) == [rows.hash(BOB)[0]]
-    assert second.number > first.number
+    assert second.mark.number > first.mark.number
+    assert [first.all, nothing.all, second.all] == [True, False, False]
 
 
 def test_a_look_at_a_list_that_was_never_used_finds_nothing(rows):
-    assert (rows.changes(0).number, dict(rows.changes(0).buckets)) == (0, {})
+    assert (rows.changes(Mark()).mark, dict(rows.changes(Mark()).buckets)) == (Mark(), {})
 
 
 # A worker's copy
@@ -154,6 +166,39 @@ def test_a_worker_looks_once_a_minute_however_many_mails_there_are(clock):
     assert rows.calls["changes"] == 2
 
 
+@pytest.fixture(params=["memory", "table"])
+def emptied(request):
+    """The list, and how somebody empties it by hand."""
+    if request.param == "memory":
+        rows = MemorySuppressions()
+        return rows, rows.empty
+    table, _ = request.getfixturevalue("tables")
+
+    def empty():
+        for row in list(table.query_entities("PartitionKey eq 'suppressions'")):
+            table.delete_entity(row["PartitionKey"], row["RowKey"])
+
+    return request.getfixturevalue("in_tables"), empty
+
+
+def test_who_is_suppressed_after_the_list_was_emptied_gets_no_mail_and_the_others_do(emptied, clock):
+    rows, empty = emptied
+    put(rows, ADA)
+    copy = worker(rows, clock)
+    assert copy.among([ADA, BOB]) == {ADA}
+
+    empty()
+    clock.advance(seconds=FRESH_FOR.total_seconds())
+    assert copy.among([ADA, BOB]) == set()
+    put(rows, ADA)
+    clock.advance(seconds=FRESH_FOR.total_seconds())
+    assert copy.among([ADA, BOB]) == {ADA}
+    empty()
+    put(rows, BOB)
+    clock.advance(seconds=FRESH_FOR.total_seconds())
+    assert copy.among([ADA, BOB]) == {BOB}
+
+
 def test_a_look_that_failed_is_had_again_by_the_next_mail(clock):
     class Away(MemorySuppressions):
         away = True
@@ -183,7 +228,7 @@ def test_changes_at_the_same_time_all_count(in_tables):
         list(pool.map(in_tables.lift, addresses[::2]))
 
     assert worker(in_tables, Clock()).among(addresses) == {*addresses[1::2]}
-    assert in_tables.changes(0).number == 36
+    assert in_tables.changes(Mark()).mark.number == 36
 
 
 def test_no_address_is_in_the_table(in_tables, tables, storage):

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import azure.functions as func
 import pytest
+from azure.data.tables import TableClient
 
 from mailer.doors.feedback_answers import Suppression
 from tests.app import Worker, app_settings, content, error
@@ -224,3 +225,36 @@ def test_all_suppressed_mails_of_a_cause_are_replayed_once_it_is_mended(doors, c
     assert (reply.status_code, content(reply)["count"], content(reply)["may_double"]) == (202, 2, 0)
     assert {content(doors.get(mail))["status"] for mail in mails} == {"queued"}
     assert cloud.control.mails() == []
+
+
+# The hashes' key
+
+
+def test_without_the_hashes_key_mails_wait_and_health_and_calls_say_why(doors, environ, storage, cloud):
+    doors.suppress()
+    name = f"{environ['MAILER_TABLE']}keys"
+    with TableClient.from_connection_string(storage.connection_string, name) as keys:
+        keys.delete_entity("keys", "recipients")
+    later = Doors()
+
+    record = later.sent(to=[BOB])
+    (problem,) = content(later.health())["parts"]["sending"]["problems"]
+
+    assert (record["status"], record["error"]["code"]) == ("queued", "suppression_key_lost")
+    assert cloud.control.mails() == []
+    assert f"another key than the table `{name}` has now" in problem
+    assert error(later.suppress(), 503)["code"] == "suppression_key_lost"
+
+
+def test_once_the_list_is_emptied_mails_go_again(doors, environ, storage, cloud):
+    """The other way out that the error names."""
+    doors.suppress()
+    with TableClient.from_connection_string(storage.connection_string, f"{environ['MAILER_TABLE']}keys") as keys:
+        keys.delete_entity("keys", "recipients")
+    with TableClient.from_connection_string(storage.connection_string, environ["MAILER_TABLE"]) as table:
+        for row in list(table.query_entities("PartitionKey eq 'suppressions'")):
+            table.delete_entity(row)
+    later = Doors()
+
+    assert later.sent(to=[ADA])["status"] == "sent"
+    assert later.suppress().status_code == 201

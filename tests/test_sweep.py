@@ -5,6 +5,7 @@ import tracemalloc
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -175,6 +176,25 @@ def test_a_mail_that_was_recorded_and_never_queued_has_failed(store):
 
     kept = store.ledger.read(record.id)
     assert (kept.status, kept.error_code) == (Status.FAILED, "message_missing")
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_what_a_crash_left_and_the_clean_up_gave_up_is_sent_when_its_caller_repeats_it(store, large):
+    mail = {"idempotency_key": "order-7", "text": "x" * (100_000 if large else 10)}
+    crashing = SimpleNamespace(put=raising(Crash()))
+    with pytest.raises(Crash):
+        store.accept(**mail, stores=store.stores(outbox=crashing))
+    if large:  # whose content is there, so that the clean-up gives it a new message
+        store.requests.delete(store.only_record.id)
+    store.after(hours=2).sweep()
+    assert store.only_record.error_code == "message_missing"
+
+    receipts = {store.accept(**mail).receipt.id for _ in range(2)}
+
+    assert receipts == {store.only_record.id}
+    assert store.only_record.status is Status.QUEUED
+    assert [store.deliver(store.take()) for _ in range(2)] == [Status.SENT, Status.SENT]
+    assert store.sent == [store.only_record.id]
 
 
 def test_a_mail_that_waits_in_the_table_is_left_alone_however_late_it_is(store):

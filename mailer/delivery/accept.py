@@ -7,20 +7,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mailer import telemetry
+from mailer.delivery.decide import Policy, decide
 from mailer.delivery.envelope import Envelope
-from mailer.delivery.event import surplus_of
+from mailer.delivery.event import MESSAGE_MISSING, Event, What, surplus_of
 from mailer.delivery.message import fits, write_message
 from mailer.delivery.record import Conflict, KeyOwner, MailRecord, Receipt, Status, key_of
 from mailer.delivery.stores import Stores
 from mailer.delivery.turns import Turns
-from mailer.errors import InvalidRequest, KeyReused, Problem, TryLater
+from mailer.errors import KeyReused, TryLater
 from mailer.request.json_object import write_object
+from mailer.request.limits import check_limits
 from mailer.request.mail_id import mail_id
-from mailer.request.members import ADVANCE, ONE_CALL
 from mailer.request.model import MailRequest, digest_of
+from mailer.setting_texts import OnUncertain
 
 log = logging.getLogger("mailer.accept")
 
+_AS_EVER = Policy(on_uncertain=OnUncertain.HOLD, max_age=timedelta.max)  # a replay asks for none
 MARGIN = timedelta(seconds=30)  # for the message of a mail that is delivered in the call that brings it
 
 
@@ -87,17 +90,6 @@ def accept(
             raise
 
 
-def check_limits(request: MailRequest, now: datetime) -> None:
-    """Raises InvalidRequest for a request that is too large, or scheduled too far ahead."""
-    size = len(request.model_dump_json(by_alias=True, exclude_defaults=True, exclude={"attachments"}).encode())
-    if size > ONE_CALL:
-        message = f"The request has {size} bytes beside its attachments; Graph takes {ONE_CALL}. Shorten the content."
-        raise InvalidRequest([Problem(code="request_too_large", message=message)])
-    if request.scheduled_at and request.scheduled_at > now + ADVANCE:
-        message = f"`scheduled_at` may be {ADVANCE.days} days ahead at most."
-        raise InvalidRequest([Problem(code="too_far_ahead", message=message, target="scheduled_at")])
-
-
 @dataclass(frozen=True, slots=True)
 class _Acceptance:
     content: bytes
@@ -143,10 +135,20 @@ class _Acceptance:
         if record.status.waiting and not record.attempts:
             # Perhaps its message was never written. If it was, there are two now, and one claim.
             self._put(record)
+        if record.status is Status.FAILED and record.error_code == MESSAGE_MISSING:
+            return self._take_up(record)
         if record.times.get(Status.HELD) == min(record.times.values()):
             return Accepted(receipt=_receipt_of_held(record))
         first = Status.SCHEDULED if Status.SCHEDULED in record.times else Status.QUEUED
         return self._accepted(record, first)
+
+    def _take_up(self, record: MailRecord) -> Accepted:
+        """Accept what a crash had left without a message, and the clean-up has given up: here is its content again."""
+        step = decide(Event(what=What.REPLAYED), record, policy=_AS_EVER, now=self.now)
+        try:
+            return self.take(step.record or record)
+        except Conflict:
+            return self.take_again(self.stores.ledger.read(record.id))
 
     def _put(self, record: MailRecord) -> str | None:
         """Put the mail's message, and return it where the caller may deliver it meanwhile."""

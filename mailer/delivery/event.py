@@ -15,6 +15,8 @@ from mailer.errors import (
     Uncertain,
 )
 
+MESSAGE_MISSING = "message_missing"  # the code of a mail of which the clean-up found nothing but its record
+
 
 class What(StrEnum):
     """What happened to a mail."""

@@ -18,7 +18,7 @@ from typing import Protocol, TypeVar
 
 from mailer.delivery.decide import AFTER_LEASE, NEVER_BACK, NEVER_LEFT, Do, Policy, decide
 from mailer.delivery.envelope import Envelope
-from mailer.delivery.event import Event, What
+from mailer.delivery.event import MESSAGE_MISSING, Event, What
 from mailer.delivery.record import Conflict, MailRecord, Status
 from mailer.delivery.stores import Stores
 from mailer.errors import Unreadable
@@ -220,7 +220,7 @@ def _day(mark: str) -> date | None:
 
 def _content_lost(record: MailRecord) -> Event:
     if record.status is not Status.SENDING:
-        return Event(what=What.CONTENT_LOST, code="message_missing", text=_LOST)
+        return Event(what=What.CONTENT_LOST, code=MESSAGE_MISSING, text=_LOST)
     if record.drafting:
         return Event(
             what=What.CONTENT_LOST, code="upload_interrupted", text=f"{NEVER_LEFT} Nothing was sent; send it anew."

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mailer.errors import Unreadable
 from mailer.feedback.hashes import Hashes
@@ -31,12 +31,20 @@ class Suppression:
     reason: str | None = None
 
 
+class Mark(NamedTuple):
+    """How far a copy has come: in which list, for one that was emptied is another, and up to which change."""
+
+    made: str = ""
+    number: int = 0
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Changes:
-    """The buckets that have changed, whole, and the number up to which nothing is missing."""
+    """The buckets that have changed, each of them whole, and how far that reaches; `all`: there are no others."""
 
-    number: int
+    mark: Mark
     buckets: Mapping[int, Hashes | Unreadable]
+    all: bool
 
 
 class SuppressionRows(Protocol):
@@ -51,11 +59,11 @@ class SuppressionRows(Protocol):
     def find(self, address: str, /) -> Suppression | None:
         """The address's entry."""
 
-    def page(self, most: int, /, *, after: str) -> Sequence[Suppression]:
-        """At most so many entries, in the order of their hashes, from this one on."""
+    def page(self, most: int, /, *, after: str) -> tuple[Sequence[Suppression], str | None]:
+        """At most so many entries, in the order of their hashes, and after which one the next page begins, if any."""
 
-    def changes(self, since: int, /) -> Changes:
-        """What has changed since this number; 0 is before all."""
+    def changes(self, since: Mark, /) -> Changes:
+        """What has changed since then."""
 
     def hash(self, address: str, /) -> bytes: ...
 
@@ -67,7 +75,7 @@ class Suppressions:
         self._rows = rows
         self._clock = clock
         self._lock = threading.Lock()
-        self._number = 0
+        self._mark = Mark()
         self._buckets: dict[int, Hashes | Unreadable] = {}
         self._read_at: datetime | None = None
 
@@ -102,8 +110,7 @@ class Suppressions:
 
     def page(self, most: int, *, after: str = "") -> tuple[Sequence[Suppression], str | None]:
         """At most so many entries, and after which one the next page begins, if there is one. Raises TryLater."""
-        found = self._rows.page(most + 1, after=after)
-        return found[:most], found[most - 1].hash if len(found) > most else None
+        return self._rows.page(most, after=after)
 
     def _look_anew(self) -> None:
         with self._lock:
@@ -114,9 +121,9 @@ class Suppressions:
         now = self._clock()
         if self._read_at and now - self._read_at < FRESH_FOR:
             return
-        changes = self._rows.changes(self._number)
-        self._buckets |= changes.buckets
-        self._number, self._read_at = changes.number, now
+        changes = self._rows.changes(self._mark)
+        self._buckets = {**({} if changes.all else self._buckets), **changes.buckets}
+        self._mark, self._read_at = changes.mark, now
 
     def _holds(self, address: str) -> bool:
         one = self._rows.hash(address)

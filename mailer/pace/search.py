@@ -77,7 +77,7 @@ class Search:
     def first(self) -> int:
         """The first position that may be free, or is at hand, as far as known."""
         earliest = self._grid.first(self._earliest)
-        at_hand = [position for position, *_ in self._lane.spare if position >= earliest]
+        at_hand = [position for position, *_ in tuple(self._lane.spare) if position >= earliest]
         return min(at_hand) if at_hand else max(self._lane.position, earliest)
 
     def spare(self) -> tuple[int, str] | None:

@@ -1,7 +1,7 @@
 """The suppressions, in one partition of the table of the records, so that each change is one transaction.
 
     a|HASH    an address: why, since when, by whom
-    b         how many changes there have been, and a mark of the key that the hashes were made with
+    b         the list itself: when it was begun, how many changes there have been, with which key hashes are made
     b|XX      the hashes that begin with these two digits, and the number of the bucket's last change
 
 A worker reads its whole copy from the 256 buckets, and then each time those that have changed.
@@ -9,7 +9,9 @@ https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-tra
 """
 
 import functools
+import itertools
 import logging
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +19,7 @@ from typing import Any
 
 from mailer.errors import Misconfigured, TryLater, Unreadable
 from mailer.feedback.hashes import SIZE, Hashes
-from mailer.feedback.suppressions import Changes, Suppression
+from mailer.feedback.suppressions import Changes, Mark, Suppression
 from mailer.storage import tables
 from mailer.storage.recipients import Recipients
 
@@ -42,7 +44,7 @@ class _Kept:
     """What a change of one hash begins with; a version is None where there is no row yet."""
 
     entry: Suppression | None = None
-    number: int = 0
+    mark: Mark = field(default_factory=Mark)
     hashes: Hashes = field(default_factory=Hashes)
     state_version: str | None = None
     bucket_version: str | None = None
@@ -78,29 +80,26 @@ class TableSuppressions:
         """The address's entry."""
         return self._kept(self.hash(address)).entry
 
-    def page(self, most: int, *, after: str) -> Sequence[Suppression]:
-        """At most so many entries, in the order of their hashes, from this one on."""
+    def page(self, most: int, *, after: str) -> tuple[Sequence[Suppression], str | None]:
+        """At most so many entries, in the order of their hashes, and after which one the next page begins, if any."""
         text = f"PartitionKey eq '{_PARTITION}' and RowKey gt '{_ADDRESS}{after}' and RowKey lt '{_STATE}'"
-        rows, _ = tables.page(self._table, text, {}, most=most)
-        return list(tables.read_all(rows, _entry))
+        pages = tables.pages(self._table, text, {}, most=most + 1)  # of which one may be short while there are more
+        rows = list(itertools.islice(itertools.chain.from_iterable(pages), most + 1))
+        goes_on = rows[most - 1]["RowKey"].removeprefix(_ADDRESS) if len(rows) > most else None
+        return list(tables.read_all(rows[:most], _entry)), goes_on
 
-    def changes(self, since: int) -> Changes:
-        """What has changed since this number; 0 is before all.
+    def changes(self, since: Mark) -> Changes:
+        """What has changed since then.
 
         The state comes first of the rows: what changes while the others are read has a higher number, and comes again.
         """
-        rows = f"PartitionKey eq '{_PARTITION}' and RowKey ge '{_STATE}' and RowKey lt '{_END}'"
-        number, buckets = since, dict[int, Hashes | Unreadable]()
-        for row in tables.rows(self._table, f"{rows} and number gt {since}"):
-            if row["RowKey"] == _STATE:
-                number = self._number(row)
-            else:
-                try:
-                    buckets[int(row["RowKey"].removeprefix(_BUCKET), 16)] = tables.read(row, _hashes)
-                except Unreadable as unreadable:
-                    log.error("row_unreadable %s", unreadable)  # noqa: TRY400 - where in the code says nothing here
-                    buckets[int(row["RowKey"].removeprefix(_BUCKET), 16)] = unreadable
-        return Changes(number=number, buckets=buckets)
+        text = f"PartitionKey eq '{_PARTITION}' and RowKey ge '{_STATE}' and RowKey lt '{_END}'"
+        rows = tables.rows(self._table, f"{text} and (RowKey eq '{_STATE}' or number gt {since.number})")
+        mark = self._mark(rows.pop(0)) if rows and rows[0]["RowKey"] == _STATE else Mark()
+        if mark.number and since.number and (mark.made != since.made or mark.number < since.number):
+            return self.changes(Mark())  # it was emptied and begun anew, or is an older one that was restored
+        buckets = {int(row["RowKey"].removeprefix(_BUCKET), 16): _read_hashes(row) for row in rows}
+        return Changes(mark=mark, buckets=buckets, all=not (mark.number and since.number))
 
     def _changed(
         self, one: bytes, operation: Operation, change: Callable[[Hashes, bytes], Hashes], *, there: bool
@@ -110,11 +109,12 @@ class TableSuppressions:
             kept = self._kept(one)
             if (kept.entry is not None) is not there:
                 break
-            state = {"RowKey": _STATE, "number": kept.number + 1, "key": self._recipients.mark}
+            number, made = kept.mark.number + 1, kept.mark.made or uuid.uuid4().hex
+            state = {"RowKey": _STATE, "made": made, "number": number, "key": self._recipients.mark}
             hashes = change(kept.hashes, one)
             if len(hashes) > _FULL:
                 raise Misconfigured(_TOO_MANY, code="suppressions_full")
-            bucket = {"RowKey": _bucket_of(one), "number": kept.number + 1, "hashes": hashes.packed}
+            bucket = {"RowKey": _bucket_of(one), "number": number, "hashes": hashes.packed}
             writes = [_write(state, kept.state_version), _write(bucket, kept.bucket_version)]
             try:
                 tables.ask(self._table, functools.partial(self._table.submit_transaction, [operation, *writes]))
@@ -135,17 +135,17 @@ class TableSuppressions:
         entry, state, bucket = (found.get(name) for name in names)
         return _Kept(
             entry=tables.read(entry, _entry) if entry else None,
-            number=self._number(state) if state else 0,
+            mark=self._mark(state) if state else Mark(),
             hashes=tables.read(bucket, _hashes) if bucket else Hashes(),
             state_version=state and state.metadata["etag"],
             bucket_version=bucket and bucket.metadata["etag"],
         )
 
-    def _number(self, state: tables.Entity) -> int:
-        """How many changes there have been. Raises Misconfigured."""
+    def _mark(self, state: tables.Entity) -> Mark:
+        """Raises Misconfigured."""
         if state.get("key") != self._recipients.mark:
             raise Misconfigured(_KEY_LOST.format(table=self._recipients.table_name), code="suppression_key_lost")
-        return tables.read(state, lambda row: tables.cell(row, "number", int))
+        return tables.read(state, lambda row: Mark(tables.cell(row, "made", str), tables.cell(row, "number", int)))
 
 
 def _bucket_of(one: bytes) -> str:
@@ -164,6 +164,15 @@ def _entry(row: tables.Entity) -> Suppression:
         by=tables.cell(row, "by", str) if "by" in row else None,
         reason=tables.cell(row, "reason", str) if "reason" in row else None,
     )
+
+
+def _read_hashes(row: tables.Entity) -> Hashes | Unreadable:
+    """Those of a bucket; one that cannot be read holds up only who may stand in it."""
+    try:
+        return tables.read(row, _hashes)
+    except Unreadable as unreadable:
+        log.error("row_unreadable %s", unreadable)  # noqa: TRY400 - where in the code says nothing here
+        return unreadable
 
 
 def _hashes(row: tables.Entity) -> Hashes:

@@ -36,7 +36,7 @@ def fill(table, recipients, many):
     for first in range(256 if many else 0):
         packed = b"".join(one for one in hashes if one[0] == first)
         rows.append({"RowKey": f"b|{first:02x}", "number": many, "hashes": packed})
-    rows += [{"RowKey": "b", "number": many, "key": recipients.mark}] if many else []
+    rows += [{"RowKey": "b", "made": "once", "number": many, "key": recipients.mark}] if many else []
     for begin in range(0, len(rows), 100):
         table.submit_transaction([("create", PARTITION | row) for row in rows[begin : begin + 100]])
 

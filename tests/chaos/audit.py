@@ -33,6 +33,8 @@ def audit(outcomes: Iterable[Outcome], books: Books, *, policy: str) -> Audit:
         "lost": [one for one in accepted if _is_lost(one)],
         "doubled": [one for one in doubled if one not in admitted],
         "content gone": [one for one in accepted if one.lacks_content],
+        "sent to who gets no mail": [one for one in accounts if one.was_sent_to_who_gets_none],
+        "suppressed, but sent": [one for one in accounts if one.status == "suppressed" and one.sent],
         "failed, but sent": [one for one in accounts if one.status == "failed" and len(one.sent) > _resent(one)],
         "sent and known, but forgotten": [one for one in accounts if _was_forgotten(one, books)],
         "canceled, but sent": [one for one in accounts if one.was_canceled and one.sent],

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from mailer.local.cloud.model import AcceptedMail, Draft
 from tests.chaos.archive import FINAL, Archive, Row
-from tests.chaos.mails import FILE, HEADER, TAG, Mail
+from tests.chaos.mails import FILE, HEADER, TAG, UNWANTED, Mail
 from tests.chaos.producers import Outcome
 
 
@@ -59,6 +59,10 @@ class Account:
     @property
     def was_sent_without_its_file(self) -> bool:
         return self.mail.has_file and any([file.size for file in mail.attachments] != [len(FILE)] for mail in self.sent)
+
+    @property
+    def was_sent_to_who_gets_none(self) -> bool:
+        return any(one.address == UNWANTED for mail in self.sent for one in (*mail.to, *mail.cc, *mail.bcc))
 
     @property
     def was_sent_early(self) -> bool:

@@ -15,11 +15,23 @@ HEADER = "x-chaos"
 TAG = "chaos"
 DUE = "the instant at which it is due"
 LARGE = 80_000  # characters; no message of the queue holds them
+UNWANTED = "gone@example.com"  # who gets no mail any more
 FILE = b"0123456789" * 400_000  # no single call to Graph holds it
 
 Door = Literal["HTTP", "queue"]
 Kind = Literal[
-    "keyed", "keyless", "twice", "malformed", "large", "file", "later", "far", "moved", "canceled", "stumbling"
+    "keyed",
+    "keyless",
+    "twice",
+    "malformed",
+    "large",
+    "file",
+    "later",
+    "far",
+    "moved",
+    "canceled",
+    "stumbling",
+    "unwanted",
 ]
 SHARES: dict[Kind, int] = {
     "keyed": 50,
@@ -33,6 +45,7 @@ SHARES: dict[Kind, int] = {
     "moved": 4,
     "canceled": 4,
     "stumbling": 2,
+    "unwanted": 3,
 }
 
 
@@ -99,6 +112,8 @@ def _mail(number: str, kind: Kind, dice: random.Random, far: float) -> Mail:
     later = delays.get(kind)
     if later:
         members["scheduled_at"] = DUE
+    if kind == "unwanted":
+        members["to"] = UNWANTED
     if kind == "file":
         members["attachments"] = [{"filename": "file.bin", "content": base64.b64encode(FILE).decode()}]
     if kind == "large":
@@ -132,6 +147,8 @@ def _request(number: str, dice: random.Random) -> dict[str, Any]:
         "headers": {HEADER: number},
         "tags": {TAG: number},
     }
+    if dice.random() < 0.1:
+        members[dice.choice(("cc", "bcc"))] = UNWANTED
     if dice.random() < 0.4:
         variables = json.loads((PACKAGED / TEMPLATE / "sample.json").read_text())
         variables["order"]["number"] = mark(number)

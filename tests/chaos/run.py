@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import requests
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueClient
 
@@ -15,7 +16,7 @@ from tests.chaos.archive import FINAL, Archive, records, waiting_rows
 from tests.chaos.audit import Audit, audit
 from tests.chaos.books import Books, number_of
 from tests.chaos.episodes import Episode
-from tests.chaos.mails import Feed
+from tests.chaos.mails import UNWANTED, Feed
 from tests.chaos.outages import outages
 from tests.chaos.producers import Outcome, Producers
 from tests.chaos.stage import Stage
@@ -73,6 +74,7 @@ def run(plan: Plan) -> Audit:
         Stage(plan.folder, policy=plan.policy, retention=plan.retention) as stage,
         Archive(stage.storage, retention=plan.retention) as archive,
     ):
+        requests.post(f"{stage.url}/suppressions", json={"address": UNWANTED}, timeout=30).raise_for_status()
         producers = Producers(stage.url, stage.storage_for_producers)
         for number, episode in enumerate(played, 1):
             say(f"{time.monotonic() - began:6.1f} s  {episode.name}")
