@@ -18,6 +18,8 @@ from mailer.local.stack import Ports, Stack
 BOXES = [f"box{number}@contoso.com" for number in range(1, 9)]
 POOL = BOXES[6:]  # which two of them are as well
 MESSAGE_LEASE = 30  # seconds; Azure's ten minutes would outlast the run
+# As in Azure, where one instance alone runs a timer.
+WITHOUT_TIMERS = {f"AzureWebJobs.{name}.Disabled": "1" for name in ("release", "sweep")}
 REQUEST = re.compile(r'"(?P<method>[A-Z]+) /devstoreaccount1/(?P<path>[^ ?]*)(?P<query>[^ ]*)')
 PARTITION = re.compile(r"PartitionKey(?:=| [a-z]+ )'(?P<kind>[a-z]+)?")
 
@@ -38,7 +40,7 @@ class Fleet:
         }
         environ = {**os.environ, **settings}
         self.hosts = [
-            programs.host(folder / f"host{number}", port=port, env=environ)
+            programs.host(folder / f"host{number}", port=port, env=environ | (WITHOUT_TIMERS if number > 1 else {}))
             for number, port in enumerate(programs.free_ports(hosts), 1)
         ]
         for host in self.hosts:
