@@ -1,12 +1,13 @@
 """What is due soon lies on the queue; what is due later waits in the table, by the minute in which it is due.
 
 The host's scaler counts messages that nobody can see yet, so a queue full of next week's mails would start instances
-for nothing. The life of a mail that waits (SOON is two minutes):
+for nothing. The life of a mail that waits for its slot; a word is a call of storage, in brackets one for several mails:
 
-    put, due in an hour ── row `due|minute`, keyed by the mail ── release, each minute, takes what is due till then:
-                                                                  one message for those due within seconds;
-                                                                  rows deleted, if they are still as they were read
-    put, due before the next release can be relied upon ── message onto the queue, delayed
+    [slots] ─┬─ received, due within AT_HAND: stays in the worker's hand, and has no record yet
+             └─ record ─┬─ due before the next release is over ── message, delayed
+                        └─ due later ── row `due|minute` ── release, each minute: [rows read] ── [message] ──
+                                        [rows deleted, if they are still as they were read]
+    message ── its mails in hand, each until its instant ── [look at slots] ── claim ── (Graph) ── outcome ── [deletion]
 
 A message comes up to a second early, and its mails wait for their instant in the worker's hand (deliver.py). A crash
 between message and deletion leaves a row that is released once more, and then a message that finds nothing to
