@@ -3,7 +3,7 @@
 The host's scaler counts messages that nobody can see yet, so a queue full of next week's mails would start instances
 for nothing. The life of a mail that waits for its slot; a word is a call of storage, in brackets one for several mails:
 
-    [slots] ─┬─ received, due within AT_HAND: stays in the worker's hand, and has no record yet
+    [slots] ─┬─ received, due within seconds: stays in the worker's hand, and has no record yet
              └─ record ─┬─ due before the next release is over ── message, delayed
                         └─ due later ── row `due|minute` ── release, each minute: [rows read] ── [message] ──
                                         [rows deleted, if they are still as they were read]
