@@ -18,12 +18,12 @@ from mailer.pace.grid import SAFE, Grid
 from mailer.pace.lane import Holder, KnownMailbox, Lane
 from mailer.request.members import Priority
 
-NEAR = 8  # slots among which an instance chooses at random where others take some too
+NEAR = 12  # slots among which an instance chooses at random where others take some too
 CROWDED = timedelta(minutes=30)  # how long it does so after it found one taken
 STALE = timedelta(seconds=2)  # what was read that long ago is read again then
 MOST_AT_ONCE = 100  # slots reserved by one transaction
 FRESH = timedelta(seconds=2)  # how long a slot that opens at once is good that was taken for later
-LATELY = timedelta(seconds=10)
+LATELY = timedelta(seconds=12)
 FAR = timedelta(minutes=2)  # what is to leave later is looked for on its own
 AHEAD = timedelta(minutes=1)  # what opens later may be taken by one who has no need of it yet
 LANES = 1000
