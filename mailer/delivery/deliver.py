@@ -35,7 +35,7 @@ log = logging.getLogger("mailer.deliver")
 T = TypeVar("T")
 
 AT_HAND = timedelta(seconds=6)  # a mail that comes so early waits here
-NEAR = timedelta(seconds=4)  # and one whose new turn opens so soon, for a message would come later
+NEAR_TURN = timedelta(seconds=4)  # and one whose new turn opens so soon, for a message would come later
 CARRIED_AFTER = timedelta(seconds=30)  # for a message that carries an outcome
 # Seconds between tries to record an outcome; under host.json's functionTimeout.
 PAUSES = (0.2, 1.0, 3.0, 10.0, 20.0, 30.0, 30.0)
@@ -134,7 +134,7 @@ class Delivery:
                 return ARRIVED, self.opening.prove(mail)
             mail = replace(mail, record=self.turns.take(mail.record, mail.asked, earliest=self.clock()))
             left = mail.record.due_at - self.clock() if mail.record.due_at else timedelta()
-            if mail.record.due_at and left > NEAR:
+            if mail.record.due_at and left > NEAR_TURN:
                 return Event(what=What.PACED, to=mail.record.due_at), mail
             if left > timedelta():
                 return ARRIVED, mail

@@ -18,7 +18,7 @@ record says what to do. Rows of the same mail and minute are one row.
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from mailer.delivery.envelope import Envelope
@@ -28,11 +28,15 @@ from mailer.errors import TryLater
 log = logging.getLogger("mailer.later")
 
 AHEAD = timedelta(minutes=1)  # below SOON by the minute that a row's key is coarse
+RELEASED_EVERY = timedelta(minutes=1)
 RELIED_UPON = timedelta(seconds=15)  # after a full minute its release is over, or soon will be
 TOGETHER = 200  # rows
 SPAN = timedelta(seconds=4.2)  # of a message's mails, which wait for their instant in hand: three slots of 30 a minute
 IN_VAIN = 2  # so many times none of them, and the queue is away
 RELEASED_WITHIN = timedelta(seconds=100)  # of one run; the next one goes on
+
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,7 +180,7 @@ class Later:
 
 def reached(now: datetime) -> datetime:
     """What is due up to then is not left to the next release."""
-    return _minute(now) + timedelta(minutes=1) + RELIED_UPON
+    return now - (now - _EPOCH) % RELEASED_EVERY + RELEASED_EVERY + RELIED_UPON
 
 
 def _minute(instant: datetime) -> datetime:

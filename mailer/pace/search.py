@@ -25,7 +25,7 @@ MOST_AT_ONCE = 100  # slots reserved by one transaction
 FRESH = timedelta(seconds=2)  # how long a slot that opens at once is good that was taken for later
 LATELY = timedelta(seconds=12)
 FAR = timedelta(minutes=2)  # what is to leave later is looked for on its own
-AHEAD = timedelta(minutes=1)  # what opens later may be taken by one who has no need of it yet
+UNHURRIED = timedelta(minutes=1)  # what opens later may be taken by one who has no need of it yet
 LANES = 1000
 BY_LEVEL = tuple(Priority)
 
@@ -185,7 +185,7 @@ class Search:
 
     def _lately(self, minute: int, *, crowded: bool) -> int:
         """How many were needed lately; one where the next one may be needed by somebody else, for it opens soon."""
-        soon = self._grid.start(minute * self._grid.per_minute) - self._now < AHEAD and not crowded
+        soon = self._grid.start(minute * self._grid.per_minute) - self._now < UNHURRIED and not crowded
         return 1 if self._lane.far or soon else sum(1 for at in self._lane.takes if self._now - at < LATELY)
 
     def _chosen(self, free: Sequence[int], number: int) -> list[int]:

@@ -28,6 +28,11 @@ SHORTER = {
     "PAUSES": "(0.1, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0)",
     "SOON": f"timedelta(seconds={SOON})",
     "AHEAD": "timedelta(seconds=2)",
+    "RELEASED_EVERY": "timedelta(seconds=1)",
+    "RELIED_UPON": "timedelta(seconds=1)",
+    "SPAN": "timedelta(seconds=0.5)",
+    "AT_HAND": "timedelta(seconds=1.6)",  # a message comes up to a second early here too
+    "NEAR_TURN": "timedelta(seconds=0.1)",
     "STALLED_AFTER": "timedelta(seconds=12)",
     "NEW_MESSAGE_AFTER": "timedelta(seconds=30)",
     "ORPHANED_AFTER": "timedelta(seconds=30)",

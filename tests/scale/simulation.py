@@ -17,7 +17,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from mailer.delivery.deliver import NEAR
+from mailer.delivery.deliver import NEAR_TURN
 from mailer.delivery.record import MailRecord
 from mailer.delivery.turns import Turns
 from mailer.pace.grid import Grid
@@ -121,7 +121,7 @@ class Simulation:
         due = mail.record.due_at
         if not due or due <= self.clock.now:
             self._send(mail)
-        elif due - self.clock.now <= NEAR:
+        elif due - self.clock.now <= NEAR_TURN:
             self._at(due, self._leave, mail, turns)
         else:
             mail.record = replace(mail.record, version="1")
