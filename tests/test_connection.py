@@ -88,7 +88,7 @@ def test_graphs_wait_is_handed_on():
 def test_a_redirect_is_not_followed():
     connection, graph = scripted((307, {"Location": "https://elsewhere.example.com/"}, b""))
 
-    with pytest.raises(Uncertain):
+    with pytest.raises(Misconfigured):
         connection.send(a_mail(), "t", renew=no_renewal)
     assert len(graph.requests) == 1
 

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from mailer.delivery import cures, decide, deliver, opening, suppression
+from mailer.delivery.event import surplus_of
 from mailer.delivery.record import Status
-from mailer.errors import Suppressed
+from mailer.errors import Suppressed, WrongStatus
 from mailer.graph import verdicts
 from mailer.health import clock, permission
 from mailer.health.permission import Answer, fault_of
@@ -20,6 +21,7 @@ from mailer.local.programs import ROOT
 from mailer.pace.pace import Pace
 from mailer.wiring import health_parts
 from tests.builders import a_record
+from tests.post import Post
 
 TABLE = (ROOT / "mailer/console/said.fr.js").read_text()
 NOW = datetime(2026, 11, 26, 8, tzinfo=UTC)
@@ -99,7 +101,29 @@ def findings():
     yield health_parts._held(SimpleNamespace(caller="shop", mails=7, since=NOW))
 
 
-@pytest.mark.parametrize("texts", [failures, findings])
+def refused_deeds():
+    """Why something cannot be done for a mail, and what keeps storage from answering."""
+    post = Post()
+    post.accept()
+    mail, amendment = post.record.id, post.amendment()
+    deeds = [amendment.replay, amendment.release, amendment.retry, amendment.cancel]
+    deeds.append(lambda mail: amendment.reschedule(mail, NOW))
+    post.run()
+    for deed in deeds:
+        with pytest.raises(WrongStatus) as refused:
+            deed(mail)
+        yield str(refused.value)
+    post.ledger.write(post.record.moved(Status.FAILED, now=NOW))
+    post.requests.delete(mail)
+    with pytest.raises(WrongStatus) as refused:
+        amendment.replay(mail)
+    yield str(refused.value)
+    yield surplus_of("shop").text
+    for service in ("Table", "Queue", "Blob"):
+        yield f"{service} Storage does not answer as it should (ServiceRequestError, status None)."
+
+
+@pytest.mark.parametrize("texts", [failures, findings, refused_deeds])
 def test_nothing_that_the_app_says_of_it_stays_in_english(texts):
     said = sorted(set(texts()))
     left = {}

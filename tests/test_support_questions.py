@@ -137,7 +137,7 @@ LOOKS = {
     15: ({}, "#health .secret", r"The app's secret expires on .*20\d\d, in \d+ days"),
     16: ({}, "#health .troubles", r"sending[\s\S]*Grant the app registration"),
     17: ({}, "#mails tbody", r"held"),
-    18: ({}, "#mails tbody", r"held"),
+    18: ({}, "#mails .tail", r"Release (it|all \d+ shown)"),
     19: ({"ID": "resent"}, "#mail .way", r"sent again"),
     20: ({"ID": "sent"}, "#mail .facts", r"Graph's request-id[\s\S]*[0-9a-f]{8}-"),
     21: ({}, "#mails tbody", r"suppressed[\s\S]*recipient_suppressed"),
@@ -188,6 +188,22 @@ def in_a_process(*arguments, **environ):
         timeout=90,
     )
     return done.returncode, done.stdout + done.stderr
+
+
+def test_all_held_mails_are_released_in_the_console_at_once(stack, shop, world):
+    request = {"to": "ada@example.com", "subject": "S", "text": "T"}
+    headers = {"x-functions-key": SHOP_KEY}
+    mails = [requests.post(f"{shop}/emails", json=request, headers=headers, timeout=30).json()["id"] for _ in range(3)]
+    with launched() as browser:
+        page = browser.new_context(locale="en-GB").new_page()
+        page.goto(f"{stack.url}/console#status=held")
+        page.get_by_role("button", name=re.compile("Release all [3-9] shown")).click()
+        expect(page.locator("#question h2")).to_have_text(re.compile("Release [3-9] mails?"))
+        page.locator("#question").get_by_role("button", name="Release").click()
+        expect(page.locator("#said")).to_have_text(re.compile(r"Released: (\d) of \1\."))
+        expect(page.locator("#mails tbody tr")).to_have_count(0)
+
+    assert {got(stack, f"emails/{mail}")["status"] for mail in mails} <= {"queued", "sending", "sent"}
 
 
 def test_a_held_mail_is_released_in_the_console(stack, shop, world):

@@ -1,8 +1,9 @@
 // The list of mails, with its filters in the address.
-import { list } from "./api.js";
+import { call, list, Refused } from "./api.js";
 import { $, h } from "./dom.js";
 import { acceptedAt } from "./record.js";
-import { choose, chosen } from "./state.js";
+import { agreed } from "./question.js";
+import { choose, chosen, reload, say } from "./state.js";
 import { moment, w } from "./words.js";
 
 const PAGE = 50;
@@ -81,7 +82,24 @@ async function grow(query, body, tail, heads) {
   tail.replaceChildren(
     h("p.hint", {}, count ? w.found(count) : nothing),
     ...(next ? [h("button", { type: "button", onclick: more }, w.more)] : []),
+    ...(count && chosen().status === "held" ? [h("button", { type: "button", onclick: () => releaseAll([...body.rows].map((one) => one.dataset.mail)) }, w.releaseShown(count))] : []),
   );
+}
+
+/** Let all of these go that were held, one by one, telling how far that has come; what is refused stays in the list. */
+async function releaseAll(ids) {
+  if (!(await agreed({ title: w.ask.release(ids.length), text: w.tell.release, button: w.actions.release }))) return null;
+  let done = 0;
+  for (const id of ids) {
+    try {
+      await call("POST", `emails/${id}/release`);
+      done += 1;
+      say(w.released(done, ids.length));
+    } catch (error) {
+      if (!(error instanceof Refused) || error.status === 401) throw error;
+    }
+  }
+  return reload("failures", "waiting", "mails");
 }
 
 function row(mail, heads) {
@@ -96,5 +114,5 @@ function row(mail, heads) {
     Object.entries(mail.tags ?? {}).map(([name, value]) => h("span.tag", {}, `${name}: ${value}`)),
     h("a", { href: `#${link}`, "aria-label": `${w.mail} …${mail.id.slice(-8)}` }, `…${mail.id.slice(-8)}`),
   ];
-  return h("tr", {}, cells.map((cell, index) => h("td", { "data-head": heads[index], class: cell.length === 0 ? "none" : null }, h("div", {}, cell))));
+  return h("tr", { "data-mail": mail.id }, cells.map((cell, index) => h("td", { "data-head": heads[index], class: cell.length === 0 ? "none" : null }, h("div", {}, cell))));
 }

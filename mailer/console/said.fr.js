@@ -23,7 +23,7 @@ const sentences = [
   [/The vault's secret `(.+?)` expires on (\S+) \(days left: (\d+)\)\./, "Le secret « $1 » du coffre expire le $2 (jours restants : $3)."],
   [/The vault's secret `(.+?)` expired on (\S+)\./, "Le secret « $1 » du coffre a expiré le $2."],
   ["Make a new client secret or certificate, add it to the app registration, and write it to the vault as a new version; mailer takes it without a restart.", "Créez un nouveau secret client ou certificat, ajoutez-le à l’inscription d’application et écrivez-le dans le coffre comme nouvelle version ; mailer le prend sans redémarrage."],
-  [/Table Storage does not answer as it should \((\w+), status (\w+)\)\./, "Table Storage ne répond pas comme il devrait ($1, statut $2)."],
+  [/(Table|Queue|Blob) Storage does not answer as it should \((\w+), status (\w+)\)\./, "$1 Storage ne répond pas comme il devrait ($2, statut $3)."],
   // What to mend at Graph and Exchange
   ["Graph refuses a fresh token: check MAILER_TENANT_ID, MAILER_AUTHORITY_HOST and MAILER_GRAPH_URL, which must all belong to the same cloud.", "Graph refuse un jeton tout neuf : vérifiez MAILER_TENANT_ID, MAILER_AUTHORITY_HOST et MAILER_GRAPH_URL, qui doivent appartenir au même cloud."],
   ["Grant the app registration the application permission Mail.Send with admin consent, or the Exchange role 'Application Mail.Send' for this mailbox (New-ManagementRoleAssignment); a change takes up to 2 hours to act.", "Accordez à l’inscription d’application l’autorisation d’application Mail.Send avec le consentement de l’administrateur, ou le rôle Exchange « Application Mail.Send » pour cette boîte (New-ManagementRoleAssignment) ; un changement met jusqu’à 2 heures à agir."],
@@ -71,6 +71,15 @@ const sentences = [
   ["The host gave the mail's message up after many failed runs; the log has the reason. Mend it and replay it.", "L’hôte a abandonné le message après bien des échecs ; le journal en dit la raison. Réparez-la et renvoyez-le."],
   ["The blob with the mail's request is gone.", "Le blob avec la demande de ce message a disparu."],
   ["Each recipient is on the list of suppressed addresses, so that nobody is left. If one is to get mail again: python -m mailer suppress ADDRESS --lift, and a minute later replay this mail.", "Chaque destinataire est sur la liste des adresses écartées : il ne reste personne. Si l’un d’eux doit recevoir à nouveau des messages : python -m mailer suppress ADDRESS --lift, puis renvoyez ce message une minute plus tard."],
+  // Why something cannot be done for a mail
+  [/The mail is (\w+); only a failed, an uncertain or a suppressed one can be sent again\./, "Le message a le statut `$1` ; seul un message échoué, incertain ou bloqué peut être renvoyé."],
+  [/The mail is (\w+); only a held one can be released\./, "Le message a le statut `$1` ; seul un message retenu peut être libéré."],
+  [/The mail is (\w+); only one that waits can be moved\./, "Le message a le statut `$1` ; seul un message qui attend peut être déplacé."],
+  [/The mail is (\w+); only one that waits for something to be mended can be tried at once; a failed one can be replayed\./, "Le message a le statut `$1` ; seul un message qui attend une réparation peut être réessayé aussitôt ; un message échoué peut être renvoyé."],
+  [/The mail is (\w+); only one that waits or is held can be canceled\./, "Le message a le statut `$1` ; seul un message qui attend ou qui est retenu peut être annulé."],
+  ["The mail has moved on just now; look at its status.", "Le message vient d’avancer ; regardez son statut."],
+  ["The mail's request is not there any more, or never was one; send it anew.", "La demande de ce message n’existe plus, ou n’en a jamais été une ; envoyez un nouveau message."],
+  [/The caller `(.+?)` has reached its `recipients_per_day` in MAILER_CALLERS, so that this mail is held\. Release it \(POST \S+\) or cancel it; for the next ones, raise the number\./, "L’appelant « $1 » a atteint son `recipients_per_day` dans MAILER_CALLERS : ce message est retenu. Libérez-le ou annulez-le ; pour les suivants, augmentez le nombre."],
   // Cures
   ["See in the log why a worker stopped.", "Voyez dans le journal pourquoi un processus s’est arrêté."],
   ["See whether the network between mailer and Graph ends connections early.", "Voyez si le réseau entre mailer et Graph coupe les connexions trop tôt."],

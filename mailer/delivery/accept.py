@@ -14,10 +14,10 @@ from mailer.delivery.message import fits, write_message
 from mailer.delivery.record import Conflict, KeyOwner, MailRecord, Receipt, Status, key_of
 from mailer.delivery.stores import Stores
 from mailer.delivery.turns import Turns
-from mailer.errors import InvalidRequest, KeyReused, Problem, TryLater
+from mailer.errors import KeyReused, TryLater
 from mailer.request.json_object import write_object
+from mailer.request.limits import check_limits
 from mailer.request.mail_id import mail_id
-from mailer.request.members import ADVANCE, ONE_CALL
 from mailer.request.model import MailRequest, digest_of
 from mailer.setting_texts import OnUncertain
 
@@ -88,17 +88,6 @@ def accept(
         except TryLater:
             turns.discount(record)
             raise
-
-
-def check_limits(request: MailRequest, now: datetime) -> None:
-    """Raises InvalidRequest for a request that is too large, or scheduled too far ahead."""
-    size = len(request.model_dump_json(by_alias=True, exclude_defaults=True, exclude={"attachments"}).encode())
-    if size > ONE_CALL:
-        message = f"The request has {size} bytes beside its attachments; Graph takes {ONE_CALL}. Shorten the content."
-        raise InvalidRequest([Problem(code="request_too_large", message=message)])
-    if request.scheduled_at and request.scheduled_at > now + ADVANCE:
-        message = f"`scheduled_at` may be {ADVANCE.days} days ahead at most."
-        raise InvalidRequest([Problem(code="too_far_ahead", message=message, target="scheduled_at")])
 
 
 @dataclass(frozen=True, slots=True)

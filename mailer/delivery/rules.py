@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from mailer.callers.policy import QUEUE, Asked, Caller, Callers
-from mailer.delivery.accept import check_limits
 from mailer.delivery.attempt import Compose, Preparation
 from mailer.delivery.gate import Gate, Mode
 from mailer.delivery.suppression import Among
 from mailer.errors import ConfigError, InvalidRequest, Problem
 from mailer.request.address import Address, parse_address
+from mailer.request.limits import check_limits
 from mailer.request.members import Priority
 from mailer.request.model import MailRequest
 from mailer.request.parse import Rules, read_request

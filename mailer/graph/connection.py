@@ -3,18 +3,21 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 import urllib3.exceptions
 
 from mailer.errors import Misconfigured, TryLater, Uncertain
-from mailer.graph import upload, wire
+from mailer.graph import wire
 from mailer.graph.whole_answer import WholeAnswerAdapter
 from mailer.http_session import KeptSession
 from mailer.request.address import Address
 from mailer.request.json_object import write_object
 from mailer.request.rendered import RenderedMail
+
+if TYPE_CHECKING:
+    from mailer.graph import upload
 
 log = logging.getLogger("mailer.send")
 
@@ -43,10 +46,14 @@ class GraphConnection:
         self, mail: RenderedMail, token: str, *, renew: Callable[[str], str], leaving: Callable[[], None]
     ) -> str:
         """The same for a mail that one call cannot carry; `leaving` is called when it is about to leave."""
+        from mailer.graph import upload  # noqa: PLC0415 - few mails are that large
+
         return upload.send_large(mail, ask=self._calls(mail.id, token, renew), transfer=self._transfer, leaving=leaving)
 
     def clear_drafts(self, mail: RenderedMail, token: str, *, renew: Callable[[str], str]) -> None:
         """Delete what attempts at this mail have left in Drafts; raises the Refusal that says why it cannot be done."""
+        from mailer.graph import upload  # noqa: PLC0415 - as above
+
         upload.clear_drafts(mail, ask=self._calls(mail.id, token, renew), transfer=self._transfer)
 
     def is_sent(self, mail: str, sender: Address, token: str, *, renew: Callable[[str], str]) -> bool:
@@ -66,7 +73,7 @@ class GraphConnection:
             return 0, failure.code, ""
         return reply.status_code, wire.error_code(reply.content), reply.headers.get("Date", "")
 
-    def _calls(self, mail: str, token: str, renew: Callable[[str], str]) -> upload.Ask:
+    def _calls(self, mail: str, token: str, renew: Callable[[str], str]) -> "upload.Ask":
         """Authorised calls for one mail, each repeated once with a new token when Graph refuses the one in use."""
 
         def ask(method: str, path: str, content: Mapping[str, Any] | None = None) -> requests.Response:

@@ -48,6 +48,9 @@ def install(environment: Path) -> None:
             raise CannotInstall(message) from error
         pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r", str(PYTHON_LOCK)]
         _run("Python packages", pip, remedy="Check the connection to the Python package index, then try again.")
+        # As pip does for packages. Where PYTHONDONTWRITEBYTECODE is set, each process would compile a hundred modules.
+        compiling = [str(python), "-m", "compileall", "-q", "function_app.py", "mailer"]
+        subprocess.run(compiling, cwd=ROOT, check=False)  # noqa: S603 - a command of our own
         (environment / ".installed").write_text(wanted)
     npm = _npm(environment)
     wanted = _fingerprint(NPM_LOCK, "npm")

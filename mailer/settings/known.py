@@ -7,7 +7,6 @@ from typing import Any
 
 from mailer import setting_texts as texts
 from mailer.callers.policy import Callers
-from mailer.callers.setting import read_callers
 
 STORAGE = "MailerStorage"
 # What https://aka.ms/azure-functions-identity-connections puts after a connection's name.
@@ -18,6 +17,14 @@ STORAGE_FORMS = (
 )
 HOST_STORAGE = "AzureWebJobsStorage"
 PACKAGED_TEMPLATES = "packaged"
+
+
+def _callers(text: str) -> Callers | None:
+    if not text:
+        return None
+    from mailer.callers.setting import read_callers  # noqa: PLC0415 - a cold start without callers is shorter
+
+    return read_callers(text)
 
 
 def _setting(name: str, meaning: str, read: Callable[[str], Any] = str, default: str | None = "") -> Any:  # noqa: ANN401 - as dataclasses.field
@@ -158,7 +165,7 @@ class Settings:
     callers: Callers | None = _setting(
         "MAILER_CALLERS",
         'who may do what, as JSON, such as {"shop": {"key": "sha256:…", "may": ["send"], "from": ["*"], …}}',
-        read_callers,
+        _callers,
         None,
     )
     max_age: timedelta = _setting("MAILER_MAX_AGE", "how long to go on trying, such as 48h", texts.read_duration, "48h")

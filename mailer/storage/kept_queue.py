@@ -1,9 +1,9 @@
 """A queue whose messages are put over a kept session; all else, and what is not answered as usual, is the SDK's."""
 
+import html
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import escape
 
 from mailer.storage.signed import SignedRequests
 
@@ -28,7 +28,7 @@ class KeptQueue:
 
     def send_message(self, content: str, *, visibility_timeout: int, time_to_live: int) -> object:
         """Put a message; https://learn.microsoft.com/rest/api/storageservices/put-message. It may be put twice."""
-        body = f"<QueueMessage><MessageText>{escape(content)}</MessageText></QueueMessage>".encode()
+        body = f"<QueueMessage><MessageText>{html.escape(content, quote=False)}</MessageText></QueueMessage>".encode()
         query = {"messagettl": str(time_to_live), "visibilitytimeout": str(visibility_timeout)}
         reply = self._signed.request("POST", self._path, query=query, headers=_WRITING, body=body)
         if reply is not None and reply.status == HTTPStatus.CREATED:

@@ -35,8 +35,9 @@ _ONE = (
 )
 _TAGS = re.compile(f"({_ONE})", re.ASCII)  # a no-break space is no blank to HTML
 _BETWEEN = re.compile(f"((?:{_ONE})++)", re.ASCII)  # what stands between texts
-_ODD = re.compile(r"[<>\r]|&(?!(?:amp|lt|gt|quot|nbsp|#34|#39);)")
-_ODD_LINK = re.compile(r"[<>\r]|&(?!(?:amp|#34|#39);)")
+# Single letters, and no set of them, for such an alternation is looked for by its first letters.
+_ODD = re.compile(r"<|>|\r|&(?!(?:amp|lt|gt|quot|nbsp|#34|#39);)")
+_ODD_LINK = re.compile(r"<|>|\r|&(?!(?:amp|#34|#39);)")
 _LINKED = re.compile(r'href="(?<=\shref=")([^"]+)(?=")')  # which begins with what is quickly found
 # Elements whose text is none, or belongs to a language of its own; and what makes links matter to the CSS.
 _OTHER = re.compile(
@@ -88,15 +89,15 @@ def _taken_apart(body: str) -> tuple[str, list[str]] | None:
     before, *texts = pieces[::2]  # before all tags blanks matter, too
     joined = "".join(texts)
     holes = [text and _TEXT for text in texts]
-    if "<" in before or (any(mark in joined for mark in "<>&\r") and _ODD.search(joined)):
+    if "<" in before or _ODD.search(joined):
         if any(bracket in text for bracket in "<>" for text in (before, joined)):
             return None
         odd = [_ODD.search(text) for text in texts]
         holes = [text if found else hole for text, found, hole in zip(texts, odd, holes, strict=True)]
         texts = ["" if found else text for text, found in zip(texts, odd, strict=True)]
     fillings = [text for text in texts if text]
-    if "&" in joined or "\xa0" in joined:
-        fillings = [_as_text(text) for text in fillings]
+    if fillings and ("&" in joined or "\xa0" in joined):
+        fillings = _as_text(_TEXT.join(fillings)).split(_TEXT)
     pieces[::2] = [before, *holes]
     if ' href="' in body:
         pieces[1::2] = [_without_links(tags, fillings) if ' href="' in tags else tags for tags in pieces[1::2]]

@@ -27,6 +27,7 @@ from mailer.templating.variables import Missing, note_fault, note_path, noting_p
 STEPS_OF_CALL = 10  # of a macro, a block or a function
 STEPS_OF_FILE = 100  # that is included, imported or extended
 _NUMBER = "must be a number"
+_NUMBERS = (int, float)  # and not the copies of a caller's, of which faults are noted
 _MARKS = re.compile("[&<>\"']").search
 
 
@@ -137,6 +138,11 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
 
     def call_binop(self, context: jinja2.runtime.Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - jinja2's own signature
         """Tell a text of the caller's where a number must be, do nothing that runs away, and leave a null blank."""
+        if type(left) in _NUMBERS and type(right) in _NUMBERS and operator in {"+", "-", "/"}:  # as most are
+            take(1)
+            value = self.binop_table[operator](left, right)
+            check_number(value)
+            return value
         operands = (left, right)
         is_format = operator == "%" and isinstance(left, str) and not isinstance(left, Null)
         wrong: list[Any] = [operand for operand in operands if isinstance(operand, Missing)]
