@@ -24,7 +24,9 @@ from mailer.storage.clean_up import CleanUpTable, Waits
 from mailer.storage.later_rows import LaterRows
 from mailer.storage.queues import MailQueue
 from mailer.storage.records import TableLedger, _entity, read_record, row_of
+from mailer.storage.recipients import Recipients
 from mailer.storage.request_blobs import RequestBlobs
+from mailer.storage.suppression_rows import TableSuppressions
 from tests import post as memory
 from tests.builders import a_record, claimed
 from tests.fakes import START
@@ -195,6 +197,16 @@ def test_what_a_crash_left_and_the_clean_up_gave_up_is_sent_when_its_caller_repe
     assert store.only_record.status is Status.QUEUED
     assert [store.deliver(store.take()) for _ in range(2)] == [Status.SENT, Status.SENT]
     assert store.sent == [store.only_record.id]
+
+
+def test_no_clean_up_lets_a_suppressed_address_get_mail_again(store):
+    rows = TableSuppressions(store.table, Recipients(store.table))
+    entry, _ = rows.put("ada@example.com", reason=None, by=None, now=START)
+
+    for _ in range(3):
+        store.after(days=400).sweep()
+
+    assert rows.find("ada@example.com") == entry
 
 
 def test_a_mail_that_waits_in_the_table_is_left_alone_however_late_it_is(store):
