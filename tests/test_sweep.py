@@ -23,8 +23,8 @@ from mailer.storage import tables
 from mailer.storage.clean_up import CleanUpTable, Waits
 from mailer.storage.later_rows import LaterRows
 from mailer.storage.queues import MailQueue
-from mailer.storage.records import TableLedger, _entity, read_record, row_of
 from mailer.storage.recipients import Recipients
+from mailer.storage.records import TableLedger, _entity, read_record, row_of
 from mailer.storage.request_blobs import RequestBlobs
 from mailer.storage.suppression_rows import TableSuppressions
 from tests import post as memory
