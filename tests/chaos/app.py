@@ -28,7 +28,6 @@ SHORTER = {
     "PAUSES": "(0.1, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0)",
     "SOON": f"timedelta(seconds={SOON})",
     "AHEAD": "timedelta(seconds=2)",
-    "RELIED_UPON": "timedelta(seconds=3)",
     "STALLED_AFTER": "timedelta(seconds=12)",
     "NEW_MESSAGE_AFTER": "timedelta(seconds=30)",
     "ORPHANED_AFTER": "timedelta(seconds=30)",
