@@ -16,6 +16,7 @@ from mailer.delivery.record import Conflict, KeyOwner, MailRecord
 from mailer.feedback.hashes import SIZE, Hashes
 from mailer.feedback.suppressions import Changes, Mark, Suppression
 from mailer.pace.lane import Holder
+from mailer.request.members import Priority
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -144,6 +145,7 @@ class MemorySlots:
     def __init__(self):
         self._kept = defaultdict(dict)  # of (mailbox, minute), by place
         self._fronts = {}
+        self._mailboxes = set()
         self.calls = Counter()
         self._versions = itertools.count()
         self._lock = threading.Lock()
@@ -155,6 +157,7 @@ class MemorySlots:
             if any(kept.get(place) != holder for place, holder in places.items()):
                 self.calls["refused"] += 1
                 return None
+            self._mailboxes.add(mailbox)
             kept |= {place: Holder(level, ticket, str(next(self._versions))) for place in places}
             return {place: kept[place].version for place in places}
 
@@ -166,6 +169,18 @@ class MemorySlots:
         self.calls["ticket"] += 1
         holder = self._kept[mailbox, minute].get(place)
         return holder and holder.ticket
+
+    def preferred(self, minute):
+        self.calls["preferred"] += 1
+        return {
+            (mailbox, place): holder.ticket
+            for mailbox in self._mailboxes
+            for place, holder in self._kept[mailbox, minute].items()
+            if holder.level < Priority.BULK.level
+        }
+
+    def key(self, mailbox):
+        return mailbox
 
     def front(self, mailbox, level):
         self.calls["front"] += 1

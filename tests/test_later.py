@@ -9,7 +9,7 @@ import pytest
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.message import MAX_BYTES, SOON, apart, read_message
 from mailer.delivery.record import Status
-from mailer.pace.later import AHEAD, MOST_TOGETHER, RELEASED_WITHIN, RELIED_UPON, SPAN, TOGETHER, Later
+from mailer.pace.later import AHEAD, MOST_TOGETHER, RELEASED_WITHIN, SPAN, TOGETHER, Later, reached
 from mailer.request.mail_id import mail_id
 from mailer.storage.clients import kept_table
 from mailer.storage.later_rows import LaterRows
@@ -61,14 +61,14 @@ def an_id(number):
     return mail_id(START, f"{number:010}".encode())
 
 
-@pytest.mark.parametrize("after", [timedelta(), timedelta(seconds=1), RELIED_UPON])
+@pytest.mark.parametrize("after", [timedelta(), timedelta(seconds=1), reached(START) - START])
 def test_what_is_due_before_the_next_release_goes_onto_the_queue(outbox, after):
     outbox.put(after=after)
 
     assert outbox.queue == [(SOME_ID, START + after)]
 
 
-@pytest.mark.parametrize("after", [RELIED_UPON + timedelta(minutes=1), HOUR, timedelta(days=366)])
+@pytest.mark.parametrize("after", [reached(START) - START + timedelta(minutes=1), HOUR, timedelta(days=366)])
 def test_what_is_due_later_waits_and_comes_in_time(outbox, after):
     outbox.put(after=after)
     assert outbox.queue == []
@@ -82,7 +82,7 @@ def test_what_is_due_later_waits_and_comes_in_time(outbox, after):
 
 def test_nothing_is_released_more_than_two_minutes_ahead(outbox):
     for number in range(300):
-        outbox.put(after=RELIED_UPON + timedelta(seconds=1 + number), mail=an_id(number))
+        outbox.put(after=reached(START) - START + timedelta(seconds=1 + number), mail=an_id(number))
     for minute in range(10):
         outbox.clock.now = START + timedelta(minutes=minute, seconds=1)
 

@@ -38,6 +38,7 @@ class Pace(Protocol):
     def take(self, mailboxes: Sequence[str], priority: Priority, recipients: int, /, *, earliest: datetime) -> Turn: ...
     def reserve(self, mailboxes: Sequence[str], priority: Priority, number: int, /) -> None: ...
     def may_go(self, turn: Turn, /, *, look: bool) -> bool: ...
+    def is_over(self, turn: Turn, /) -> bool: ...
     def give_back(self, turn: Turn, recipients: int, /) -> None: ...
 
 
@@ -112,6 +113,11 @@ class Turns:
         turn = Turn(mailbox=record.sender, due=self.clock(), slot=record.slot, ticket=record.ticket or "")
         waited = record.due_at is not None and record.priority is not Priority.URGENT
         return self.pace.may_go(turn, look=waited)
+
+    def is_new(self, record: MailRecord) -> bool:
+        """Whether the mail, as its message tells, was never tried, and its turn is not over: it cannot be sent yet."""
+        turn = Turn(mailbox=record.sender or "", due=self.clock(), slot=record.slot, ticket=record.ticket or "")
+        return not record.attempts and record.sender is not None and not self.pace.is_over(turn)
 
     def give_back(self, record: MailRecord) -> None:
         """Free the turn of a mail that will not use it, as far as storage lets us."""

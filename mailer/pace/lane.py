@@ -28,7 +28,6 @@ class Lane:
     minute: int = -1
     looked: bool = False  # at this minute
     looked_at: datetime | None = None
-    crowded_until: datetime | None = None
     front: int = 0  # the minute of the crowd, as last read or told
     spare: deque[tuple[int, str, datetime]] = field(default_factory=deque)  # with when it was taken
     takes: deque[datetime] = field(default_factory=lambda: deque(maxlen=MOST))
@@ -45,4 +44,5 @@ class KnownMailbox:
 
     holders: dict[int, Holder] = field(default_factory=dict)  # by position
     lanes: dict[tuple[Priority, int], Lane] = field(default_factory=dict)
+    crowded_until: datetime | None = None  # others take slots of it too, as far as was found
     lock: threading.Lock = field(default_factory=threading.Lock)

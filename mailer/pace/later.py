@@ -27,7 +27,7 @@ from mailer.errors import TryLater
 log = logging.getLogger("mailer.later")
 
 AHEAD = timedelta(minutes=1)  # below SOON by the minute that a row's key is coarse
-RELIED_UPON = timedelta(seconds=75)  # the next release is within a minute, and may be a little late
+RELIED_UPON = timedelta(seconds=15)  # after a full minute its release is over, or soon will be
 TOGETHER = 200  # rows
 SPAN = timedelta(seconds=4.2)  # of a message's mails, which wait for their instant in hand: three slots of 30 a minute
 IN_VAIN = 2  # so many times none of them, and the queue is away
@@ -99,8 +99,8 @@ class Later:
 
     def put(self, envelope: Envelope, content: bytes | None, *, due: datetime) -> None:
         """See that this message is delivered when it is due; without content, that lies in a blob."""
-        left = due - self.clock()
-        if left <= RELIED_UPON:
+        left = due - (now := self.clock())
+        if due <= reached(now):
             self.queue.send(write_message(content or b"{}", envelope), after=max(left, timedelta()))
         else:
             self.rows.put(Waiting(mail=envelope.id, due=due, envelope=envelope, content=content))
@@ -171,6 +171,11 @@ class Later:
                 log.error("not_released id=%s due=%s: %s", row.mail, row.due, refused)  # noqa: TRY400 - no bug
             return False
         return True
+
+
+def reached(now: datetime) -> datetime:
+    """What is due up to then is not left to the next release."""
+    return _minute(now) + timedelta(minutes=1) + RELIED_UPON
 
 
 def _minute(instant: datetime) -> datetime:

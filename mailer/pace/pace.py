@@ -61,6 +61,10 @@ class Pace:
             return False
         return not look or self.slots.holds(turn.mailbox, turn.slot, turn.ticket)
 
+    def is_over(self, turn: Turn) -> bool:
+        """Whether it is too late for this turn; one without a slot is never known to be in time."""
+        return self.slots is None or turn.slot is None or self.slots.is_late(turn.slot, self.clock())
+
     def give_back(self, turn: Turn, recipients: int) -> None:
         """Take back what a mail was counted for, and free its slot where somebody may still use that."""
         if self.quota:

@@ -13,22 +13,24 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from mailer.pace import looks
 from mailer.pace.grid import SAFE, Grid
 from mailer.pace.lane import Holder, KnownMailbox, Lane
 from mailer.request.members import Priority
 
 NEAR = 8  # slots among which an instance chooses at random where others take some too
-CROWDED = timedelta(minutes=10)  # how long it does so after it found one taken
+CROWDED = timedelta(minutes=30)  # how long it does so after it found one taken
 STALE = timedelta(seconds=2)  # what was read that long ago is read again then
 MOST_AT_ONCE = 100  # slots reserved by one transaction
 FRESH = timedelta(seconds=2)  # how long a slot that opens at once is good that was taken for later
-LATELY = timedelta(seconds=15)
+LATELY = timedelta(seconds=10)
 FAR = timedelta(minutes=2)  # what is to leave later is looked for on its own
 AHEAD = timedelta(minutes=1)  # what opens later may be taken by one who has no need of it yet
 LANES = 1000
+BY_LEVEL = tuple(Priority)
 
 
-class SlotRows(Protocol):
+class SlotRows(looks.SlotRows, Protocol):
     """The rows, by mailbox, minute since 1970, and place in the minute. Each call may raise TryLater."""
 
     def take(
@@ -38,9 +40,6 @@ class SlotRows(Protocol):
 
     def minute(self, mailbox: str, minute: int, /) -> Mapping[int, Holder]:
         """Who has which place."""
-
-    def ticket(self, mailbox: str, minute: int, place: int, /) -> str | None:
-        """The ticket in this place."""
 
     def front(self, mailbox: str, level: int, /) -> int:
         """The minute in which the crowd takes slots, about; 0 if nobody has told."""
@@ -120,7 +119,7 @@ class Search:
             if not free:
                 position = self._after()
                 continue
-            wanted = max(number, self._lately(minute))
+            wanted = max(number, self._lately(minute, crowded=crowded))
             chosen = self._chosen(free, wanted) if crowded else free[:wanted]
             if ticket := self._put(chosen):
                 left = [each for each in free if each not in chosen]
@@ -129,7 +128,7 @@ class Search:
                     self._rows.move_front(self._mailbox, self._priority.level, minute)
                     lane.front = minute
                 return [(minute * grid.per_minute + each, ticket) for each in chosen]
-            lane.crowded_until = self._now + CROWDED
+            self._known.crowded_until = self._now + CROWDED
             self._look(minute)
         lane.position = position
         return []
@@ -164,7 +163,7 @@ class Search:
         return self._has_company() and not near
 
     def _has_company(self) -> bool:
-        return bool(self._lane.crowded_until and self._lane.crowded_until > self._now)
+        return self._known.crowded_until is not None and self._known.crowded_until > self._now
 
     def _front(self) -> int:
         if not self._lane.far:
@@ -180,13 +179,13 @@ class Search:
             if holder is None:
                 return True
             lower = holder.level > self._priority.level
-            return lower and self._grid.opens(base + place, list(Priority)[holder.level]) >= safe
+            return lower and self._grid.opens(base + place, BY_LEVEL[holder.level]) >= safe
 
         return [place for place in range(first, self._grid.per_minute) if can_be_had(place)]
 
-    def _lately(self, minute: int) -> int:
+    def _lately(self, minute: int, *, crowded: bool) -> int:
         """How many were needed lately; one where the next one may be needed by somebody else, for it opens soon."""
-        soon = self._grid.start(minute * self._grid.per_minute) - self._now < AHEAD and not self._has_company()
+        soon = self._grid.start(minute * self._grid.per_minute) - self._now < AHEAD and not crowded
         return 1 if self._lane.far or soon else sum(1 for at in self._lane.takes if self._now - at < LATELY)
 
     def _chosen(self, free: Sequence[int], number: int) -> list[int]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from mailer.pace.grid import Grid
 from mailer.pace.lane import KnownMailbox
+from mailer.pace.looks import Looks
 from mailer.pace.search import Search, SlotRows
 from mailer.request.members import Priority
 
@@ -33,6 +34,7 @@ class Slots:
         self._clock = clock
         self._mailboxes: defaultdict[str, KnownMailbox] = defaultdict(KnownMailbox)
         self._lock = threading.Lock()
+        self._looks = Looks(rows, clock=clock)
 
     def take(
         self, mailbox: str, priority: Priority, earliest: datetime, *, limit: datetime | None = None
@@ -65,7 +67,7 @@ class Slots:
 
     def holds(self, mailbox: str, start: datetime, ticket: str) -> bool:
         """Whether the slot still is this ticket's."""
-        return self._rows.ticket(mailbox, *self._place(start)) == ticket
+        return self._looks.holds(mailbox, *self._place(start), ticket)
 
     def free(self, mailbox: str, start: datetime, ticket: str) -> None:
         """Give a slot up that was not used."""

@@ -37,7 +37,10 @@ class Priority(StrEnum):
     @property
     def level(self) -> int:
         """0 goes first."""
-        return list(Priority).index(self)
+        return _LEVELS[self]
+
+
+_LEVELS = {priority: level for level, priority in enumerate(Priority)}
 
 
 def read_instant(value: object) -> datetime:

@@ -27,7 +27,7 @@ _PARTITION = "alarms"
 REPEAT = timedelta(minutes=10)  # how often a cause that stays is told anew in the log
 KEEP = timedelta(minutes=1)  # how often its row is written anew, which another instance may have deleted
 STANDS = timedelta(minutes=45)  # how long one is believed that nobody has repeated: three tries
-LOOK = timedelta(seconds=5)  # how often a mailbox that sends looks for what other instances told of it
+LOOK = timedelta(seconds=5)  # how often an instance that sends looks for what others told of its mailboxes
 
 # A token, and a connection that is trusted, are the same for all mailboxes: any mail that is sent proves them right.
 _OF_ALL = ("AADSTS", "secret_", "identity_", "token_", "graph_untrusted")
@@ -64,8 +64,8 @@ class TableAlarms:
         self._lock = threading.Lock()
         self._logged: dict[tuple[str, str], datetime] = {}
         self._written: dict[tuple[str, str], datetime] = {}
-        self._looked: dict[str, datetime] = {}
-        self._sent: dict[str, datetime] = {}  # by mailboxes that are to look soon: when it sent last
+        self._looked_at: datetime | None = None
+        self._sent: dict[str, datetime] = {}  # for the look to come: when each mailbox sent last
 
     def sound(self, mailbox: str, code: str, text: str) -> None:
         """Tell it once for the mailbox and the code, and again while it lasts."""
@@ -87,29 +87,31 @@ class TableAlarms:
         now = self._clock()
         with self._lock:
             mended = [cause for cause in self._logged if cause[0] == mailbox or cause[1].startswith(_OF_ALL)]
-            since = now - self._looked.get(mailbox, now - LOOK)
+            since = now - (self._looked_at or now - LOOK)
             if not mended and since < LOOK:
-                if mailbox not in self._sent:  # else the look to come is for this mail too
-                    self._after(LOOK - since, functools.partial(self._look, mailbox))
+                if not self._sent:  # else the look to come is for this mail too
+                    self._after(LOOK - since, self._look)
                 self._sent[mailbox] = now
                 return
             self._sent[mailbox] = now
             for cause in mended:
                 del self._logged[cause]
                 self._written.pop(cause, None)
-        self._look(mailbox)
+        self._look()
 
-    def _look(self, mailbox: str) -> None:
-        """Delete what any instance had told of the mailbox when it sent last, and of what no mail is sent without."""
+    def _look(self) -> None:
+        """Delete what any instance had told of a mailbox when it sent last, and of what no mail is sent without."""
         now = self._clock()
         with self._lock:
-            sent = self._sent.pop(mailbox, now)
-            self._looked[mailbox] = now
+            if not self._sent:
+                return
+            sent, self._sent, self._looked_at = self._sent, {}, now
         with suppress(TryLater):
             for key, alarm, at in self._kept():
                 is_stale = at < now - STANDS
-                is_mended = key == _row(mailbox, alarm.code) or alarm.code.startswith(_OF_ALL)
-                if not is_stale and not (is_mended and at <= sent):
+                proves = [mailbox for mailbox in sent if key == _row(mailbox, alarm.code)]
+                proves = list(sent) if alarm.code.startswith(_OF_ALL) else proves
+                if not is_stale and not any(at <= sent[mailbox] for mailbox in proves):
                     continue
                 if not is_stale:
                     log.info("mended mailbox=%s code=%s", alarm.mailbox, alarm.code)

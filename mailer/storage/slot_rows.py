@@ -71,6 +71,16 @@ class TableSlots:
             return None
         return row.get("for")
 
+    def preferred(self, minute: int) -> Mapping[tuple[str, int], str]:
+        """The tickets of mails that are not bulk, of all mailboxes, by the mailbox's key and place."""
+        begin = _partition("", minute).rpartition("|")[0]
+        query = f"PartitionKey ge '{begin}|' and PartitionKey lt '{begin}~' and level lt {Priority.BULK.level}"
+        return dict(tables.read_all(tables.rows(self._table, query), _preferred))
+
+    def key(self, mailbox: str) -> str:
+        """The mailbox's key."""
+        return mailbox_key(mailbox)
+
     def front(self, mailbox: str, level: int) -> int:
         """The minute in which the crowd takes slots, about; 0 if nobody has told."""
         try:
@@ -111,6 +121,10 @@ def _holder(row: tables.Entity) -> tuple[int, Holder]:
         return place, Holder(level, tables.cell(row, "for", str), version)
     except (IndexError, KeyError, TypeError):
         return place, Holder(Priority.URGENT.level, "", version)
+
+
+def _preferred(row: tables.Entity) -> tuple[tuple[str, int], str]:
+    return (row["PartitionKey"].rpartition("|")[2], int(row["RowKey"])), tables.cell(row, "for", str)
 
 
 def _partition(mailbox: str, minute: int) -> str:

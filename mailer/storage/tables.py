@@ -20,9 +20,10 @@ from mailer.errors import TryLater, Unreadable
 if TYPE_CHECKING:
     from azure.data.tables import TableClient
 
+    from mailer.storage.grouped_writes import GroupedWrites
     from mailer.storage.kept_table import KeptTable
 
-    Table: TypeAlias = TableClient | KeptTable
+    Table: TypeAlias = TableClient | KeptTable | GroupedWrites
 
 log = logging.getLogger("mailer.tables")
 

@@ -6,6 +6,7 @@ from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
+from urllib.parse import unquote
 
 from azure.storage.queue import QueueClient
 
@@ -17,7 +18,10 @@ from mailer.local.stack import Ports, Stack
 BOXES = [f"box{number}@contoso.com" for number in range(1, 9)]
 POOL = BOXES[6:]  # which two of them are as well
 MESSAGE_LEASE = 30  # seconds; Azure's ten minutes would outlast the run
-REQUEST = re.compile(r'"(?P<method>[A-Z]+) /devstoreaccount1/(?P<path>[^ ?]*)')
+# As in Azure, where one instance alone runs a timer.
+WITHOUT_TIMERS = {f"AzureWebJobs.{name}.Disabled": "1" for name in ("release", "sweep")}
+REQUEST = re.compile(r'"(?P<method>[A-Z]+) /devstoreaccount1/(?P<path>[^ ?]*)(?P<query>[^ ]*)')
+PARTITION = re.compile(r"PartitionKey(?:=| [a-z]+ )'(?P<kind>[a-z]+)?")
 
 
 class Fleet:
@@ -36,7 +40,7 @@ class Fleet:
         }
         environ = {**os.environ, **settings}
         self.hosts = [
-            programs.host(folder / f"host{number}", port=port, env=environ)
+            programs.host(folder / f"host{number}", port=port, env=environ | (WITHOUT_TIMERS if number > 1 else {}))
             for number, port in enumerate(programs.free_ports(hosts), 1)
         ]
         for host in self.hosts:
@@ -75,6 +79,7 @@ class Fleet:
             messages = "/messages" in found["path"]
             if messages and found["method"] == "GET":
                 continue
-            door = "put or delete a message" if messages else kind
-            calls[f"{found['method']} {door}"] += 1
+            row = PARTITION.search(unquote(found["path"] + found["query"]))
+            what = "a message" if messages else f"{kind} {(row['kind'] or 'records') if row else ''}".rstrip()
+            calls[f"{found['method']} {what}"] += 1
         return calls

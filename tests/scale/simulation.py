@@ -13,14 +13,15 @@ import itertools
 import random
 import sys
 import time
-from collections import Counter
-from dataclasses import replace
-from datetime import timedelta
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from mailer.delivery.message import SOON
+from mailer.delivery.deliver import AT_HAND
 from mailer.delivery.record import MailRecord
 from mailer.delivery.turns import Turns
 from mailer.pace.grid import Grid
+from mailer.pace.later import AHEAD, Group, reached
 from mailer.pace.pace import Pace
 from mailer.pace.pauses import Pauses
 from mailer.pace.quota import Quota
@@ -36,6 +37,16 @@ SHARES = {"bulk": 0.75, "normal": 0.2, "urgent": 0.05}
 RATE = 30  # mails a minute and mailbox
 BULK_WITHIN = timedelta(minutes=5)
 LATE = timedelta(seconds=2)
+
+
+@dataclass(slots=True)
+class Simulated:
+    """A mail that is under way."""
+
+    sender: str
+    priority: str
+    born: datetime
+    record: MailRecord | None = None
 
 
 class Simulation:
@@ -54,7 +65,9 @@ class Simulation:
             for priority in SHARES
         }
         self.calls = Counter()
-        self.coming = []  # of (instant, number, when it came first, its record, sender, priority)
+        self.coming = []  # of (instant, number, what happens, with what)
+        self.waiting = defaultdict(list)  # by the minute in which they are due
+        self.released_next = None
         self.times = {sender: [] for sender in self.senders}
         self.waits = {priority: [] for priority in SHARES}
         self.order = itertools.count()
@@ -70,42 +83,107 @@ class Simulation:
         lasting = timedelta(minutes=mails / len(self.senders) / RATE)
         for _ in range(mails):
             (priority,) = self.random.choices([*SHARES], [*SHARES.values()])
-            after = (BULK_WITHIN if priority == "bulk" else lasting) * self.random.random()
-            self._put(self.clock.now + after, self.clock.now + after, None, self.random.choice(self.senders), priority)
+            born = self.clock.now + (BULK_WITHIN if priority == "bulk" else lasting) * self.random.random()
+            self._at(self._late(born), self._come_first, Simulated(self.random.choice(self.senders), priority, born))
 
-    def _put(self, due, born, record, sender, priority):
-        arrives = due + LATE * self.random.random()
-        heapq.heappush(self.coming, (arrives, next(self.order), born, record, sender, priority))
+    def _at(self, instant, what, *parts):
+        heapq.heappush(self.coming, (instant, next(self.order), what, parts))
+
+    def _late(self, due):
+        return due + LATE * self.random.random()
 
     def go(self) -> None:
         """Let time pass until nothing comes any more."""
         while self.coming:
-            self.clock.now, _, born, record, sender, priority = heapq.heappop(self.coming)
-            request, turns = self.requests[sender, priority], self.random.choice(self.instances)
-            self.calls["host"] += 1  # which deletes the message
-            if record is None:
-                record = MailRecord(id=mail_id(self.clock.now, self.random.randbytes(10)), recipients=1)
-                record = turns.take(record, request, earliest=self.clock.now)
-            elif not turns.has_come(record, request):
-                self.calls["read"] += 1
-                record = turns.take(record, request, earliest=self.clock.now)
-            else:
-                record = replace(record, due_at=None)
-            if record.due_at and record.due_at > self.clock.now:
-                self.calls["record"] += 1
-                # Its message; or its row, and the message that the release makes of it.
-                self.calls["message"] += 1 if record.due_at - self.clock.now <= SOON else 2
-                self._put(record.due_at, born, replace(record, version="1"), sender, priority)
-                continue
-            self.calls["record"] += 2  # claim and outcome
-            self.times[sender].append(self.clock.now)
-            self.waits[priority].append((self.clock.now - born).total_seconds())
+            self.clock.now, _, what, parts = heapq.heappop(self.coming)
+            what(*parts)
+
+    def _come_first(self, mail):
+        self.calls["host"] += 1  # which deletes the message
+        mail.record = MailRecord(id=mail_id(self.clock.now, self.random.randbytes(10)), recipients=1)
+        self._take(mail, self.random.choice(self.instances))
+
+    def _come(self, group):
+        self.calls["host"] += 1
+        turns = self.random.choice(self.instances)
+        for mail in group:
+            self._at(max(mail.record.due_at, self.clock.now), self._leave, mail, turns)
+
+    def _leave(self, mail, turns):
+        if turns.has_come(mail.record, self.requests[mail.sender, mail.priority]):
+            self._send(mail)
+        else:
+            self.calls["read"] += not turns.is_new(mail.record)
+            self._take(mail, turns)
+
+    def _take(self, mail, turns):
+        mail.record = turns.take(mail.record, self.requests[mail.sender, mail.priority], earliest=self.clock.now)
+        due = mail.record.due_at
+        if not due or due <= self.clock.now:
+            self._send(mail)
+        elif due - self.clock.now <= AT_HAND:
+            self._at(due, self._leave, mail, turns)
+        else:
+            mail.record = replace(mail.record, version="1")
+            self.calls["record"] += 1
+            self._put(mail, due)
+
+    def _put(self, mail, due):
+        left = due - self.clock.now
+        if due <= reached(self.clock.now):
+            self.calls["message"] += 1
+            self._at(self._late(self.clock.now + whole_seconds(left)), self._come, [mail])
+            return
+        self.calls["row"] += 1
+        self.waiting[_minute(due)].append(mail)
+        self._release_later()
+
+    def _release_later(self):
+        following = _minute(self.clock.now) + timedelta(minutes=1)
+        if self.waiting and self.released_next != following:
+            self.released_next = following
+            self._at(following, self._release)
+
+    def _release(self):
+        minutes = sorted(minute for minute in self.waiting if minute <= _minute(self.clock.now + AHEAD))
+        for minute in minutes:
+            mails = sorted(self.waiting.pop(minute), key=lambda mail: mail.record.due_at)
+            self.calls["row"] += -(-len(mails) // 100) + len(mails) // 500  # deletions and further pages
+            group = Group(timedelta())
+            for mail in mails:
+                left = max(mail.record.due_at - self.clock.now, timedelta())
+                if group.rows and not group.has_room("", left):
+                    self._message(group)
+                    group = Group(timedelta())
+                group.left = group.left if group.rows else left
+                group.add(mail, "")
+            self._message(group)
+        self.calls["row"] += 1  # the page that is read
+        self._release_later()
+
+    def _message(self, group):
+        self.calls["message"] += 1
+        self._at(self._late(self.clock.now + whole_seconds(group.left)), self._come, group.rows)
+
+    def _send(self, mail):
+        self.calls["record"] += 2  # claim and outcome
+        self.times[mail.sender].append(self.clock.now)
+        self.waits[mail.priority].append((self.clock.now - mail.born).total_seconds())
 
     @property
     def storage_calls(self) -> int:
         """The same as tests/virtual.py counts: a refused take is one that was tried again."""
         slots = self.slots.calls.total() - self.slots.calls["refused"]
         return self.calls.total() + slots + self.counts.calls.total() + self.pauses.calls
+
+
+def whole_seconds(while_: timedelta) -> timedelta:
+    """As Queue Storage takes them."""
+    return timedelta(seconds=int(while_.total_seconds()))
+
+
+def _minute(instant: datetime) -> datetime:
+    return instant.replace(second=0, microsecond=0)
 
 
 def main() -> int:

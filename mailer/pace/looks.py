@@ -1,0 +1,54 @@
+"""Whether a slot still is its mail's: one call for all mailboxes where mails come one after the other.
+
+Nobody takes a slot less than SAFE before its mail may leave, so that a look is good for a moment (see grid.py).
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+GOOD_FOR = timedelta(seconds=0.5)  # of the 1.5 s after which nobody can take the slot
+OFTEN = timedelta(seconds=1)  # who looked so long ago looks for all
+FEW = 100  # mailboxes, whose slots of a minute are a page or a few
+
+
+class SlotRows(Protocol):
+    """The rows, by mailbox, minute since 1970, and place in the minute. Each call may raise TryLater."""
+
+    def ticket(self, mailbox: str, minute: int, place: int, /) -> str | None:
+        """The ticket in this place."""
+
+    def preferred(self, minute: int, /) -> Mapping[tuple[str, int], str]:
+        """The tickets of mails that are not bulk, of all mailboxes, by the mailbox's key and place."""
+
+    def key(self, mailbox: str, /) -> str:
+        """The mailbox's key."""
+
+
+class Looks:
+    """The looks of a worker; thread-safe."""
+
+    def __init__(self, rows: SlotRows, *, clock: Callable[[], datetime]) -> None:
+        self._rows = rows
+        self._clock = clock
+        self._mailboxes: set[str] = set()
+        self._looked_at: datetime | None = None
+        self._seen: dict[int, tuple[datetime, Mapping[tuple[str, int], str]]] = {}  # by minute
+        self._lock = threading.Lock()
+
+    def holds(self, mailbox: str, minute: int, place: int, ticket: str) -> bool:
+        """Whether the place still has this ticket, or that of no mail which may have taken it."""
+        with self._lock:
+            now = self._clock()
+            often = self._looked_at is not None and now - self._looked_at < OFTEN
+            self._looked_at = now
+            self._mailboxes.add(mailbox)
+            if often and len(self._mailboxes) <= FEW:
+                read_at, seen = self._seen.get(minute, (None, {}))
+                if read_at is None or now - read_at > GOOD_FOR:
+                    seen = self._rows.preferred(minute)
+                    self._seen = {each: kept for each, kept in self._seen.items() if abs(each - minute) == 1}
+                    self._seen[minute] = now, seen
+                return seen.get((self._rows.key(mailbox), place), ticket) == ticket
+        return self._rows.ticket(mailbox, minute, place) == ticket
