@@ -27,7 +27,7 @@ ONE_EACH = "holds more than one e-mail address: give one address each, in a list
 _USUAL = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*+@(?:[a-z0-9]+(?:-[a-z0-9]+)*+\.)+[a-z]{2,}")
 LONGEST_USUAL = 63  # characters, which even a part of a domain may have
 _PLAIN = re.compile(r"[^\s<>,;:\"()\[\]\\@]+@[\w.-]+")  # an address may begin with a brace, as an object does
-_LISTED = re.compile(r";|>\s*,|<[^<>]*@")  # in what would be a name: the end of another address, or one without a dot
+_LISTED = re.compile(r";|<[^<>]*@[^<>]*>|>\s*,")  # between addresses, or around one
 _BETWEEN = re.compile(r"[\s<>,;:\"'()\[\]{}|\\]+")  # what no unquoted address contains
 
 
