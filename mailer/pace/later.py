@@ -162,7 +162,7 @@ class Later:
             yield group
 
     def _send(self, group: Group) -> Sequence[Waiting]:
-        """The rows whose message the queue has taken; where it does not take several mails at once, one after another."""
+        """The rows whose message the queue has taken; where it does not take several mails at once, one by one."""
         try:
             self.queue.send(write_together(group.texts), after=group.left)
         except TryLater as refused:
