@@ -1,5 +1,6 @@
 """The clean-up over real storage: what crashes leave is accounted for, what is past its time goes, nothing else."""
 
+import gc
 import os
 import tracemalloc
 from contextlib import ExitStack
@@ -375,6 +376,16 @@ def test_a_run_stops_in_time_and_the_next_one_goes_on(store):
     assert gone == [500, 500, 500, 0]
 
 
+@pytest.fixture
+def _garbage_is_gone_soon():
+    """The app lets 10,000 objects gather before it looks for garbage, more than a small run makes."""
+    before = gc.get_threshold()
+    gc.set_threshold(700)
+    yield
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("_garbage_is_gone_soon")
 def test_the_memory_of_a_run_does_not_grow_with_what_there_is_to_do(store, monkeypatch):
     monkeypatch.setattr(tables, "PAGE", 50)
     peaks = []
