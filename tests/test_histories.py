@@ -84,6 +84,7 @@ class Histories(RuleBasedStateMachine):
         self.ids = []  # of receipts
         self.canceled = set()
         self.not_before = {}
+        self.changed = set()  # whose hour somebody may have changed, although no answer came
         self.broken = []
         self.replays = Counter()  # of uncertain mails
         self.suppressed = {}  # since when, by address
@@ -134,7 +135,7 @@ class Histories(RuleBasedStateMachine):
         except NOT_DONE:
             return
         self._receipt(receipt.id, made["tags"]["n"])
-        if request.scheduled_at and request.scheduled_at > self.world.clock.now:
+        if request.scheduled_at and request.scheduled_at > self.world.clock.now and receipt.id not in self.changed:
             self.not_before.setdefault(receipt.id, request.scheduled_at)
 
     def _post_batch(self, batch, fault):
@@ -221,6 +222,7 @@ class Histories(RuleBasedStateMachine):
             self._amend(lambda amendment: amendment.release(mail), fault, lambda: None)
             return
         self.not_before.pop(mail, None)
+        self.changed.add(mail)
         if what == "replay":
             if self.world.records[mail].status is Status.UNCERTAIN:
                 self.replays[mail] += 1  # it may be counted although no answer comes

@@ -133,9 +133,9 @@ def test_a_row_that_is_written_anew_while_it_is_released_stays(outbox):
     outbox.clock.now = START + HOUR
 
     def put_back(group):
-        outbox.later._send(group)
+        sent = outbox.later._send(group)
         outbox.rows.put(group.rows[0])
-        return True
+        return sent
 
     outbox.later.release(lambda _send, page: map(put_back, page))
 

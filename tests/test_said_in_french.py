@@ -19,6 +19,7 @@ from mailer.identity import entra, tokens
 from mailer.local import programs
 from mailer.local.programs import ROOT
 from mailer.pace.pace import Pace
+from mailer.storage import suppression_rows
 from mailer.wiring import health_parts
 from tests.builders import a_record
 from tests.post import Post
@@ -73,6 +74,7 @@ def failures():
     with pytest.raises(Suppressed) as nobody:
         suppression.check_somebody_is_left(SimpleNamespace(recipients=0))
     yield str(nobody.value)
+    yield suppression_rows._KEY_LOST.format(table="emailskeys")
     yield "The connection to Microsoft Graph ended without an answer (ReadTimeout)."
     yield "Microsoft Graph cannot be reached (ConnectTimeout)."
 

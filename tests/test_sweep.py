@@ -1,5 +1,6 @@
 """The clean-up over real storage: what crashes leave is accounted for, what is past its time goes, nothing else."""
 
+import gc
 import os
 import tracemalloc
 from contextlib import ExitStack
@@ -23,8 +24,10 @@ from mailer.storage import tables
 from mailer.storage.clean_up import CleanUpTable, Waits
 from mailer.storage.later_rows import LaterRows
 from mailer.storage.queues import MailQueue
+from mailer.storage.recipients import Recipients
 from mailer.storage.records import TableLedger, _entity, read_record, row_of
 from mailer.storage.request_blobs import RequestBlobs
+from mailer.storage.suppression_rows import TableSuppressions
 from tests import post as memory
 from tests.builders import a_record, claimed
 from tests.fakes import START
@@ -197,6 +200,16 @@ def test_what_a_crash_left_and_the_clean_up_gave_up_is_sent_when_its_caller_repe
     assert store.sent == [store.only_record.id]
 
 
+def test_no_clean_up_lets_a_suppressed_address_get_mail_again(store):
+    rows = TableSuppressions(store.table, Recipients(store.table))
+    entry, _ = rows.put("ada@example.com", reason=None, by=None, now=START)
+
+    for _ in range(3):
+        store.after(days=400).sweep()
+
+    assert rows.find("ada@example.com") == entry
+
+
 def test_a_mail_that_waits_in_the_table_is_left_alone_however_late_it_is(store):
     store.deliver(store.by_queue(), send=raising(memory.DENIED))
     record = store.only_record
@@ -363,6 +376,16 @@ def test_a_run_stops_in_time_and_the_next_one_goes_on(store):
     assert gone == [500, 500, 500, 0]
 
 
+@pytest.fixture
+def _garbage_is_gone_soon():
+    """The app lets 10,000 objects gather before it looks for garbage, more than a small run makes."""
+    before = gc.get_threshold()
+    gc.set_threshold(700)
+    yield
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("_garbage_is_gone_soon")
 def test_the_memory_of_a_run_does_not_grow_with_what_there_is_to_do(store, monkeypatch):
     monkeypatch.setattr(tables, "PAGE", 50)
     peaks = []

@@ -19,7 +19,7 @@ python -m mailer suppress bob@example.com --lift
 python -m mailer suppress
 """
 PAGE = "100"  # entries, the most that a call gives
-SOON = "within a minute"
+IN_FORCE = "within a minute"
 
 Said = Mapping[str, Any]  # what the API says of an address, with the address beside it
 
@@ -87,7 +87,7 @@ def _suppress(reason: str | None) -> Callable[[Client, str], tuple[Said, str]]:
         if before:
             return _said(address, before), f"was suppressed already, {_about(before)}"
         body = {"address": address} | ({"reason": reason} if reason else {})
-        return _said(address, client.post("suppressions", body=body)), f"gets no mail any more, {SOON}."
+        return _said(address, client.post("suppressions", body=body)), f"gets no mail any more, {IN_FORCE}."
 
     return act
 
@@ -95,7 +95,7 @@ def _suppress(reason: str | None) -> Callable[[Client, str], tuple[Said, str]]:
 def _lift(client: Client, address: str) -> tuple[Said, str]:
     before = _found(client, address)
     client.delete("suppressions", address=address)
-    return _said(address, None), f"gets mail again, {SOON}." if before else "was not suppressed."
+    return _said(address, None), f"gets mail again, {IN_FORCE}." if before else "was not suppressed."
 
 
 def _look(client: Client, address: str) -> tuple[Said, str]:

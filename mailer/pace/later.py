@@ -89,8 +89,12 @@ class Group:
         self.texts.append(text)
         self.size += len(text.encode()) + 1
 
+    def apart(self) -> "Iterator[Group]":
+        """Each mail by itself."""
+        return (Group(self.left, [row], [text]) for row, text in zip(self.rows, self.texts, strict=True))
 
-Spread = Callable[[Callable[[Group], bool], Iterable[Group]], Iterable[bool]]
+
+Spread = Callable[[Callable[[Group], Sequence[Waiting]], Iterable[Group]], Iterable[Sequence[Waiting]]]
 """As `map`, several at a time."""
 
 
@@ -127,13 +131,7 @@ class Later:
         """
         began, released, in_vain = self.clock(), 0, 0
         for some in self._due(began + AHEAD):
-            groups = list(self._groups(some))
-            sent = [
-                each
-                for group, is_sent in zip(groups, spread(self._send, groups), strict=True)
-                if is_sent
-                for each in group.rows
-            ]
+            sent = [row for rows in spread(self._send, self._groups(some)) for row in rows]
             self.rows.delete(sent)
             released += len(sent)
             in_vain += not sent
@@ -168,14 +166,16 @@ class Later:
         if group.rows:
             yield group
 
-    def _send(self, group: Group) -> bool:
+    def _send(self, group: Group) -> Sequence[Waiting]:
+        """The rows whose message the queue has taken; where it does not take several mails at once, one by one."""
         try:
             self.queue.send(write_together(group.texts), after=group.left)
         except TryLater as refused:
-            for row in group.rows:
-                log.error("not_released id=%s due=%s: %s", row.mail, row.due, refused)  # noqa: TRY400 - no bug
-            return False
-        return True
+            if len(group.rows) > 1:
+                return [row for one in group.apart() for row in self._send(one)]
+            log.error("not_released id=%s due=%s: %s", group.rows[0].mail, group.rows[0].due, refused)  # noqa: TRY400 - no bug
+            return []
+        return group.rows
 
 
 def reached(now: datetime) -> datetime:

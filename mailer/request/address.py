@@ -27,6 +27,7 @@ ONE_EACH = "holds more than one e-mail address: give one address each, in a list
 _USUAL = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*+@(?:[a-z0-9]+(?:-[a-z0-9]+)*+\.)+[a-z]{2,}")
 LONGEST_USUAL = 63  # characters, which even a part of a domain may have
 _PLAIN = re.compile(r"[^\s<>,;:\"()\[\]\\@]+@[\w.-]+")  # an address may begin with a brace, as an object does
+_LISTED = re.compile(r";|<[^<>]*@[^<>]*>|>\s*,")  # between addresses, or around one
 _BETWEEN = re.compile(r"[\s<>,;:\"'()\[\]{}|\\]+")  # what no unquoted address contains
 
 
@@ -92,7 +93,7 @@ def _split_address(value: object) -> object:
     name, _, address = text[:-1].rpartition("<")
     name = name.strip()
     outside_quotes = "".join(re.sub(r"\\.", "", name).split('"')[::2])
-    if re.search("[;<>]", outside_quotes) or _addresses_in(f"{name} {decoded(name)}") - _addresses_in(address):
+    if _LISTED.search(outside_quotes) or _addresses_in(f"{name} {decoded(name)}") - _addresses_in(address):
         message = f"{ONE_EACH}; where one is a part of the name, give an object with `address` and `name`"
         raise ValueError(message)
     if len(name) > 1 and name[0] == name[-1] == '"':

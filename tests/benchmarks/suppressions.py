@@ -5,6 +5,7 @@ the question for the recipients of a mail. Azurite is no Azure: requests and byt
 """
 
 import argparse
+import gc
 import secrets
 import statistics
 import tempfile
@@ -49,6 +50,7 @@ def measured(table, keys, many, calls):
     tracemalloc.start()
     measured_alone = Suppressions(TableSuppressions(table, recipients), clock=clock)
     measured_alone.among([])
+    gc.collect()
     kept = tracemalloc.get_traced_memory()[0] / 1024 / 1024
     tracemalloc.stop()
     calls.clear()
