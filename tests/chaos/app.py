@@ -40,7 +40,6 @@ SHORTER = {
     "AGAIN": "timedelta(seconds=1)",
     "STORAGE_NETWORK": 'before | {"initial_backoff": 0.2, "increment_base": 1}',  # the queue SDK's own begins with 15 s
     "_minute": 'lambda due: f"due|{due.astimezone(UTC):%Y%m%d%H%M%S}"',  # by which rows wait
-    "reached": "lambda now: now + timedelta(seconds=1.25)",  # a minute and a quarter
 }
 SCHEDULES = {"release": "* * * * * *", "sweep": "*/5 * * * * *"}
 # Kills and outages cost a message a run each, so that with fewer runs the host would give up what never failed.
@@ -107,7 +106,5 @@ def scale() -> str:
     seconds = {name: text.removeprefix("timedelta(seconds=").removesuffix(")") for name, text in SHORTER.items()}
     seconds["LOOKS"] = "1, 2 and 5"
     seconds["PAUSES"] = "0.1 to 1"
-    times = [
-        f"{name} {text} s" for name, text in seconds.items() if name not in {"STORAGE_NETWORK", "_minute", "reached"}
-    ]
+    times = [f"{name} {text} s" for name, text in seconds.items() if name not in {"STORAGE_NETWORK", "_minute"}]
     return ", ".join([f"an hour {HOUR:.0f} s, message lease {MESSAGE_LEASE} s", *times])
