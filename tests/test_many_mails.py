@@ -192,7 +192,7 @@ def test_mails_are_listed_newest_first_by_every_filter(stack):
     assert ids("--tag", "flow=nothing", "--status", "sent", "--until", "1d") == []
     table = mailer(stack, "list", "--tag", "flow=lists")
     assert [line.split()[-1] for line in table.out.splitlines()] == ["id", *mails[::-1]]
-    assert table.err == "3 mails.\n"
+    assert table.err.startswith("3 mails.")
     assert "There are more than 2" in mailer(stack, "list", "--tag", "flow=lists", "--limit", "2").err
 
 
