@@ -20,10 +20,9 @@ from mailer.errors import TryLater, Unreadable
 if TYPE_CHECKING:
     from azure.data.tables import TableClient
 
-    from mailer.storage.grouped_writes import GroupedWrites
     from mailer.storage.kept_table import KeptTable
 
-    Table: TypeAlias = TableClient | KeptTable | GroupedWrites
+    Table: TypeAlias = TableClient | KeptTable
 
 log = logging.getLogger("mailer.tables")
 

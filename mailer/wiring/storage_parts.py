@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 def table() -> "Table":
     """The table of the records and of all other rows."""
     from mailer.storage.clients import kept_table
-    from mailer.storage.grouped_writes import GroupedWrites
 
-    return GroupedWrites(kept_table(base.settings().storage, base.settings().table))
+    return kept_table(base.settings().storage, base.settings().table)
 
 
 @base.once
