@@ -9,13 +9,14 @@ import pytest
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.message import MAX_BYTES, SOON, apart, read_message
 from mailer.delivery.record import Status
+from mailer.errors import TryLater
 from mailer.pace.later import AHEAD, MOST_TOGETHER, RELEASED_WITHIN, SPAN, TOGETHER, Later, reached
 from mailer.request.mail_id import mail_id
 from mailer.storage.clients import kept_table
 from mailer.storage.later_rows import LaterRows
 from tests.builders import SOME_ID, storage_of
 from tests.fakes import START, Clock, MemoryRows
-from tests.post import BUSY, DENIED, Post, raising
+from tests.post import BUSY, DENIED, DOWN, Post, raising
 
 HOUR = timedelta(hours=1)
 
@@ -66,6 +67,17 @@ def test_what_is_due_before_the_next_release_goes_onto_the_queue(outbox, after):
     outbox.put(after=after)
 
     assert outbox.queue == [(SOME_ID, START + after)]
+
+
+def test_what_is_due_within_two_minutes_goes_onto_the_queue_while_the_table_takes_nothing():
+    """Else a send that Graph has confirmed, and that the table cannot record, would be forgotten."""
+    outbox = Outbox(MemoryRows())
+    outbox.rows.put = raising(DOWN)
+
+    outbox.put(after=SOON)
+    assert outbox.queue == [(SOME_ID, START + SOON)]
+    with pytest.raises(TryLater):
+        outbox.put(after=SOON + timedelta(seconds=1))
 
 
 @pytest.mark.parametrize("after", [reached(START) - START + timedelta(minutes=1), HOUR, timedelta(days=366)])

@@ -320,11 +320,12 @@ def test_a_call_that_takes_long_leaves_the_rest_to_the_next_one(shelf):
 def test_requests_whose_time_is_over_before_a_page_is_full_lose_no_mail():
     """A short page with a token is no end: Table Storage gives up after five seconds."""
     shelf = Shelf.memory(looks_at=3)
-    kinds = [Status.FAILED if number % 5 == 0 else Status.SENT for number in range(40)]
-    ids = [shelf.put(before=timedelta(hours=number), status=status) for number, status in enumerate(kinds)]
+    with closing(shelf.table), closing(shelf.keys):
+        kinds = [Status.FAILED if number % 5 == 0 else Status.SENT for number in range(40)]
+        ids = [shelf.put(before=timedelta(hours=number), status=status) for number, status in enumerate(kinds)]
 
-    assert shelf.ids(status="failed") == ids[::5]
-    assert shelf.ids() == ids
+        assert shelf.ids(status="failed") == ids[::5]
+        assert shelf.ids() == ids
 
 
 # What is asked

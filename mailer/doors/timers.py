@@ -1,8 +1,13 @@
 """What happens by the clock."""
 
+import logging
+
 import azure.functions as func
 
 from mailer import wiring
+from mailer.errors import ConfigError
+
+log = logging.getLogger("mailer")
 
 timers = func.Blueprint()
 
@@ -11,7 +16,11 @@ timers = func.Blueprint()
 def release(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger hands it over
     """Put the mails on the queue that are due within the next minutes, and go on with replays and retries by cause."""
     wiring.release()
-    wiring.carry_on()  # in the same run, for each one costs a second at least
+    try:
+        wiring.carry_on()  # in the same run, for each one costs a second at least
+    except ConfigError as wrong:
+        for problem in wrong.problems:
+            log.error("setting_wrong %s", problem)  # noqa: TRY400 - where in the code says nothing here
 
 
 @timers.timer_trigger(arg_name="timer", schedule="0 23,53 * * * *")

@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from mailer.delivery.envelope import Envelope
-from mailer.delivery.message import MAX_BYTES, MOST_TOGETHER, write_message, write_together
+from mailer.delivery.message import MAX_BYTES, MOST_TOGETHER, SOON, write_message, write_together
 from mailer.errors import TryLater
 
 log = logging.getLogger("mailer.later")
@@ -109,10 +109,13 @@ class Later:
     def put(self, envelope: Envelope, content: bytes | None, *, due: datetime) -> None:
         """See that this message is delivered when it is due; without content, that lies in a blob."""
         left = due - (now := self.clock())
-        if due <= reached(now):
-            self.queue.send(write_message(content or b"{}", envelope), after=max(left, timedelta()))
-        else:
-            self.rows.put(Waiting(mail=envelope.id, due=due, envelope=envelope, content=content))
+        if due > reached(now):
+            try:
+                return self.rows.put(Waiting(mail=envelope.id, due=due, envelope=envelope, content=content))
+            except TryLater:  # a message can still carry what the table does not take
+                if left > SOON:
+                    raise
+        return self.queue.send(write_message(content or b"{}", envelope), after=max(left, timedelta()))
 
     def move(self, envelope: Envelope, *, old: datetime, due: datetime) -> None:
         """Put the message that waits for the old hour, with its content, anew for this one, if it still waits."""

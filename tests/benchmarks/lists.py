@@ -9,6 +9,7 @@ import argparse
 import random
 import statistics
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -73,13 +74,13 @@ def p95(values):
 def figures(many, looks_at, runs):
     """For each filter: the 95th percentiles of what a search for some mail costs."""
     random.seed(7)
-    table = MemoryTable(looks_at=looks_at)
-    recipients = Recipients(MemoryTable())
-    table.fill(entities(many, recipients))
-    search = Search(table=RecordPages(table, recipients), clock=lambda: NOW)
-    for name, query in FILTERS.items():
-        wanted = [Wanted.of(MailQuery.model_validate(query(random.randrange(many)))) for _ in range(runs)]
-        yield name, [p95(each) for each in zip(*(measure(search, table, one) for one in wanted), strict=True)]
+    with closing(MemoryTable(looks_at=looks_at)) as table, closing(MemoryTable()) as keys:
+        recipients = Recipients(keys)
+        table.fill(entities(many, recipients))
+        search = Search(table=RecordPages(table, recipients), clock=lambda: NOW)
+        for name, query in FILTERS.items():
+            wanted = [Wanted.of(MailQuery.model_validate(query(random.randrange(many)))) for _ in range(runs)]
+            yield name, [p95(each) for each in zip(*(measure(search, table, one) for one in wanted), strict=True)]
 
 
 def main():
