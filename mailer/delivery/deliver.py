@@ -128,9 +128,8 @@ class Delivery:
     def _in_turn(self, mail: Mail, claimed: MailRecord) -> tuple[Event, Mail]:
         """Send the mail if it is its turn; else it has another one later. Raises as Attempt.send, and TryLater."""
         if not self.turns.has_come(mail.record, mail.asked):
-            if not (
-                mail.proven or self.turns.is_new(mail.record)
-            ):  # perhaps it has been sent long since, and needs none
+            if not mail.proven and not self.turns.is_new(mail.record):
+                # Perhaps it has been sent long since, and needs none.
                 return ARRIVED, self.opening.prove(mail)
             mail = replace(mail, record=self.turns.take(mail.record, mail.asked, earliest=self.clock()))
             left = mail.record.due_at - self.clock() if mail.record.due_at else timedelta()

@@ -14,6 +14,7 @@ from mailer.errors import InvalidRequest, MailerError, Problem
 
 if TYPE_CHECKING:
     from mailer.delivery.batch import Result
+    from mailer.delivery.record import Receipt
 
 LARGEST = 50_000_000  # bytes
 LONGEST_KEY = 256  # characters
@@ -26,7 +27,7 @@ batch = func.Blueprint()
 async def post_batch(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
     """Accept up to 100 mails, each by itself or all or none."""
     results = await asyncio.to_thread(_accepted, req, caller)
-    data = [_accepted_one(result) for result in results if result.receipt]
+    data = [_accepted_one(result.index, result.receipt) for result in results if result.receipt]
     errors = [_refused_one(result.index, result.error) for result in results if result.error]
     return as_json(202, {"data": data, "errors": errors})
 
@@ -81,11 +82,9 @@ def _wrong(message: str, *, target: str | None = None) -> InvalidRequest:
     return InvalidRequest([Problem(code="validation_error", message=message, target=target)])
 
 
-def _accepted_one(result: "Result") -> dict[str, Any]:
-    receipt = result.receipt
-    assert receipt  # noqa: S101 - for the type checker; asked before
+def _accepted_one(index: int, receipt: "Receipt") -> dict[str, Any]:
     content: dict[str, Any] = {
-        "index": result.index,
+        "index": index,
         "id": receipt.id,
         "status": receipt.status,
         "expected_at": instant(receipt.expected_at),

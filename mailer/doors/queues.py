@@ -31,12 +31,14 @@ def _taken(msg: func.QueueMessage, take: "Callable[[Delivery, QueuedMessage], ob
     """The message goes back onto the queue where a setting keeps the step from being plugged together."""
     from mailer.delivery.mail import QueuedMessage
     from mailer.delivery.put_back import put_back
+    from mailer.delivery.several import each
 
     message = QueuedMessage(body=msg.get_body(), id=str(msg.id), inserted_at=msg.insertion_time)
     try:
         delivery = wiring.delivery()
-    except ConfigError as wrong:
-        put_back(message, wrong, outbox=wiring.stores().outbox, now=wiring.clock())
+    except ConfigError as reason:
+        wrong, outbox, now = reason, wiring.stores().outbox, wiring.clock()
+        each(message, lambda part: put_back(part, wrong, outbox=outbox, now=now), map)
         return
     take(delivery, message)
 

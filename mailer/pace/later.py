@@ -84,7 +84,7 @@ class Group:
         return fits and left - self.left <= SPAN
 
     def add(self, row: Waiting, text: str) -> None:
-        """Let it."""
+        """Take this mail into the message."""
         self.rows.append(row)
         self.texts.append(text)
         self.size += len(text.encode()) + 1

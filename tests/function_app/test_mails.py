@@ -8,9 +8,11 @@ from uuid import UUID
 
 import azure.functions as func
 import pytest
+from azure.data.tables import TableClient
 
 from mailer import wiring
-from tests.app import URL, content
+from mailer.delivery.message import write_together
+from tests.app import URL, Worker, content
 from tests.builders import members
 
 
@@ -186,3 +188,20 @@ def test_a_mail_for_another_day_waits_in_the_table_and_comes_in_its_minute(worke
 @pytest.mark.parametrize("timer", ["release", "sweep"])
 def test_the_timers_run_on_an_empty_account(worker, timer):
     worker.call(timer, None)
+
+
+def test_mails_of_one_message_wait_each_by_itself_while_a_setting_is_wrong(
+    worker, queues, environ, storage, monkeypatch
+):
+    """The host would give the message up after sixty runs, and their content with it."""
+    ids = [content(worker.post(members()))["id"] for _ in range(2)]
+    texts = [message.content for message in queues.main.receive_messages()]
+    queues.main.clear_messages()
+    monkeypatch.setenv("MAILER_POOLS", "news=shop@-contoso.com")
+
+    Worker().deliver(write_together(texts))
+
+    with TableClient.from_connection_string(storage.connection_string, environ["MAILER_TABLE"]) as table:
+        rows = [row["RowKey"] for row in table.list_entities() if row["PartitionKey"].startswith("due|")]
+    assert len(rows) + queues.main.get_queue_properties().approximate_message_count == len(ids)
+    assert set(rows) <= set(ids)
