@@ -59,7 +59,18 @@ ROOMS = {
     ),
     "health": ({"errors"}, set()),
     "storage": (
-        {"delivery", "errors", "feedback", "http_session", "identity", "pace", "request", "settings", "templating"},
+        {
+            "delivery",
+            "errors",
+            "feedback",
+            "gather",
+            "http_session",
+            "identity",
+            "pace",
+            "request",
+            "settings",
+            "templating",
+        },
         {
             "azure.core",
             "azure.data.tables",
@@ -71,7 +82,7 @@ ROOMS = {
         },
     ),
     "feedback": ({"delivery", "errors", "request"}, {"pydantic"}),
-    "pace": ({"delivery", "errors", "request"}, set()),
+    "pace": ({"delivery", "errors", "gather", "request"}, set()),
     "delivery": (
         {"callers", "errors", "request", "setting_texts", "settings", "telemetry", "templating"},
         {"pydantic"},
@@ -91,6 +102,7 @@ ROOMS = {
     "callers": ({"errors", "setting_texts"}, set()),
     "setting_texts": (set(), set()),
     "errors": (set(), set()),
+    "gather": (set(), set()),
     "http_session": (set(), {"requests", "urllib3"}),
 }
 

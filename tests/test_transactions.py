@@ -11,6 +11,7 @@ import pytest
 from azure.data.tables import TableClient
 from azure.storage.queue import QueueClient
 
+from mailer import gather
 from mailer.delivery.batch import MOST
 from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.record import Status
@@ -179,18 +180,25 @@ def test_a_bulk_mail_by_queue_whose_slot_opens_in_a_moment_takes_five(paced):
     assert paced.spent <= 5
 
 
+@pytest.fixture
+def patient(monkeypatch):
+    """However slow the machine is, threads that write at the same time meet."""
+    monkeypatch.setattr(gather, "QUIET", 0.1)
+
+
 def accept_batch(paced, *, key=None):
     """A hundred mails in one call, at their mailbox's pace."""
     with ThreadPoolExecutor(8) as pool:
         return paced.batch(pool).accept([as_bytes(members())] * MOST, key=key)
 
 
-def test_a_mail_of_a_batch_takes_two_and_its_slots_few_for_all(paced):
-    """Its record, and its message or its row."""
+@pytest.mark.usefixtures("patient")
+def test_a_mail_of_a_batch_takes_less_than_one_its_slot_included(paced):
+    """Its record and its row or message are written with those of others."""
     results = accept_batch(warm(paced))
 
     assert all(result.receipt for result in results)
-    assert paced.calls.total() <= 2 * MOST + 8
+    assert paced.calls.total() < MOST
 
 
 def test_counting_a_callers_recipients_takes_few_for_many_mails(storage):
@@ -213,10 +221,11 @@ def test_a_held_mail_takes_five_its_content_included(storage):
         assert post.calls.total() + len(post.requests.kept) <= 5
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_batch_with_a_key_takes_one_more(paced):
     accept_batch(warm(paced), key="k")
 
-    assert paced.calls.total() <= 2 * MOST + 9
+    assert paced.calls.total() <= MOST
 
 
 EVERYBODY = [f"a{number}@example.com" for number in range(500)]

@@ -10,6 +10,7 @@ from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 from mailer.delivery.envelope import Envelope
 from mailer.pace.later import Waiting
 from mailer.storage import tables
+from mailer.storage.together import Together
 
 _PREFIX = "due|"
 
@@ -19,6 +20,7 @@ class LaterRows:
 
     def __init__(self, table: "tables.Table") -> None:
         self._table = table
+        self._together = Together(table)
 
     def put(self, waiting: Waiting) -> None:
         """Keep this message; the same mail in the same minute has one row."""
@@ -30,7 +32,8 @@ class LaterRows:
         }
         if waiting.content is not None:
             row["content"] = waiting.content
-        tables.ask(self._table, lambda: self._table.upsert_entity(row, mode=tables.REPLACE))
+        if not self._together.write("upsert", row, mode=tables.REPLACE):
+            tables.ask(self._table, lambda: self._table.upsert_entity(row, mode=tables.REPLACE))
 
     def take_back(self, mail: str, due: datetime) -> None:
         """Delete this message, unless one for another second of the minute has taken its row."""

@@ -107,7 +107,7 @@ def later() -> "Later":
     """The messages of mails, due soon or later."""
     from mailer.pace.later import Later
 
-    return Later(queue=queue(), rows=rows(), clock=base.clock)
+    return Later(queue=queue(), rows=rows(), clock=base.clock, gathers=True)
 
 
 @base.once
