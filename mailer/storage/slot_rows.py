@@ -1,13 +1,12 @@
 """The slots of mailboxes: a row each, its partition the minute and the mailbox, its key the place in the minute."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
-from mailer.errors import TryLater
 from mailer.pace.lane import Holder
 from mailer.request.members import Priority
 from mailer.storage import tables
@@ -16,8 +15,6 @@ Row = dict[str, Any]
 
 _PREFIX = "slot|"
 _FRONTS = "fronts"
-_NOT_AS_TOLD = (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError)
-_CHANGED = {404, 409, 412}  # what the first failing change of a transaction is answered with
 
 
 class TableSlots:
@@ -37,12 +34,8 @@ class TableSlots:
         ]
         try:
             written = [self._put(*rows[0])] if len(rows) == 1 else self._put_all(rows)
-        except _NOT_AS_TOLD:
+        except tables.CHANGED:
             return None
-        except TryLater as failed:
-            if tables.refused_transaction(failed) in _CHANGED:
-                return None
-            raise
         return dict(zip(places, (each["etag"] for each in written), strict=True))
 
     def _put(self, row: Row, holder: Holder | None) -> Mapping[str, Any]:
@@ -51,12 +44,12 @@ class TableSlots:
         unchanged = tables.unchanged(holder.version)
         return tables.ask(self._table, lambda: self._table.update_entity(row, mode=tables.REPLACE, **unchanged))
 
-    def _put_all(self, rows: Iterable[tuple[Row, Holder | None]]) -> list[Mapping[str, Any]]:
+    def _put_all(self, rows: Iterable[tuple[Row, Holder | None]]) -> Sequence[Mapping[str, Any]]:
         changes = [
             ("update", row, {"mode": tables.REPLACE, **tables.unchanged(holder.version)}) if holder else ("create", row)
             for row, holder in rows
         ]
-        return tables.ask(self._table, lambda: self._table.submit_transaction(changes))
+        return tables.change_together(self._table, changes)
 
     def minute(self, mailbox: str, minute: int) -> Mapping[int, Holder]:
         """Who has which place."""
