@@ -144,8 +144,8 @@ class MemorySlots:
 
     def __init__(self):
         self._kept = defaultdict(dict)  # of (mailbox, minute), by place
+        self._preferred = defaultdict(dict)  # tickets by minute, and there by (mailbox, place)
         self._fronts = {}
-        self._mailboxes = set()
         self.calls = Counter()
         self._versions = itertools.count()
         self._lock = threading.Lock()
@@ -157,7 +157,8 @@ class MemorySlots:
             if any(kept.get(place) != holder for place, holder in places.items()):
                 self.calls["refused"] += 1
                 return None
-            self._mailboxes.add(mailbox)
+            if level < Priority.BULK.level:
+                self._preferred[minute] |= {(mailbox, place): ticket for place in places}
             kept |= {place: Holder(level, ticket, str(next(self._versions))) for place in places}
             return {place: kept[place].version for place in places}
 
@@ -172,12 +173,7 @@ class MemorySlots:
 
     def preferred(self, minute):
         self.calls["preferred"] += 1
-        return {
-            (mailbox, place): holder.ticket
-            for mailbox in self._mailboxes
-            for place, holder in self._kept[mailbox, minute].items()
-            if holder.level < Priority.BULK.level
-        }
+        return dict(self._preferred[minute])
 
     def key(self, mailbox):
         return mailbox
@@ -195,6 +191,7 @@ class MemorySlots:
         holder = self._kept[mailbox, minute].get(place)
         if holder and holder.ticket == ticket:
             del self._kept[mailbox, minute][place]
+            self._preferred[minute].pop((mailbox, place), None)
 
 
 class MemoryPauses:
@@ -220,7 +217,7 @@ class MemoryCounts:
     """The recipients of mailboxes by the hour, in a dictionary."""
 
     def __init__(self):
-        self.kept = {}  # of (mailbox, hour, instance)
+        self.kept = defaultdict(dict)  # of (hour, instance), by mailbox
         self.calls = Counter()
 
     def of_another_instance(self):
@@ -230,13 +227,13 @@ class MemoryCounts:
 
     def put(self, mailbox, own):
         self.calls["put"] += 1
-        self.kept.update({(mailbox, hour, id(self)): count for hour, count in own.items()})
+        self.kept[mailbox].update({(hour, id(self)): count for hour, count in own.items()})
 
     def all(self, mailbox, since):
         self.calls["all"] += 1
         counts = Counter()
-        for (of, hour, _), count in self.kept.items():
-            if of == mailbox and hour >= since:
+        for (hour, _), count in self.kept[mailbox].items():
+            if hour >= since:
                 counts[hour] += count
         return counts
 
