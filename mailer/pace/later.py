@@ -4,15 +4,16 @@ The host's scaler counts messages that nobody can see yet, so a queue full of ne
 for nothing. The life of a mail that waits for its slot; a word is a call of storage, in brackets one for several mails:
 
     [slots] ─┬─ received, due within seconds: stays in the worker's hand, and has no record yet
-             └─ record ─┬─ due before the next release is over ── message, delayed
-                        └─ due later ── row `due|minute` ── release, each minute: [rows read] ── [message] ──
-                                        [rows deleted, if they are still as they were read]
+             └─ [record] ─┬─ due before the next release is over ── [message], delayed
+                          └─ due later ── [row `due|minute`] ── release, each minute: [rows read] ── [message] ──
+                                          [rows deleted, if they are still as they were read]
     message ── its mails in hand, each until its instant ── [look at slots] ── claim ── (Graph) ── outcome ── [deletion]
 
-A message comes up to a second early, and its mails wait for their instant in the worker's hand (deliver.py). A crash
-between message and deletion leaves a row that is released once more, and then a message that finds nothing to
-do. A mail moved or canceled has its row taken back; where that fails, its message comes too early or too late, and the
-record says what to do. Rows of the same mail and minute are one row.
+What is written in the same moment is written together (gather.py). A message comes up to a second early, and its mails
+wait for their instant in the worker's hand (deliver.py). A crash between message and deletion leaves a row that is
+released once more, and then a message that finds nothing to do. A mail moved or canceled has its row taken back; where
+that fails, its message comes too early or too late, and the record says what to do. Rows of the same mail and minute
+are one row.
 """
 
 import logging
