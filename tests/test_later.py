@@ -1,5 +1,6 @@
 """What is due later waits in the table, and comes onto the queue in its minute: over memory, and over Table Storage."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
@@ -12,6 +13,7 @@ from mailer.delivery.envelope import Envelope
 from mailer.delivery.message import MAX_BYTES, SOON, apart, read_message
 from mailer.delivery.record import Status
 from mailer.errors import TryLater
+from mailer.gather import Company
 from mailer.pace.later import AHEAD, GATHERED, MOST_TOGETHER, RELEASED_WITHIN, SPAN, TOGETHER, Later, reached
 from mailer.request.mail_id import mail_id
 from mailer.request.members import Priority
@@ -25,8 +27,7 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(params=["memory", "table"])
-def rows(request, monkeypatch):
-    monkeypatch.setattr(gather, "QUIET", 0.0)  # one thread puts hundreds here
+def rows(request):
     if request.param == "memory":
         yield MemoryRows()
         return
@@ -78,17 +79,21 @@ def test_what_is_due_before_the_next_release_goes_onto_the_queue(outbox, after):
 
 @pytest.fixture
 def gathering(monkeypatch):
-    """An outbox where threads wait for each other until sixteen have come."""
-    monkeypatch.setattr(gather, "QUIET", 3600.0)
+    """An outbox where threads wait for each other, however slow the machine is."""
+    monkeypatch.setattr(gather, "LONGEST", 3600.0)
     outbox = Outbox(MemoryRows())
-    outbox.later = Later(queue=outbox, rows=outbox.rows, clock=outbox.clock, gathers=True)
+    outbox.company = Company()
+    outbox.later = Later(queue=outbox, rows=outbox.rows, clock=outbox.clock, company=outbox.company)
     return outbox
 
 
 def put_at_once(outbox, afters, **envelope):
+    start = threading.Barrier(len(afters))
+
     def put(number, after):
-        due = START + after
-        outbox.later.put(Envelope(id=an_id(number), stored=True, **envelope), None, due=due)
+        with outbox.company.member():
+            start.wait()
+            outbox.later.put(Envelope(id=an_id(number), stored=True, **envelope), None, due=START + after)
 
     with ThreadPoolExecutor(len(afters)) as pool:
         list(pool.map(put, range(len(afters)), afters))

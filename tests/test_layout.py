@@ -45,6 +45,7 @@ ROOMS = {
             "delivery",
             "errors",
             "feedback",
+            "gather",
             "graph",
             "health",
             "identity",
@@ -84,7 +85,7 @@ ROOMS = {
     "feedback": ({"delivery", "errors", "request"}, {"pydantic"}),
     "pace": ({"delivery", "errors", "gather", "request"}, set()),
     "delivery": (
-        {"callers", "errors", "request", "setting_texts", "settings", "telemetry", "templating"},
+        {"callers", "errors", "gather", "request", "setting_texts", "settings", "telemetry", "templating"},
         {"pydantic"},
     ),
     "graph": ({"errors", "http_session", "request"}, {"requests", "urllib3"}),

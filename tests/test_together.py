@@ -9,6 +9,7 @@ import pytest
 
 from mailer import gather
 from mailer.errors import TryLater
+from mailer.gather import Company
 from mailer.storage.clients import kept_table
 from mailer.storage.together import MOST, Together
 from tests.builders import storage_of
@@ -40,68 +41,69 @@ def table(storage):
         yield Counted(made)
 
 
-@pytest.fixture(autouse=True)
-def patient(monkeypatch):
-    """However slow the machine is, all threads come within the window."""
-    monkeypatch.setattr(gather, "QUIET", 0.5)
-
-
 def row(number, partition="p"):
     return {"PartitionKey": partition, "RowKey": f"{number:03}", "a": number}
 
 
-def at_once(number, write):
-    """What each of so many threads is answered, or raises."""
-    start = threading.Barrier(number)
+class Threads:
+    """Which write at once."""
 
-    def one(index):
-        start.wait()
-        try:
-            return write(index)
-        except TryLater as failed:
-            return failed
+    def __init__(self, table):
+        self.company = Company()
+        self.together = Together(table, self.company)
 
-    with ThreadPoolExecutor(number) as pool:
-        return list(pool.map(one, range(number)))
+    def write(self, number, write):
+        """What each of so many threads is answered, or raises."""
+        start = threading.Barrier(number)
+
+        def one(index):
+            try:
+                with self.company.member():
+                    start.wait()
+                    return write(self.together, index)
+            except TryLater as failed:
+                return failed
+
+        with ThreadPoolExecutor(number) as pool:
+            return list(pool.map(one, range(number)))
 
 
-def test_rows_that_are_written_at_the_same_time_are_one_call(table):
-    threads = Together(table)
+@pytest.fixture
+def threads(table, monkeypatch):
+    """Each of which waits for all others, however slow the machine is."""
+    monkeypatch.setattr(gather, "LONGEST", 3600.0)
+    return Threads(table)
 
-    answers = at_once(MOST, lambda number: threads.write("create", row(number)))
+
+def test_rows_that_are_written_at_the_same_time_are_one_call(table, threads):
+    answers = threads.write(MOST, lambda together, number: together.write("create", row(number)))
 
     assert table.calls == ["submit_transaction"]
     kept = {found["RowKey"]: found.metadata["etag"] for found in table.table.query_entities("PartitionKey eq 'p'")}
     assert [answer["etag"] for answer in answers] == [kept[f"{number:03}"] for number in range(MOST)]
 
 
-def test_rows_of_another_partition_are_another_call(table):
-    threads = Together(table)
-
-    at_once(8, lambda number: threads.write("create", row(number, partition=f"p{number % 2}")))
+def test_rows_of_another_partition_are_another_call(table, threads):
+    threads.write(8, lambda together, number: together.write("create", row(number, partition=f"p{number % 2}")))
 
     assert table.calls == ["submit_transaction"] * 2
 
 
-def test_where_one_row_cannot_be_written_each_is_written_alone(table):
+def test_where_one_row_cannot_be_written_each_is_written_alone(table, threads):
     table.table.create_entity(row(3))
-    threads = Together(table)
 
-    assert at_once(5, lambda number: threads.write("create", row(number))) == [None] * 5
+    assert threads.write(5, lambda together, number: together.write("create", row(number))) == [None] * 5
     assert len(list(table.table.query_entities("PartitionKey eq 'p'"))) == 1
 
 
-def test_the_same_row_twice_is_written_alone_by_each(table):
-    threads = Together(table)
-
-    assert at_once(2, lambda _: threads.write("upsert", row(1), mode="replace")) == [None, None]
+def test_the_same_row_twice_is_written_alone_by_each(table, threads):
+    assert threads.write(2, lambda together, _: together.write("upsert", row(1), mode="replace")) == [None, None]
 
 
-def test_while_the_table_is_away_all_of_them_hear_it(table):
-    threads = Together(table)
+def test_while_the_table_is_away_all_of_them_hear_it(table, threads):
     table.away = 1
 
-    heard = at_once(5, lambda number: threads.write("create", row(number)))
+    heard = threads.write(5, lambda together, number: together.write("create", row(number)))
 
     assert [getattr(one, "code", None) for one in heard] == ["storage_unavailable"] * 5
-    assert all(at_once(5, lambda number: threads.write("create", row(number))))
+    assert all(threads.write(5, lambda together, number: together.write("create", row(number))))

@@ -16,6 +16,8 @@ from mailer.delivery.batch import MOST
 from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.record import Status
 from mailer.errors import TryLater
+from mailer.gather import Company
+from mailer.pace.later import Later
 from mailer.storage.later_rows import LaterRows
 from mailer.storage.pace_rows import TableCounts, TablePauses
 from mailer.storage.queues import MailQueue
@@ -44,8 +46,9 @@ class Post(memory.Post):
         table = client(TableClient, name)
         self.client = client(QueueClient, name)
         self.mails = MailQueue(self.client)
-        self.rows = LaterRows(table)
-        self.ledger = TableLedger(table, key_window=timedelta(hours=24))
+        self.company = Company()
+        self.rows = LaterRows(table, self.company)
+        self.ledger = TableLedger(table, key_window=timedelta(hours=24), company=self.company)
         self.slots, self.pauses, self.counts = TableSlots(table), TablePauses(table), TableCounts(table)
         self.suppression_rows = TableSuppressions(table, Recipients(client(TableClient, f"{name}keys")))
         self.start_instance()
@@ -55,6 +58,13 @@ class Post(memory.Post):
         if not self.rate:
             self.turns.pace.pauses.left("")  # which is read once in five seconds
         self.calls.clear()
+
+    @property
+    def later(self):
+        return Later(queue=self, rows=self.rows, clock=self.clock, company=self.company)
+
+    def stores(self, **parts):
+        return super().stores(**parts, company=self.company)
 
     def _count(self, request):
         self.calls[request.http_request.method] += 1
@@ -183,7 +193,7 @@ def test_a_bulk_mail_by_queue_whose_slot_opens_in_a_moment_takes_five(paced):
 @pytest.fixture
 def patient(monkeypatch):
     """However slow the machine is, threads that write at the same time meet."""
-    monkeypatch.setattr(gather, "QUIET", 0.1)
+    monkeypatch.setattr(gather, "LONGEST", 1.0)
 
 
 def accept_batch(paced, *, key=None):

@@ -26,7 +26,7 @@ from typing import Protocol
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.message import MAX_BYTES, MOST_TOGETHER, SOON, write_message, write_together
 from mailer.errors import TryLater
-from mailer.gather import Gather
+from mailer.gather import Company, Gather
 from mailer.request.members import Priority
 
 log = logging.getLogger("mailer.later")
@@ -108,13 +108,15 @@ Spread = Callable[[Callable[[Group], Sequence[Waiting]], Iterable[Group]], Itera
 
 
 class Later:
-    """The Outbox over queue and table. Where it `gathers`, messages that threads put at about the same time are one."""
+    """The Outbox over queue and table. What the threads of a company put at about the same time are one message."""
 
-    def __init__(self, *, queue: Queue, rows: Rows, clock: Callable[[], datetime], gathers: bool = False) -> None:
+    def __init__(
+        self, *, queue: Queue, rows: Rows, clock: Callable[[], datetime], company: Company | None = None
+    ) -> None:
         self._queue = queue
         self._rows = rows
         self._clock = clock
-        self._gather: Gather[Message, bool] | None = Gather(self._sent, most=GATHERED) if gathers else None
+        self._gather: Gather[Message, bool] = Gather(self._sent, most=GATHERED, company=company)
 
     def put(self, envelope: Envelope, content: bytes | None, *, due: datetime) -> None:
         """See that this message is delivered when it is due; without content, that lies in a blob."""
@@ -128,7 +130,7 @@ class Later:
                     raise
         text = write_message(content or b"{}", envelope)
         may_wait = left > timedelta() and envelope.priority is not Priority.URGENT
-        if self._gather and may_wait and self._gather.bring("", (waiting, text)):
+        if may_wait and self._gather.bring("", (waiting, text)):
             return None
         return self._queue.send(text, after=max(left, timedelta()))
 

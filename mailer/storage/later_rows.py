@@ -8,6 +8,7 @@ from typing import Any
 from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
 from mailer.delivery.envelope import Envelope
+from mailer.gather import Company
 from mailer.pace.later import Waiting
 from mailer.storage import tables
 from mailer.storage.together import Together
@@ -18,9 +19,9 @@ _PREFIX = "due|"
 class LaterRows:
     """The rows, in the table of the records. Each call may raise TryLater."""
 
-    def __init__(self, table: "tables.Table") -> None:
+    def __init__(self, table: "tables.Table", company: Company | None = None) -> None:
         self._table = table
-        self._together = Together(table)
+        self._together = Together(table, company)
 
     def put(self, waiting: Waiting) -> None:
         """Keep this message; the same mail in the same minute has one row."""

@@ -17,6 +17,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, Re
 
 from mailer.delivery.record import Action, Conflict, Done, KeyOwner, MailRecord, Status
 from mailer.errors import TryLater
+from mailer.gather import Company
 from mailer.request.mail_id import instant_of
 from mailer.request.members import Priority
 from mailer.storage import tables
@@ -60,12 +61,19 @@ _PLAIN: dict[str, type] = {
 class TableLedger:
     """The Ledger in one table, which is made when it is first missed."""
 
-    def __init__(self, table: "tables.Table", *, key_window: timedelta, recipients: Recipients | None = None) -> None:
+    def __init__(
+        self,
+        table: "tables.Table",
+        *,
+        key_window: timedelta,
+        recipients: Recipients | None = None,
+        company: Company | None = None,
+    ) -> None:
         self._table = table
         self._key_window = key_window
         self._recipients = recipients
         self._held = TableHeld(table)
-        self._together = Together(table)
+        self._together = Together(table, company)
 
     def write(self, record: MailRecord) -> MailRecord:
         """Insert or change the record by one write; one that is held is noted beside it. Raises Conflict, TryLater."""

@@ -6,7 +6,7 @@ from typing import Any
 from azure.core.exceptions import HttpResponseError
 
 from mailer.errors import TryLater
-from mailer.gather import Gather
+from mailer.gather import Company, Gather
 from mailer.storage import tables
 
 MOST = 16  # rows, each of which may hold 64 KiB: 4 MiB is the most that Table Storage takes
@@ -19,9 +19,9 @@ Change = tuple[str, Mapping[str, Any], Mapping[str, Any]]
 class Together:
     """The writes of a worker to one table; thread-safe."""
 
-    def __init__(self, table: "tables.Table") -> None:
+    def __init__(self, table: "tables.Table", company: Company | None) -> None:
         self._table = table
-        self._gather: Gather[Change, Mapping[str, Any]] = Gather(self._written, most=MOST)
+        self._gather: Gather[Change, Mapping[str, Any]] = Gather(self._written, most=MOST, company=company)
 
     def write(self, kind: str, row: Mapping[str, Any], **options: Any) -> Mapping[str, Any] | None:  # noqa: ANN401 - the SDK's
         """The row's version once it is written with others; None if it is to be written alone. Raises TryLater."""
