@@ -47,6 +47,11 @@ class Company:
         finally:
             self._count(1)
 
+    def sleep(self, seconds: float) -> None:
+        """Sleep, as a member."""
+        with self.elsewhere():
+            time.sleep(seconds)
+
     def _count(self, one: int) -> None:
         with self.changed:
             self.members += one

@@ -147,8 +147,7 @@ class Delivery:
         if event is ARRIVED and record.due_at and (record.status.waiting or record.look):
             left = record.due_at - self.clock()
             if timedelta() < left <= AT_HAND:
-                with self.stores.company.elsewhere():
-                    self.pause(left.total_seconds())
+                self.pause(left.total_seconds())
 
     def _decide(self, event: Event, mail: Mail) -> Next:
         in_doubt = event.what is not What.SENT and not mail.record.status.waiting
