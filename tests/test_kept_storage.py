@@ -92,6 +92,70 @@ def test_what_is_not_as_it_was_is_refused_as_by_the_sdk(account):
             table.get_entity(row["PartitionKey"], "other")
 
 
+LONG_AGO = "W/\"datetime'2020-01-01T00%3A00%3A00Z'\""
+
+
+def several(partition, version):
+    """Changes of every kind, of rows of which two are there."""
+    row = {"PartitionKey": partition}
+    return [
+        (
+            "create",
+            row | {"RowKey": "it's new", "text": "é\r\n--x", "bytes": b"\0", "at": datetime(2026, 1, 1, tzinfo=UTC)},
+        ),
+        ("update", row | {"RowKey": "old", "b": 2}, {"mode": tables.REPLACE, **tables.unchanged(version)}),
+        ("upsert", row | {"RowKey": "other", "c": 3}, {"mode": tables.REPLACE}),
+        ("delete", row | {"RowKey": "gone"}),
+    ]
+
+
+def test_changes_of_a_partition_are_made_together_as_by_the_sdk(account):
+    sdk, _ = account
+    found = []
+    for table in account:
+        partition = uuid4().hex
+        for key in ("old", "gone"):
+            sdk.create_entity({"PartitionKey": partition, "RowKey": key, "a": 1})
+        version = sdk.get_entity(partition, "old").metadata["etag"]
+
+        written = tables.change_together(table, several(partition, version))
+
+        rows = list(sdk.query_entities(f"PartitionKey eq '{partition}'"))
+        assert [each.get("etag") for each in written] == [row.metadata["etag"] for row in rows] + [None]
+        found.append([{**row, "PartitionKey": ""} for row in rows])
+    assert found[0] == found[1]
+    assert [row["RowKey"] for row in found[0]] == ["it's new", "old", "other"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        (("create", {"RowKey": "old"}), ResourceExistsError),
+        (
+            (
+                "update",
+                {"RowKey": "old"},
+                {"mode": "merge", **tables.unchanged(LONG_AGO)},
+            ),
+            ResourceModifiedError,
+        ),
+        (("update", {"RowKey": "no"}, {"mode": "merge"}), ResourceNotFoundError),
+        (("delete", {"RowKey": "no"}), ResourceNotFoundError),
+    ],
+)
+def test_one_change_that_cannot_be_made_keeps_all_from_being_made(account, wrong, error):
+    sdk, _ = account
+    for table in account:
+        partition = uuid4().hex
+        sdk.create_entity({"PartitionKey": partition, "RowKey": "old", "a": 1})
+        kind, row, *options = wrong
+        new, wrong_one = {"PartitionKey": partition, "RowKey": "new"}, {"PartitionKey": partition, **row}
+
+        with pytest.raises(error):
+            tables.change_together(table, [("create", new), (kind, wrong_one, *options)])
+        assert [row["RowKey"] for row in sdk.query_entities(f"PartitionKey eq '{partition}'")] == ["old"]
+
+
 def test_a_table_is_made_when_a_row_is_first_written(storage):
     table = kept_table(storage_of(storage), f"t{uuid4().hex}")
 
@@ -101,6 +165,14 @@ def test_a_table_is_made_when_a_row_is_first_written(storage):
     ):
         tables.ask(table, call)
     assert len(tables.rows(table, "PartitionKey eq 'p'")) == 1
+
+
+def test_a_table_is_made_when_several_rows_are_first_written(storage):
+    table = kept_table(storage_of(storage), f"t{uuid4().hex}")
+
+    tables.change_together(table, [("create", {"PartitionKey": "p", "RowKey": f"{number}"}) for number in range(100)])
+
+    assert len(tables.rows(table, "PartitionKey eq 'p'")) == 100
 
 
 def test_a_partition_of_more_than_a_page_is_read_whole(account):
@@ -133,6 +205,9 @@ def test_a_call_that_is_not_answered_is_the_sdks(account):
         ours.create_entity(row)
         ours.update_entity(row | {"a": 2}, mode=tables.MERGE)
         ours.upsert_entity({"PartitionKey": row["PartitionKey"], "RowKey": "r", "b": 3})
+        deleted = {"PartitionKey": row["PartitionKey"], "RowKey": "gone"}
+        tables.change_together(ours, [("create", deleted), ("upsert", row | {"RowKey": "s"})])
+        tables.change_together(ours, [("delete", deleted), ("delete", row | {"RowKey": "s"})])
         assert dict(ours.get_entity(row["PartitionKey"], "r")) == row | {"a": 2, "b": 3}
         assert len(tables.rows(ours, f"PartitionKey eq '{row['PartitionKey']}'")) == 1
 
@@ -246,11 +321,13 @@ def test_rows_and_messages_are_written_with_a_token_of_the_apps_identity(with_tl
         ours = KeptTable("mails", bearer(with_tls["table"], version="2019-02-02"), pytest.fail)
         version = ours.create_entity({"PartitionKey": "p", "RowKey": "r", "a": 1})["etag"]
         ours.update_entity({"PartitionKey": "p", "RowKey": "r", "a": 2}, mode="merge", **tables.unchanged(version))
+        tables.change_together(ours, [("create", {"PartitionKey": "p", "RowKey": f"{number}"}) for number in range(3)])
         KeptQueue("mails", bearer(with_tls["queue"], version="2020-12-06"), pytest.fail).send_message(
             "{}", visibility_timeout=0, time_to_live=-1
         )
 
         assert ours.get_entity("p", "r")["a"] == 2
+        assert [row["RowKey"] for row in ours.query_entities("PartitionKey eq 'p'")] == ["0", "1", "2", "r"]
         assert [message.content for message in queue.peek_messages()] == ["{}"]
         assert identity.asked[used:] == [("https://storage.azure.com/.default",)]
 

@@ -1,23 +1,18 @@
 """A table whose hot calls go over a kept session; all others, and what is not answered as usual, are the SDK's."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import urllib3
-from azure.core import MatchConditions
-from azure.core.exceptions import (
-    HttpResponseError,
-    ResourceExistsError,
-    ResourceModifiedError,
-    ResourceNotFoundError,
-)
 
+from mailer.storage.entity_batch import Change, Refused, read_batch, write_batch
 from mailer.storage.entity_json import read_row, write_row
 from mailer.storage.signed import SignedRequests
+from mailer.storage.tables import SAID
 
 if TYPE_CHECKING:
     from azure.data.tables import TableClient
@@ -25,13 +20,10 @@ if TYPE_CHECKING:
 VERSION = "2019-02-02"  # the SDK's
 _MORE = "x-ms-continuation-"
 
-_SAID: dict[int, type[HttpResponseError]] = {
-    404: ResourceNotFoundError,
-    409: ResourceExistsError,
-    412: ResourceModifiedError,
-}
 _JSON = {"Accept": "application/json;odata=minimalmetadata", "DataServiceVersion": "3.0"}
 _WRITING = _JSON | {"Content-Type": "application/json", "Prefer": "return-no-content"}
+Operation = tuple[str, Mapping[str, Any]] | tuple[str, Mapping[str, Any], Mapping[str, Any]]
+"""create, update, upsert or delete; a row; and options as the calls for one row have them."""
 _AGAIN: dict[str, Any] = {"retry_total": 2}  # of the SDK, after a first try that was not its own
 
 
@@ -48,29 +40,22 @@ class KeptTable:
 
     def create_entity(self, entity: Mapping[str, Any]) -> Mapping[str, Any]:
         """Insert a row."""
-        written = self._write("POST", f"/{self.table_name}", entity)
-        return written or self._sdk().create_entity(entity, **_AGAIN)
+        return self._write("create", entity) or self._sdk().create_entity(entity, **_AGAIN)
 
-    def update_entity(
-        self,
-        entity: Mapping[str, Any],
-        mode: str,
-        *,
-        etag: str | None = None,
-        match_condition: MatchConditions | None = None,
-    ) -> Mapping[str, Any]:
+    def update_entity(self, entity: Mapping[str, Any], **options: Any) -> Mapping[str, Any]:  # noqa: ANN401 - as below
         """Change a row by the SDK's mode merge or replace; with an ETag, if it is as it was then."""
-        written = self._write(_method(mode), self._path(entity), entity, {"If-Match": etag or "*"})
-        if written:
-            return written
-        conditions = {"etag": etag, "match_condition": match_condition} if etag else {}
-        changed: Mapping[str, Any] = self._sdk().update_entity(entity, mode=mode, **conditions, **_AGAIN)
-        return changed
+        return self._write("update", entity, options) or self._sdk().update_entity(entity, **options, **_AGAIN)
 
-    def upsert_entity(self, entity: Mapping[str, Any], mode: str = "merge") -> Mapping[str, Any]:
+    def upsert_entity(self, entity: Mapping[str, Any], **options: Any) -> Mapping[str, Any]:  # noqa: ANN401 - as below
         """Insert a row or change it."""
-        written = self._write(_method(mode), self._path(entity), entity)
-        return written or self._sdk().upsert_entity(entity, mode=mode, **_AGAIN)
+        return self._write("upsert", entity, options) or self._sdk().upsert_entity(entity, **options, **_AGAIN)
+
+    def submit_transaction(self, operations: Iterable[Operation]) -> list[Mapping[str, Any]]:
+        """Make all changes of rows of one partition, or none. Raises the SDK's errors, for the first row in its way."""
+        asked = list(operations)
+        changes = [self._change(kind, row, *options) for kind, row, *options in asked]
+        written = self._made([change for change in changes if change]) if all(changes) else None
+        return self._sdk().submit_transaction(asked, **_AGAIN) if written is None else written
 
     def get_entity(self, partition_key: str, row_key: str) -> Any:  # noqa: ANN401 - a row of either kind
         """Read a row."""
@@ -97,21 +82,45 @@ class KeptTable:
         return f"/{self.table_name}(PartitionKey='{partition}',RowKey='{key}')"
 
     def _write(
-        self, method: str, path: str, row: Mapping[str, Any], condition: dict[str, str] | None = None
+        self, kind: str, row: Mapping[str, Any], options: Mapping[str, Any] | None = None
     ) -> Mapping[str, Any] | None:
         """The new version; None where the SDK is to try."""
-        body = write_row(row)
-        if body is None:
+        change = self._change(kind, row, options)
+        if change is None:
             return None
-        reply = self._signed.request(method, path, query={}, headers=_WRITING | (condition or {}), body=body)
+        reply = self._signed.request(change.method, change.path, query={}, headers=change.headers, body=change.body)
         if reply is not None and reply.status == HTTPStatus.NO_CONTENT and "ETag" in reply.headers:
             return {"etag": reply.headers["ETag"]}
-        _check(reply)
+        if reply is not None:
+            _check(reply.status, reply.data)
         return None
 
+    def _made(self, changes: list[Change]) -> list[Mapping[str, Any]] | None:
+        """The new versions; None where the SDK is to try."""
+        kind, content = write_batch(changes, url=self._signed.url)
+        headers = _JSON | {"Content-Type": kind}
+        reply = self._signed.request("POST", "/$batch", query={}, headers=headers, body=content)
+        if reply is None or reply.status != HTTPStatus.ACCEPTED:
+            return None
+        answer = read_batch(reply.data, changes=len(changes))
+        if isinstance(answer, Refused):
+            _check(*answer)
+            return None
+        return [*answer] if answer is not None else None
 
-def _method(mode: str) -> str:
-    return "PUT" if mode == "replace" else "PATCH"
+    def _change(self, kind: str, row: Mapping[str, Any], options: Mapping[str, Any] | None = None) -> Change | None:
+        """The request; None for a row that only the SDK can write."""
+        options = options or {}
+        body = b"" if kind == "delete" else write_row(row)
+        if body is None:
+            return None
+        if kind == "create":
+            return Change("POST", f"/{self.table_name}", _WRITING, body)
+        condition = {} if kind == "upsert" else {"If-Match": options.get("etag") or "*"}
+        if kind == "delete":
+            return Change("DELETE", self._path(row), _JSON | condition, body)
+        method = "PUT" if options.get("mode") == "replace" else "PATCH"
+        return Change(method, self._path(row), _WRITING | condition, body)
 
 
 def _content(reply: urllib3.BaseHTTPResponse | None) -> Any:  # noqa: ANN401 - JSON
@@ -119,17 +128,18 @@ def _content(reply: urllib3.BaseHTTPResponse | None) -> Any:  # noqa: ANN401 - J
     if reply is not None and reply.status == HTTPStatus.OK:
         with suppress(ValueError):
             return json.loads(reply.data)
-    _check(reply)
+    if reply is not None:
+        _check(reply.status, reply.data)
     return None
 
 
-def _check(reply: urllib3.BaseHTTPResponse | None) -> None:
+def _check(status: int, content: bytes) -> None:
     """Raises the SDK's error for an answer that says no without any doubt."""
-    if reply is None or reply.status not in _SAID:
+    if status not in SAID:
         return
     try:
-        said = json.loads(reply.data)["odata.error"]
+        said = json.loads(content)["odata.error"]
         text = f"{said['code']}: {said['message']['value']}"
     except (ValueError, KeyError, TypeError):
         return
-    raise _SAID[reply.status](text)
+    raise SAID[status](text)

@@ -38,8 +38,8 @@ class SignedRequests:
     """Requests to one service of the account; thread-safe, one for a worker. `timeout` is in seconds."""
 
     def __init__(self, url: str, authorize: Authorize, *, version: str, timeout: tuple[float, float]) -> None:
-        self._url = url.rstrip("/")
-        self._path = urlsplit(self._url).path
+        self.url = url.rstrip("/")
+        self._path = urlsplit(self.url).path
         self._authorize = authorize
         self._version = version
         self._timeout = timeout
@@ -58,7 +58,7 @@ class SignedRequests:
 
     @functools.cached_property
     def _pool(self) -> KeptPool:
-        return KeptPool(self._url)
+        return KeptPool(self.url)
 
 
 def by_key_of_table(account: str, key: bytes) -> Authorize:

@@ -8,7 +8,6 @@ A worker reads its whole copy from the 256 buckets, and then each time those tha
 https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
 """
 
-import functools
 import itertools
 import logging
 import uuid
@@ -117,11 +116,9 @@ class TableSuppressions:
             bucket = {"RowKey": _bucket_of(one), "number": number, "hashes": hashes.packed}
             writes = [_write(state, kept.state_version), _write(bucket, kept.bucket_version)]
             try:
-                tables.ask(self._table, functools.partial(self._table.submit_transaction, [operation, *writes]))
-            except TryLater as failed:
-                if tables.refused_transaction(failed):  # somebody else was quicker
-                    continue
-                raise
+                tables.change_together(self._table, [operation, *writes])
+            except tables.CHANGED:  # somebody else was quicker
+                continue
             break
         else:
             message = "Many others change the suppressions at this moment. Try again."

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from azure.core import MatchConditions
@@ -43,6 +43,12 @@ class Row(NamedTuple):
         return cls(entity["PartitionKey"], entity["RowKey"], entity.metadata["etag"])
 
 
+SAID: dict[int, type[HttpResponseError]] = {  # where a row is not as it is to be
+    404: ResourceNotFoundError,
+    409: ResourceExistsError,
+    412: ResourceModifiedError,
+}
+CHANGED = tuple(SAID.values())
 MERGE: Any = "merge"  # what a change does with the properties that it leaves out
 REPLACE: Any = "replace"
 _NO_TABLE = "TableNotFound"
@@ -61,7 +67,7 @@ def ask(table: "Table", call: Callable[[], T]) -> T:
             with contextlib.suppress(ResourceExistsError):
                 table.create_table()
             return call()
-    except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError):
+    except CHANGED:
         raise
     except AzureError as error:
         status = error.status_code if isinstance(error, HttpResponseError) else None
@@ -135,12 +141,18 @@ def read_all(rows: Iterable[Entity], reader: Callable[[Entity], T]) -> Iterator[
             log.error("row_unreadable %s", unreadable)  # noqa: TRY400 - where in the code says nothing here
 
 
-def refused_transaction(failed: TryLater) -> int | None:
-    """The status by which a whole transaction was refused, if that is what has failed."""
-    from azure.data.tables import TableTransactionError  # noqa: PLC0415 - only who has asked for one has the SDK
+def change_together(table: "Table", changes: Iterable[Any]) -> Sequence[Mapping[str, Any]]:
+    """Make all these changes of one partition by one call, or none; tells the new versions. Raises as `ask` does."""
+    changes = list(changes)
 
-    refused = failed.__cause__
-    return refused.status_code if isinstance(refused, TableTransactionError) else None
+    def submitted() -> Sequence[Mapping[str, Any]]:
+        try:
+            return table.submit_transaction(changes)
+        except HttpResponseError as refused:  # by the SDK, which has an error of its own for it
+            said = SAID.get(refused.status_code or 0)
+            raise said(str(refused)) if said else refused from refused
+
+    return ask(table, submitted)
 
 
 def delete_as_read(table: "Table", rows: Iterable[Row]) -> list[Row]:
@@ -155,12 +167,10 @@ def delete_as_read(table: "Table", rows: Iterable[Row]) -> list[Row]:
 def _delete_batch(table: "Table", rows: list[Row]) -> list[Row]:
     deletions = [("delete", {"PartitionKey": row.partition, "RowKey": row.key}, unchanged(row.version)) for row in rows]
     try:
-        ask(table, lambda: table.submit_transaction(deletions))
-    except TryLater as failed:
+        change_together(table, deletions)
+    except CHANGED:
         # One row that is gone or has changed fails a whole transaction.
-        if refused_transaction(failed):
-            return [row for row in rows if _delete(table, row)]
-        raise
+        return [row for row in rows if _delete(table, row)]
     return rows
 
 
