@@ -9,7 +9,10 @@ import pytest
 
 from mailer.local import programs
 from mailer.local.cloud.control import Control
-from mailer.local.stack import Ports, Stack
+from mailer.local.stack import Ports
+from tests.app import app_settings
+from tests.local_cloud import LocalCloud, trusting
+from tests.running_stack import RunningStack
 from tests.written import Written
 
 # Whoever starts the tests in the background has SIGINT ignored, by them and by all that they start.
@@ -36,15 +39,6 @@ class Inbox:
 
     smtp_port: int
     url: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class LocalCloud:
-    """A running local cloud, and what to trust it by."""
-
-    url: str
-    control: Control
-    ca: str
 
 
 @pytest.fixture(scope="session")
@@ -75,16 +69,31 @@ def local_cloud(tmp_path_factory):
     port, nowhere = programs.free_ports(2)
     program = programs.cloud(folder, port=port, smtp_port=nowhere)
     program.start()
-    with closing(Control(f"https://localhost:{port}", folder / "ca.pem")) as control:
-        yield LocalCloud(url=f"https://localhost:{port}", control=control, ca=str(folder / "ca.pem"))
+    url, ca = f"https://localhost:{port}", folder / "ca.pem"
+    with closing(Control(url, ca)) as control, trusting(ca) as session:
+        yield LocalCloud(url=url, control=control, session=session)
     program.stop()
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory):
-    """All of mailer running, function host included."""
-    with Stack(tmp_path_factory.mktemp("stack"), ports=Ports.free()) as running:
+def running_stack(tmp_path_factory):
+    with RunningStack(tmp_path_factory.mktemp("stack"), ports=Ports.free()) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def stack(running_stack):
+    """All of mailer running, function host included; a file of tests begins with no mail of another one's."""
+    running_stack.forget()
+    return running_stack
+
+
+@pytest.fixture
+def control(stack):
+    """The local cloud of the stack, without faults before and after."""
+    stack.control.reset()
+    yield stack.control
+    stack.control.reset()
 
 
 @pytest.fixture
@@ -92,6 +101,12 @@ def cloud(local_cloud):
     """The local cloud as it is at its start."""
     local_cloud.control.reset()
     return local_cloud
+
+
+@pytest.fixture
+def environ(storage, cloud, monkeypatch):
+    """App settings that work, over real storage and the local cloud."""
+    return app_settings(storage, cloud, monkeypatch)
 
 
 @pytest.fixture
