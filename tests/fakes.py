@@ -15,7 +15,7 @@ from requests.structures import CaseInsensitiveDict
 from mailer.delivery.record import Conflict, KeyOwner, MailRecord
 from mailer.feedback.hashes import SIZE, Hashes
 from mailer.feedback.suppressions import Changes, Mark, Suppression
-from mailer.pace.lane import Holder
+from mailer.pace.lane import Holder, Row
 from mailer.request.members import Priority
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -143,23 +143,24 @@ class MemorySlots:
     """The slots of mailboxes, in a dictionary; passes the same tests as the rows in Table Storage. Counts its calls."""
 
     def __init__(self):
-        self._kept = defaultdict(dict)  # of (mailbox, minute), by place
+        self._kept = defaultdict(dict)  # of (mailbox, minute), by row
+        self._preferred = defaultdict(dict)  # tickets by minute, and there by (mailbox, place)
         self._fronts = {}
-        self._mailboxes = set()
         self.calls = Counter()
         self._versions = itertools.count()
         self._lock = threading.Lock()
 
-    def take(self, mailbox, minute, places, *, level, ticket):
+    def take(self, mailbox, minute, rows, *, level, ticket):
         with self._lock:
             self.calls["take"] += 1
             kept = self._kept[mailbox, minute]
-            if any(kept.get(place) != holder for place, holder in places.items()):
+            if any(kept.get(row) != holder for row, holder in rows.items()):
                 self.calls["refused"] += 1
                 return None
-            self._mailboxes.add(mailbox)
-            kept |= {place: Holder(level, ticket, str(next(self._versions))) for place in places}
-            return {place: kept[place].version for place in places}
+            if level < Priority.BULK.level:
+                self._preferred[minute] |= {(mailbox, row.place): ticket for row in rows}
+            kept |= {row: Holder(level, ticket, str(next(self._versions))) for row in rows}
+            return {row: kept[row].version for row in rows}
 
     def minute(self, mailbox, minute):
         self.calls["minute"] += 1
@@ -167,17 +168,13 @@ class MemorySlots:
 
     def ticket(self, mailbox, minute, place):
         self.calls["ticket"] += 1
-        holder = self._kept[mailbox, minute].get(place)
+        kept = self._kept[mailbox, minute]
+        holder = kept.get(Row(place, True)) or kept.get(Row(place, False))
         return holder and holder.ticket
 
     def preferred(self, minute):
         self.calls["preferred"] += 1
-        return {
-            (mailbox, place): holder.ticket
-            for mailbox in self._mailboxes
-            for place, holder in self._kept[mailbox, minute].items()
-            if holder.level < Priority.BULK.level
-        }
+        return dict(self._preferred[minute])
 
     def key(self, mailbox):
         return mailbox
@@ -192,9 +189,12 @@ class MemorySlots:
 
     def free(self, mailbox, minute, place, ticket):
         self.calls["free"] += 1
-        holder = self._kept[mailbox, minute].get(place)
-        if holder and holder.ticket == ticket:
-            del self._kept[mailbox, minute][place]
+        kept = self._kept[mailbox, minute]
+        for row in (Row(place, False), Row(place, True)):
+            if row in kept and kept[row].ticket == ticket:
+                del kept[row]
+                if row.preferred:
+                    self._preferred[minute].pop((mailbox, place), None)
 
 
 class MemoryPauses:
@@ -220,7 +220,7 @@ class MemoryCounts:
     """The recipients of mailboxes by the hour, in a dictionary."""
 
     def __init__(self):
-        self.kept = {}  # of (mailbox, hour, instance)
+        self.kept = defaultdict(dict)  # of (hour, instance), by mailbox
         self.calls = Counter()
 
     def of_another_instance(self):
@@ -230,13 +230,13 @@ class MemoryCounts:
 
     def put(self, mailbox, own):
         self.calls["put"] += 1
-        self.kept.update({(mailbox, hour, id(self)): count for hour, count in own.items()})
+        self.kept[mailbox].update({(hour, id(self)): count for hour, count in own.items()})
 
     def all(self, mailbox, since):
         self.calls["all"] += 1
         counts = Counter()
-        for (of, hour, _), count in self.kept.items():
-            if of == mailbox and hour >= since:
+        for (hour, _), count in self.kept[mailbox].items():
+            if hour >= since:
                 counts[hour] += count
         return counts
 

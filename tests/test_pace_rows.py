@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from mailer.pace.lane import Row
 from mailer.storage.clean_up import CleanUpTable
 from mailer.storage.clients import kept_table
 from mailer.storage.pace_rows import TableCounts, TablePauses
@@ -71,7 +72,7 @@ def test_what_is_over_is_cleaned_up_and_all_else_stays(table):
     counts, slots = TableCounts(table), TableSlots(table)
     counts.put(SHOP, {HOUR - 30: 1, HOUR: 1, HOUR + 5: 1})
     for minute in (HOUR * 60 - 11, HOUR * 60):
-        slots.take(SHOP, minute, {0: None, 1: None}, level=2, ticket="t")
+        slots.take(SHOP, minute, {Row(0, False): None, Row(1, False): None}, level=2, ticket="t")
     TablePauses(table).put(SHOP, START + timedelta(minutes=1))
 
     assert sum(CleanUpTable(table).forget_turns(now=START)) == 3

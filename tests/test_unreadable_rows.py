@@ -13,6 +13,7 @@ from mailer.delivery.record import Status
 from mailer.delivery.search import Wanted
 from mailer.errors import TryLater, Unreadable
 from mailer.pace.grid import Grid
+from mailer.pace.lane import Row
 from mailer.pace.later import TOGETHER, Later
 from mailer.pace.slots import Slots
 from mailer.request.mail_id import mail_id
@@ -192,25 +193,25 @@ def test_a_key_that_cannot_be_read_makes_no_second_mail(table, changes):
 # The pace
 
 
+@pytest.mark.parametrize("priority", [Priority.BULK, Priority.NORMAL])
 @pytest.mark.parametrize("changes", [{"level": None}, {"level": 9}, {"level": "urgent"}, {"for": None}], ids=repr)
-def test_a_slot_that_cannot_be_read_is_nobodys_and_the_next_one_is_taken(table, changes):
+def test_a_slot_that_cannot_be_read_is_nobodys_and_the_next_one_is_taken(table, changes, priority):
     slots = [Slots(Grid(30), TableSlots(table), clock=Clock()) for _ in range(2)]
-    taken = slots[0].take(SHOP, Priority.BULK, START + HOUR)
+    taken = slots[0].take(SHOP, priority, START + HOUR)
     spoil(table, the_row(table, **{"for": taken.ticket}), changes)
 
-    other = slots[1].take(SHOP, Priority.URGENT, START + HOUR)
+    other = slots[1].take(SHOP, priority, START + HOUR)
 
     assert other.start > taken.start
     assert slots[1].holds(SHOP, other.start, other.ticket)
-    assert slots[0].holds(SHOP, taken.start, taken.ticket) == ("for" not in changes)
 
 
 def test_a_row_that_names_no_place_is_no_slot(table):
     rows = TableSlots(table)
-    rows.take(SHOP, 7, {0: None}, level=2, ticket="t")
+    rows.take(SHOP, 7, {Row(0, False): None}, level=2, ticket="t")
     spoil(table, the_row(table, **{"for": "t"}), {"RowKey": "first"})
 
-    assert list(rows.minute(SHOP, 7)) == [0]
+    assert list(rows.minute(SHOP, 7)) == [Row(0, False)]
 
 
 def test_a_front_that_cannot_be_read_is_none(table):

@@ -59,6 +59,11 @@ class Grid:
         position = self.position(at)
         return position + (at - self.start(position) > self.tolerance)
 
+    def following(self, at: datetime) -> int:
+        """The first slot that begins at this instant or later."""
+        position = self.position(at)
+        return position + (self.start(position) < at)
+
     def start(self, position: int) -> datetime:
         """When the slot begins."""
         minute, index = divmod(position, self.per_minute)

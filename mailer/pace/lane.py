@@ -11,8 +11,15 @@ from mailer.request.members import Priority
 MOST = 8  # slots taken at once for mails that will ask for them, but for a batch
 
 
+class Row(NamedTuple):
+    """One of a place's two rows: bulk takes the one, and who goes before bulk the other."""
+
+    place: int  # in a minute, or in all where a minute is not at hand
+    preferred: bool
+
+
 class Holder(NamedTuple):
-    """Who has a slot: a priority's level, a ticket, and the row's version."""
+    """Who has a row: a priority's level, a ticket, and the row's version."""
 
     level: int
     ticket: str
@@ -30,7 +37,7 @@ class Lane:
     looked_at: datetime | None = None
     front: int = 0  # the minute of the crowd, as last read or told
     spare: deque[tuple[int, str, datetime]] = field(default_factory=deque)  # with when it was taken
-    takes: deque[datetime] = field(default_factory=lambda: deque(maxlen=MOST))
+    takes: deque[datetime] = field(default_factory=lambda: deque(maxlen=8 * MOST))
 
     def enter(self, minute: int) -> None:
         """Go on in this minute."""
@@ -42,7 +49,7 @@ class Lane:
 class KnownMailbox:
     """What this instance knows of a mailbox's slots; its threads take turns."""
 
-    holders: dict[int, Holder] = field(default_factory=dict)  # by position
+    holders: dict[Row, Holder] = field(default_factory=dict)  # by position
     lanes: dict[tuple[Priority, int], Lane] = field(default_factory=dict)
     crowded_until: datetime | None = None  # others take slots of it too, as far as was found
     lock: threading.Lock = field(default_factory=threading.Lock)

@@ -1,4 +1,4 @@
-"""Whether a slot still is its mail's: one call for all mailboxes where mails come one after the other.
+"""Whether a slot still is its mail's: one call for all mailboxes, so that mails which come together share it.
 
 Nobody takes a slot less than SAFE before its mail may leave, so that a look is good for a moment (see grid.py).
 """
@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 GOOD_FOR = timedelta(seconds=0.5)  # of the 1.5 s after which nobody can take the slot
-OFTEN = timedelta(seconds=1)  # who looked so long ago looks for all
 FEW = 100  # mailboxes, whose slots of a minute are a page or a few
 
 
@@ -33,18 +32,15 @@ class Looks:
         self._rows = rows
         self._clock = clock
         self._mailboxes: set[str] = set()
-        self._looked_at: datetime | None = None
         self._seen: dict[int, tuple[datetime, Mapping[tuple[str, int], str]]] = {}  # by minute
         self._lock = threading.Lock()
 
     def holds(self, mailbox: str, minute: int, place: int, ticket: str) -> bool:
         """Whether the place still has this ticket, or that of no mail which may have taken it."""
         with self._lock:
-            now = self._clock()
-            often = self._looked_at is not None and now - self._looked_at < OFTEN
-            self._looked_at = now
             self._mailboxes.add(mailbox)
-            if often and len(self._mailboxes) <= FEW:
+            if len(self._mailboxes) <= FEW:
+                now = self._clock()
                 read_at, seen = self._seen.get(minute, (None, {}))
                 if read_at is None or now - read_at > GOOD_FOR:
                     seen = self._rows.preferred(minute)

@@ -1,10 +1,10 @@
 """The search for a slot that is free, by few calls.
 
-An instance goes on where it took its last slot, so that a slot costs one call at most while nobody else takes any; and
-where slots are minutes away, it takes as many at once as it used lately. Who finds a
-slot taken is in a crowd: it reads how far the others are, and that minute, and takes some of the free ones at random,
-as many as it used lately, so that a hundred instances do not all try the next one. A full minute is left by galloping:
-1, 2, 4 ... minutes on, then halving.
+Who goes before bulk takes the next slot that bulk may lose, in which it leaves at once: unseen, for that is a row of
+its own. Else an instance goes on where it took its last slot, so that a slot costs one call at most while nobody else
+takes any; and where slots are minutes away, it takes as many at once as it will use before long. Who finds a slot taken
+is in a crowd: it reads how far the others are, and that minute, and takes some of the free ones at random, so that a
+hundred instances do not all try the next one. A full minute is left by galloping: 1, 2, 4 ... minutes on, then halving.
 """
 
 import random
@@ -15,15 +15,16 @@ from typing import Protocol
 
 from mailer.pace import looks
 from mailer.pace.grid import SAFE, Grid
-from mailer.pace.lane import Holder, KnownMailbox, Lane
+from mailer.pace.lane import MOST, Holder, KnownMailbox, Lane, Row
 from mailer.request.members import Priority
 
 NEAR = 12  # slots among which an instance chooses at random where others take some too
 CROWDED = timedelta(minutes=30)  # how long it does so after it found one taken
 STALE = timedelta(seconds=2)  # what was read that long ago is read again then
-MOST_AT_ONCE = 100  # slots reserved by one transaction
+MOST_AT_ONCE = 50  # slots reserved by one transaction, which holds a hundred rows
 FRESH = timedelta(seconds=2)  # how long a slot that opens at once is good that was taken for later
 LATELY = timedelta(seconds=12)
+PART = 8  # of what it has used in as long as it is until then, an instance takes one beforehand
 FAR = timedelta(minutes=2)  # what is to leave later is looked for on its own
 UNHURRIED = timedelta(minutes=1)  # what opens later may be taken by one who has no need of it yet
 LANES = 1000
@@ -34,12 +35,12 @@ class SlotRows(looks.SlotRows, Protocol):
     """The rows, by mailbox, minute since 1970, and place in the minute. Each call may raise TryLater."""
 
     def take(
-        self, mailbox: str, minute: int, places: Mapping[int, Holder | None], /, *, level: int, ticket: str
-    ) -> Mapping[int, str] | None:
-        """Put the ticket into all these places, and tell their versions; none if one is not as it is told here."""
+        self, mailbox: str, minute: int, rows: Mapping[Row, Holder | None], /, *, level: int, ticket: str
+    ) -> Mapping[Row, str] | None:
+        """Put the ticket into all these rows, and tell their versions; none if one is not as it is told here."""
 
-    def minute(self, mailbox: str, minute: int, /) -> Mapping[int, Holder]:
-        """Who has which place."""
+    def minute(self, mailbox: str, minute: int, /) -> Mapping[Row, Holder]:
+        """Who has which row."""
 
     def front(self, mailbox: str, level: int, /) -> int:
         """The minute in which the crowd takes slots, about; 0 if nobody has told."""
@@ -98,9 +99,27 @@ class Search:
 
     def take(self, limit: datetime | None) -> tuple[int, str] | None:
         """A position and its ticket; None if there is none up to the limit."""
-        taken = self._taken(limit, 1)
+        taken = self._unseen(limit) or self._taken(limit, 1)
         self._lane.spare.extend((*each, self._now) for each in taken[1:])
         return taken[0] if taken else None
+
+    def _unseen(self, limit: datetime | None) -> list[tuple[int, str]]:
+        """The first position in which the mail could leave, if nobody is known to have it."""
+        grid, lane = self._grid, self._lane
+        if self._is_crowded(max(lane.position, grid.first(self._earliest))):
+            return []
+        position = grid.first(self._earliest)
+        if self._priority is not Priority.BULK:
+            position = max(position, grid.following(self._now + SAFE))
+        within = limit is None or grid.opens(position, self._priority) <= limit
+        if not within or not self._can_be_had(position, self._clock() + SAFE):
+            return []
+        minute, place = divmod(position, grid.per_minute)
+        lane.enter(minute)
+        if ticket := self._put([place]):
+            return [(position, ticket)]
+        self._known.crowded_until = self._now + CROWDED
+        return []
 
     def _taken(self, limit: datetime | None, number: int) -> list[tuple[int, str]]:
         """So many positions of one minute with their ticket, or fewer, or more in a crowd; none up to the limit."""
@@ -119,7 +138,7 @@ class Search:
             if not free:
                 position = self._after()
                 continue
-            wanted = max(number, self._lately(minute, crowded=crowded))
+            wanted = max(number, self._wanted(minute, crowded=crowded))
             chosen = self._chosen(free, wanted) if crowded else free[:wanted]
             if ticket := self._put(chosen):
                 left = [each for each in free if each not in chosen]
@@ -136,25 +155,31 @@ class Search:
     def _put(self, chosen: Sequence[int]) -> str | None:
         """The ticket that is in all these places of the lane's minute now, or None."""
         ticket, level, base = secrets.token_hex(4), self._priority.level, self._lane.minute * self._grid.per_minute
-        places = {place: self._known.holders.get(base + place) for place in chosen}
-        versions = self._rows.take(self._mailbox, self._lane.minute, places, level=level, ticket=ticket)
+        preferred, safe = self._priority is not Priority.BULK, self._clock() + SAFE
+        rows: dict[Row, Holder | None] = {}
+        for place in chosen:
+            rows[Row(place, preferred)] = self._known.holders.get(Row(base + place, preferred))
+            if self._grid.start(base + place) < safe:  # nobody can lose it any more, so that it is to be nobody's yet
+                rows[Row(place, not preferred)] = None
+        versions = self._rows.take(self._mailbox, self._lane.minute, rows, level=level, ticket=ticket)
         if versions is None:
             return None
-        self._known.holders |= {base + place: Holder(level, ticket, version) for place, version in versions.items()}
+        for row, version in versions.items():
+            self._known.holders[row._replace(place=base + row.place)] = Holder(level, ticket, version)
         return ticket
 
     def _look(self, minute: int) -> None:
         """Read who has the places of this minute, and forget what is known of others that do not matter soon."""
         base, known = minute * self._grid.per_minute, self._known
         self._lane.enter(minute)
-        soon = self._grid.position(self._now) - 1, self._grid.position(self._now + FAR)
+        soon = self._grid.first(self._now), self._grid.position(self._now + FAR)
         others = {
-            at: each
-            for at, each in known.holders.items()
-            if soon[0] <= at <= soon[1] and at // self._grid.per_minute != minute
+            row: each
+            for row, each in known.holders.items()
+            if soon[0] <= row.place <= soon[1] and row.place // self._grid.per_minute != minute
         }
         seen = self._rows.minute(self._mailbox, minute)
-        known.holders = others | {base + place: holder for place, holder in seen.items()}
+        known.holders = others | {row._replace(place=base + row.place): holder for row, holder in seen.items()}
         self._lane.looked, self._lane.looked_at = True, self._now
 
     def _is_crowded(self, position: int) -> bool:
@@ -173,20 +198,26 @@ class Search:
     def _free(self, first: int) -> list[int]:
         """The places of the lane's minute that can be had, as far as is known."""
         safe, base = self._clock() + SAFE, self._lane.minute * self._grid.per_minute
+        return [place for place in range(first, self._grid.per_minute) if self._can_be_had(base + place, safe)]
 
-        def can_be_had(place: int) -> bool:
-            holder = self._known.holders.get(base + place)
-            if holder is None:
-                return True
-            lower = holder.level > self._priority.level
-            return lower and self._grid.opens(base + place, BY_LEVEL[holder.level]) >= safe
+    def _can_be_had(self, position: int, safe: datetime) -> bool:
+        """Whether nobody is known to have it who may leave before this instant, or has no lower priority."""
+        holders = self._known.holders
+        has_it = holders.get(Row(position, preferred=True)) or holders.get(Row(position, preferred=False))
+        if has_it is None:
+            return True
+        lower = has_it.level > self._priority.level
+        return lower and self._grid.opens(position, BY_LEVEL[has_it.level]) >= safe
 
-        return [place for place in range(first, self._grid.per_minute) if can_be_had(place)]
+    def _wanted(self, minute: int, *, crowded: bool) -> int:
+        """How many to take at once; one where the next one may be needed by somebody else, for it opens soon."""
+        ahead = self._grid.start(minute * self._grid.per_minute) - self._now
+        if self._lane.far or (ahead < UNHURRIED and not crowded):
+            return 1
+        return min(MOST, max(self._used(LATELY), self._used(ahead) // PART))
 
-    def _lately(self, minute: int, *, crowded: bool) -> int:
-        """How many were needed lately; one where the next one may be needed by somebody else, for it opens soon."""
-        soon = self._grid.start(minute * self._grid.per_minute) - self._now < UNHURRIED and not crowded
-        return 1 if self._lane.far or soon else sum(1 for at in self._lane.takes if self._now - at < LATELY)
+    def _used(self, within: timedelta) -> int:
+        return sum(1 for at in self._lane.takes if self._now - at < within)
 
     def _chosen(self, free: Sequence[int], number: int) -> list[int]:
         """In a crowd: some of the next ones at random."""

@@ -1,7 +1,12 @@
 """One slot for each mail, by rows that are only inserted: no lock, no counter, all instances alike.
 
-free ── inserted by whoever comes first; the others get 409 ── the mail's, unless a mail of higher priority puts
-                                                               its own ticket into the row, SAFE before it may leave
+Each slot has two rows, bulk's and that of mails which go before bulk:
+
+    bulk's row inserted ── the mail's ─┬─ no other row stands beside it at its look ── leaves
+                                       └─ else it takes another slot
+    the other inserted ─── the mail's, unless an urgent one puts its ticket into it, SAFE before a normal one may leave
+
+Whoever comes first inserts; the others get 409. From SAFE before the slot on, both rows are inserted at once, or none.
 """
 
 import threading
@@ -11,7 +16,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from mailer.pace.grid import Grid
-from mailer.pace.lane import KnownMailbox
+from mailer.pace.lane import KnownMailbox, Row
 from mailer.pace.looks import Looks
 from mailer.pace.search import Search, SlotRows
 from mailer.request.members import Priority
@@ -74,7 +79,8 @@ class Slots:
         with self._lock:
             known = self._mailboxes[mailbox]
         with known.lock:
-            known.holders.pop(self._grid.position(start), None)
+            for preferred in (False, True):
+                known.holders.pop(Row(self._grid.position(start), preferred), None)
         self._rows.free(mailbox, *self._place(start), ticket)
 
     def is_late(self, start: datetime, now: datetime) -> bool:

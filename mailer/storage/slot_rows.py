@@ -1,20 +1,24 @@
-"""The slots of mailboxes: a row each, its partition the minute and the mailbox, its key the place in the minute."""
+"""The slots of mailboxes: two rows each, their partition the minute and the mailbox, their key the place in the minute.
+
+`0007` is bulk's row, `0007p` that of mails which go before bulk; who has the latter has the slot.
+"""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 
-from mailer.pace.lane import Holder
+from mailer.pace.lane import Holder, Row
 from mailer.request.members import Priority
 from mailer.storage import tables
 
-Row = dict[str, Any]
+Entity = dict[str, Any]
 
 _PREFIX = "slot|"
 _FRONTS = "fronts"
+_PREFERRED = "p"
 
 
 class TableSlots:
@@ -24,45 +28,42 @@ class TableSlots:
         self._table = table
 
     def take(
-        self, mailbox: str, minute: int, places: Mapping[int, Holder | None], *, level: int, ticket: str
-    ) -> Mapping[int, str] | None:
-        """Put the ticket into all these places by one call, and tell their versions; none if one is not as told."""
+        self, mailbox: str, minute: int, rows: Mapping[Row, Holder | None], *, level: int, ticket: str
+    ) -> Mapping[Row, str] | None:
+        """Put the ticket into all these rows by one call, and tell their versions; none if one is not as told."""
         partition = _partition(mailbox, minute)
-        rows = [
-            ({"PartitionKey": partition, "RowKey": _key(place), "level": level, "for": ticket}, holder)
-            for place, holder in places.items()
+        changes = [
+            ({"PartitionKey": partition, "RowKey": _key(row), "level": level, "for": ticket}, holder)
+            for row, holder in rows.items()
         ]
         try:
-            written = [self._put(*rows[0])] if len(rows) == 1 else self._put_all(rows)
+            written = [self._put(*changes[0])] if len(changes) == 1 else self._put_all(changes)
         except tables.CHANGED:
             return None
-        return dict(zip(places, (each["etag"] for each in written), strict=True))
+        return dict(zip(rows, (each["etag"] for each in written), strict=True))
 
-    def _put(self, row: Row, holder: Holder | None) -> Mapping[str, Any]:
+    def _put(self, row: Entity, holder: Holder | None) -> Mapping[str, Any]:
         if holder is None:
             return tables.ask(self._table, lambda: self._table.create_entity(row))
         unchanged = tables.unchanged(holder.version)
         return tables.ask(self._table, lambda: self._table.update_entity(row, mode=tables.REPLACE, **unchanged))
 
-    def _put_all(self, rows: Iterable[tuple[Row, Holder | None]]) -> Sequence[Mapping[str, Any]]:
+    def _put_all(self, rows: Iterable[tuple[Entity, Holder | None]]) -> Sequence[Mapping[str, Any]]:
         changes = [
             ("update", row, {"mode": tables.REPLACE, **tables.unchanged(holder.version)}) if holder else ("create", row)
             for row, holder in rows
         ]
         return tables.change_together(self._table, changes)
 
-    def minute(self, mailbox: str, minute: int) -> Mapping[int, Holder]:
-        """Who has which place."""
+    def minute(self, mailbox: str, minute: int) -> Mapping[Row, Holder]:
+        """Who has which row."""
         query = f"PartitionKey eq '{_partition(mailbox, minute)}'"
         return dict(tables.read_all(tables.rows(self._table, query), _holder))
 
     def ticket(self, mailbox: str, minute: int, place: int) -> str | None:
         """The ticket in this place."""
-        try:
-            row = tables.ask(self._table, lambda: self._table.get_entity(_partition(mailbox, minute), _key(place)))
-        except ResourceNotFoundError:
-            return None
-        return row.get("for")
+        tickets = [row.get("for") for row in self._of_place(mailbox, minute, place)]
+        return tickets[-1] if tickets else None
 
     def preferred(self, minute: int) -> Mapping[tuple[str, int], str]:
         """The tickets of mails that are not bulk, of all mailboxes, by the mailbox's key and place."""
@@ -90,14 +91,16 @@ class TableSlots:
 
     def free(self, mailbox: str, minute: int, place: int, ticket: str) -> None:
         """Give the place up, if it still holds this ticket."""
-        partition, key = _partition(mailbox, minute), _key(place)
-        try:
-            row = tables.ask(self._table, lambda: self._table.get_entity(partition, key))
-            if row.get("for") == ticket:
-                unchanged = tables.unchanged(row.metadata["etag"])
-                tables.ask(self._table, lambda: self._table.delete_entity(partition, key, **unchanged))
-        except (ResourceModifiedError, ResourceNotFoundError):
-            return
+        rows = [row for row in self._of_place(mailbox, minute, place) if row.get("for") == ticket]
+        tables.delete_as_read(self._table, map(tables.Row.of, rows))
+
+    def _of_place(self, mailbox: str, minute: int, place: int) -> list[tables.Entity]:
+        """Bulk's row first."""
+        ordinary, preferred = _key(Row(place, preferred=False)), _key(Row(place, preferred=True))
+        query = (
+            f"PartitionKey eq '{_partition(mailbox, minute)}' and RowKey ge '{ordinary}' and RowKey le '{preferred}'"
+        )
+        return tables.rows(self._table, query)
 
     def forget(self, *, before: datetime) -> Iterator[int]:
         """Delete the slots of the minutes before this instant; tells page by page how many."""
@@ -106,18 +109,18 @@ class TableSlots:
             yield len(tables.delete_as_read(self._table, map(tables.Row.of, page)))
 
 
-def _holder(row: tables.Entity) -> tuple[int, Holder]:
-    """The place, and who has it: nobody takes one away from a holder that cannot be read."""
-    place, version = int(row["RowKey"]), row.metadata["etag"]
+def _holder(row: tables.Entity) -> tuple[Row, Holder]:
+    """The row, and who has it: nobody takes one away from a holder that cannot be read."""
+    version = row.metadata["etag"]
     try:
         level = list(Priority)[tables.cell(row, "level", int)].level
-        return place, Holder(level, tables.cell(row, "for", str), version)
+        return _row(row), Holder(level, tables.cell(row, "for", str), version)
     except (IndexError, KeyError, TypeError):
-        return place, Holder(Priority.URGENT.level, "", version)
+        return _row(row), Holder(Priority.URGENT.level, "", version)
 
 
 def _preferred(row: tables.Entity) -> tuple[tuple[str, int], str]:
-    return (row["PartitionKey"].rpartition("|")[2], int(row["RowKey"])), tables.cell(row, "for", str)
+    return (row["PartitionKey"].rpartition("|")[2], _row(row).place), tables.cell(row, "for", str)
 
 
 def _partition(mailbox: str, minute: int) -> str:
@@ -126,8 +129,13 @@ def _partition(mailbox: str, minute: int) -> str:
     return f"{_PREFIX}{at:%Y%m%d%H%M}|{mailbox_key(mailbox)}"
 
 
-def _key(place: int) -> str:
-    return f"{place:04}"
+def _key(row: Row) -> str:
+    return f"{row.place:04}{_PREFERRED if row.preferred else ''}"
+
+
+def _row(row: tables.Entity) -> Row:
+    key = row["RowKey"]
+    return Row(int(key.removesuffix(_PREFERRED)), key.endswith(_PREFERRED))
 
 
 def mailbox_key(mailbox: str) -> str:
