@@ -11,7 +11,7 @@ identity    the token for Graph
 
 console     the operator's page, which a door serves
 
-wiring plugs the real parts together; settings, errors and health serve all rooms.
+wiring plugs the real parts together; settings, errors, health, gather and http_session serve all rooms.
 
 Not deployed, for people's machines only: setup, from nothing to an app that may send, with a doctor for each link of
 the chain; cli, the commands; local, everything on one machine.

@@ -22,6 +22,13 @@ TEMPLATES = "https://mailer.example.com/api/templates"
 FOREIGN = ("MAILER_", "MailerStorage", "AzureWebJobsStorage", "AZURE_", "IDENTITY_")
 
 
+def without_settings(monkeypatch):
+    """Nothing of mailer's in the environment."""
+    for known in [*os.environ]:
+        if known.startswith(FOREIGN):
+            monkeypatch.delenv(known)
+
+
 def app_settings(storage, cloud, monkeypatch):
     """App settings that work, in the environment and nothing else of mailer's."""
     name = f"t{uuid4().hex}"
@@ -41,9 +48,7 @@ def app_settings(storage, cloud, monkeypatch):
         "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
         "REQUESTS_CA_BUNDLE": cloud.ca,
     }
-    for known in [*os.environ]:
-        if known.startswith(FOREIGN):
-            monkeypatch.delenv(known)
+    without_settings(monkeypatch)
     for setting, text in content.items():
         monkeypatch.setenv(setting, text)
     return content

@@ -9,7 +9,10 @@ import pytest
 
 from mailer.local import programs
 from mailer.local.cloud.control import Control
-from mailer.local.stack import Ports, Stack
+from mailer.local.stack import Ports
+from tests.app import app_settings
+from tests.local_cloud import LocalCloud, trusting
+from tests.running_stack import RunningStack
 from tests.written import Written
 
 # Whoever starts the tests in the background has SIGINT ignored, by them and by all that they start.
@@ -18,6 +21,33 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # A development machine may send through a proxy; the parts below are on this machine.
 os.environ["NO_PROXY"] = "localhost,127.0.0.1"
+
+# What takes longest by itself, mostly by waiting, comes first, so that a run never waits at its end for one of them.
+FIRST = [
+    "test_chaos.py",
+    "test_time_in_the_worker.py",
+    "console/test_used.py",
+    "test_support_questions.py",
+    "test_running.py",
+    "test_schemathesis.py",
+    "test_setup_demo.py",
+    "test_mail_commands.py",
+    "test_operating.py",
+    "test_many_mails.py",
+    "test_desk.py",
+    "setting_up/test_from_nothing.py",
+    "test_postman.py",
+    "console/test_shown.py",
+    "console/test_everybody.py",
+    "test_setup_elsewhere.py",
+    "test_content_proportion.py",
+]
+
+
+def pytest_collection_modifyitems(items):
+    places = {programs.ROOT / "tests" / name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(FIRST)))
+
 
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
@@ -36,15 +66,6 @@ class Inbox:
 
     smtp_port: int
     url: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class LocalCloud:
-    """A running local cloud, and what to trust it by."""
-
-    url: str
-    control: Control
-    ca: str
 
 
 @pytest.fixture(scope="session")
@@ -75,16 +96,31 @@ def local_cloud(tmp_path_factory):
     port, nowhere = programs.free_ports(2)
     program = programs.cloud(folder, port=port, smtp_port=nowhere)
     program.start()
-    with closing(Control(f"https://localhost:{port}", folder / "ca.pem")) as control:
-        yield LocalCloud(url=f"https://localhost:{port}", control=control, ca=str(folder / "ca.pem"))
+    url, ca = f"https://localhost:{port}", folder / "ca.pem"
+    with closing(Control(url, ca)) as control, trusting(ca) as session:
+        yield LocalCloud(url=url, control=control, session=session)
     program.stop()
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory):
-    """All of mailer running, function host included."""
-    with Stack(tmp_path_factory.mktemp("stack"), ports=Ports.free()) as running:
+def running_stack(tmp_path_factory):
+    with RunningStack(tmp_path_factory.mktemp("stack"), ports=Ports.free()) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def stack(running_stack):
+    """All of mailer running, function host included; a file of tests begins with no mail of another one's."""
+    running_stack.forget()
+    return running_stack
+
+
+@pytest.fixture
+def control(stack):
+    """The local cloud of the stack, without faults before and after."""
+    stack.control.reset()
+    yield stack.control
+    stack.control.reset()
 
 
 @pytest.fixture
@@ -92,6 +128,12 @@ def cloud(local_cloud):
     """The local cloud as it is at its start."""
     local_cloud.control.reset()
     return local_cloud
+
+
+@pytest.fixture
+def environ(storage, cloud, monkeypatch):
+    """App settings that work, over real storage and the local cloud."""
+    return app_settings(storage, cloud, monkeypatch)
 
 
 @pytest.fixture

@@ -4,13 +4,6 @@ import time
 
 import requests
 
-from mailer.local.cloud.control import Control
-
-
-def control_of(stack):
-    """The local cloud's fault panel."""
-    return Control(f"https://localhost:{stack.ports.cloud}", stack.folder / "ca.pem")
-
 
 def posted(stack, **changes):
     """A mail that its caller waits for, where it can be delivered at once."""
@@ -28,6 +21,10 @@ def asked(stack, path, content=None, *, status=202):
     reply = requests.post(f"{stack.url}/{path}", json=content, timeout=60)
     assert reply.status_code == status, reply.text
     return reply.json()
+
+
+def status(stack, mail):
+    return got(stack, f"emails/{mail}")["status"]
 
 
 def until(expected, look):

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 
 from typer.testing import CliRunner
@@ -9,10 +11,12 @@ from typer.testing import CliRunner
 from mailer.cli.app import FAILURES, app, in_words
 from mailer.local import az
 from mailer.local.cloud import seed
+from mailer.local.programs import ROOT
+from tests.anew import start_anew
+from tests.app import without_settings
 
 COMMANDS = ["send", "show", "list", "failures", "replay", "retry", "cancel", "release", "suppress", "health", "console"]
 COMMANDS += ["setup", "rotate", "teardown", "doctor", "send-test", "templates", "completion"]
-FOREIGN = ("MAILER_", "MailerStorage", "AzureWebJobsStorage", "AZURE_", "IDENTITY_")
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,39 @@ def mailer(*arguments):
     return Said(done.exit_code, done.stdout, done.stderr)
 
 
+def by_own_rights(monkeypatch, stack):
+    """The same by somebody who has the app's settings and gives no URL: through the app's doors, begun anew."""
+    start_anew()
+    for name, text in stack.settings().items():
+        monkeypatch.setenv(name, text)
+    return mailer
+
+
+def in_a_process(*arguments, stdin="", **environ):
+    """One command as a shell starts it; nobody sits at a terminal."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mailer", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def empty_terminal(monkeypatch, folder):
+    """A terminal in this folder that knows nothing of any app."""
+    without_settings(monkeypatch)
+    monkeypatch.chdir(folder)
+
+
 def open_terminal(monkeypatch, cloud, folder, **settings):
     """A terminal in an empty folder: az is signed in to the local cloud, and the settings say where that is."""
-    for known in [*os.environ]:
-        if known.startswith(FOREIGN):
-            monkeypatch.delenv(known)
+    home = folder / "home"
+    home.mkdir()
+    empty_terminal(monkeypatch, home)
     tools = az.write(folder / "bin").parent
     known = {
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
@@ -66,6 +98,3 @@ def open_terminal(monkeypatch, cloud, folder, **settings):
     }
     for name, text in {**known, **settings}.items():
         monkeypatch.setenv(name, text)
-    home = folder / "home"
-    home.mkdir()
-    monkeypatch.chdir(home)

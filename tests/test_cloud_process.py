@@ -25,6 +25,7 @@ from mailer.local import programs
 from mailer.local.cloud import seed
 from mailer.local.cloud.control import Control
 from mailer.local.cloud.model import MEGABYTE, Fault
+from tests.local_cloud import LocalCloud, trusting
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -34,27 +35,14 @@ PIXEL = base64.b64decode(
 PIECE = 3 * MEGABYTE
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cloud:
+@dataclass(kw_only=True)
+class Cloud(LocalCloud):
     folder: Path
     port: int
     program: programs.Program
-    control: Control
-
-    @property
-    def url(self):
-        return f"https://127.0.0.1:{self.port}"
 
     def authorization(self):
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": seed.CLIENT_ID,
-            "client_secret": self.control.versions()[-1].value,
-            "scope": f"{seed.GRAPH}/.default",
-        }
-        ca = str(self.folder / "ca.pem")
-        token = requests.post(f"{self.url}/{seed.TENANT}/oauth2/v2.0/token", data=form, verify=ca, timeout=5).json()
-        return {"Authorization": f"Bearer {token['access_token']}"}
+        return {"Authorization": f"Bearer {self.token()}"}
 
     def post(self, path, body=None):
         """A call of Graph for the shop's mailbox."""
@@ -91,8 +79,9 @@ def running(folder, *, smtp_port=None):
     program = programs.cloud(folder, port=port, smtp_port=smtp_port or nowhere)
     program.start()
     try:
-        with closing(Control(f"https://127.0.0.1:{port}", folder / "ca.pem")) as control:
-            yield Cloud(folder=folder, port=port, program=program, control=control)
+        url, ca = f"https://127.0.0.1:{port}", folder / "ca.pem"
+        with closing(Control(url, ca)) as control, trusting(ca) as session:
+            yield Cloud(url=url, control=control, session=session, folder=folder, port=port, program=program)
     finally:
         program.stop()
 

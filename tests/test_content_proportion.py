@@ -1,5 +1,7 @@
 """Work in proportion to the length of what comes in: twice the text, about twice the time, for every scan of it."""
 
+import itertools
+import math
 import time
 from datetime import timedelta
 
@@ -16,6 +18,7 @@ from mailer.templating.plain_text import plain_text, without_tags
 from mailer.templating.styles import inline_css
 from tests.builders import a_mail, a_request
 
+RUNS = itertools.count()
 PIECES = [
     "<!--",
     "<!-- -->",
@@ -113,23 +116,31 @@ SCANS = {
 
 
 def seconds(scan, text):
-    """The least of three, of the processor's time of this thread."""
-    taken = []
+    """Of the processor's time of this thread, for a text that no cache has seen."""
+    text += str(next(RUNS))
+    begun = time.thread_time()
+    scan(text)
+    return time.thread_time() - begun
+
+
+def takes_in_proportion(scan, text, *, quick):
+    """Whether twice the text takes about twice the time, where it takes longer than a quick scan at all.
+
+    The best of three runs counts, so that a busy machine does no harm; one that is good enough ends them.
+    """
+    short = math.inf
     for _ in range(3):
-        begun = time.thread_time()
-        scan(text)
-        taken.append(time.thread_time() - begun)
-    return min(taken)
+        short = min(short, seconds(scan, text))
+        if short <= quick:
+            return True
+    return any(seconds(scan, text * 2) < 3.2 * short + 0.05 for _ in range(3))
 
 
 @pytest.mark.parametrize("piece", PIECES)
 @pytest.mark.parametrize("scan", SCANS)
 def test_twice_the_text_takes_about_twice_the_time(scan, piece):
     """Where it takes long at all: a quadratic scan of this many takes minutes."""
-    text = piece * (200_000 // len(piece))
-    if seconds(SCANS[scan], text) > 0.05:
-        short, long = seconds(SCANS[scan], text), seconds(SCANS[scan], text * 2)
-        assert long < 3.2 * short + 0.05
+    assert takes_in_proportion(SCANS[scan], piece * (200_000 // len(piece)), quick=0.05)
 
 
 FILTERS = [
@@ -169,10 +180,7 @@ def test_a_filter_takes_time_in_proportion_to_a_variable(folder, call, piece):
     def rendered(text):
         folder.content(x=text)
 
-    text = piece * (100_000 // len(piece))
-    if seconds(rendered, text) > 0.1:
-        short, long = seconds(rendered, text), seconds(rendered, text * 2)
-        assert long < 3.2 * short + 0.05
+    assert takes_in_proportion(rendered, piece * (100_000 // len(piece)), quick=0.1)
 
 
 def test_two_megabytes_of_comments_do_not_hang_the_gate():

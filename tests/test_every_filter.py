@@ -12,10 +12,9 @@ from playwright.sync_api import expect
 
 from mailer.local.cloud.control import Fault
 from mailer.local.programs import ROOT
-from mailer.local.stack import Ports, Stack
 from tests.another_host import another_host
 from tests.browser import launched
-from tests.operating import control_of, got, posted
+from tests.operating import got, posted
 from tests.terminal import mailer
 
 KEY, POOL = "the-key-of-the-shop", "news=alerts@contoso.com"
@@ -37,13 +36,6 @@ FILTERS = {
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    """One of its own, whose mails are all known."""
-    with Stack(tmp_path_factory.mktemp("stack"), ports=Ports.free()) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def world(stack, tmp_path_factory):
     """A mail that each filter is about, and one before it that none is about."""
     other = posted(stack, priority="urgent", tags={"flow": "another"})["id"]
@@ -53,12 +45,12 @@ def world(stack, tmp_path_factory):
     request = {"to": address, "from": "news", "template": {"id": "order-confirmation", "variables": variables}}
     request |= {"tags": {"flow": "checkout"}, "priority": "urgent"}
     settings = {"MAILER_CALLERS": json.dumps({"shop": SHOP, **QUEUE}), "MAILER_POOLS": POOL}
-    control_of(stack).fault(Fault(call="sendMail", outcome="answer", status=400, code="ErrorInvalidRecipients"))
+    stack.control.fault(Fault(call="sendMail", outcome="answer", status=400, code="ErrorInvalidRecipients"))
     with another_host(
         stack, tmp_path_factory.mktemp("shop"), functions=["post_email", "get_health"], **settings
     ) as url:
         reply = requests.post(f"{url}/emails", json=request, headers={"x-functions-key": KEY}, timeout=60)
-    control_of(stack).clear_faults()
+    stack.control.clear_faults()
     assert reply.json()["status"] == "failed", reply.text
     since = f"{until + timedelta(milliseconds=1):%Y-%m-%dT%H:%M:%S.%fZ}"
     return SimpleNamespace(mail=reply.json()["id"], other=other, address=address, since=since, until=until.isoformat())

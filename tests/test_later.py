@@ -1,17 +1,22 @@
 """What is due later waits in the table, and comes onto the queue in its minute: over memory, and over Table Storage."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
+from mailer import gather
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.message import MAX_BYTES, SOON, apart, read_message
 from mailer.delivery.record import Status
 from mailer.errors import TryLater
-from mailer.pace.later import AHEAD, MOST_TOGETHER, RELEASED_WITHIN, SPAN, TOGETHER, Later, reached
+from mailer.gather import Company
+from mailer.pace.later import AHEAD, GATHERED, MOST_TOGETHER, RELEASED_WITHIN, SPAN, TOGETHER, Later, reached
 from mailer.request.mail_id import mail_id
+from mailer.request.members import Priority
 from mailer.storage.clients import kept_table
 from mailer.storage.later_rows import LaterRows
 from tests.builders import SOME_ID, storage_of
@@ -67,6 +72,61 @@ def test_what_is_due_before_the_next_release_goes_onto_the_queue(outbox, after):
     outbox.put(after=after)
 
     assert outbox.queue == [(SOME_ID, START + after)]
+
+
+# Several threads that put messages at about the same time
+
+
+@pytest.fixture
+def gathering(monkeypatch):
+    """An outbox where threads wait for each other, however slow the machine is."""
+    monkeypatch.setattr(gather, "LONGEST", 3600.0)
+    outbox = Outbox(MemoryRows())
+    outbox.company = Company()
+    outbox.later = Later(queue=outbox, rows=outbox.rows, clock=outbox.clock, company=outbox.company)
+    return outbox
+
+
+def put_at_once(outbox, afters, **envelope):
+    start = threading.Barrier(len(afters))
+
+    def put(number, after):
+        with outbox.company.member():
+            start.wait()
+            outbox.later.put(Envelope(id=an_id(number), stored=True, **envelope), None, due=START + after)
+
+    with ThreadPoolExecutor(len(afters)) as pool:
+        list(pool.map(put, range(len(afters)), afters))
+
+
+def test_messages_that_are_due_within_seconds_and_put_at_once_are_one(gathering):
+    afters = [timedelta(seconds=20 + number % 2 * 30) for number in range(GATHERED)]
+
+    put_at_once(gathering, afters)
+
+    assert len(gathering.messages) == GATHERED / MOST_TOGETHER
+    assert sorted(gathering.queue) == sorted((an_id(number), START + after) for number, after in enumerate(afters))
+
+
+def test_what_the_queue_does_not_take_together_is_put_alone(gathering):
+    send = gathering.send
+
+    def refuse_several(text, *, after):
+        if len(apart(text.encode())) > 1:
+            raise DOWN
+        send(text, after=after)
+
+    gathering.send = refuse_several
+    put_at_once(gathering, [timedelta(seconds=20)] * GATHERED)
+
+    assert len(gathering.messages) == len({mail for mail, _ in gathering.queue}) == GATHERED
+
+
+@pytest.mark.parametrize(("after", "envelope"), [(timedelta(), {}), (HOUR / 100, {"priority": Priority.URGENT})])
+def test_neither_what_is_due_now_nor_an_urgent_mail_waits_for_others(gathering, after, envelope):
+    put_at_once(gathering, [after], **envelope)
+
+    assert len(gathering.messages) == 1
 
 
 def test_what_is_due_within_two_minutes_goes_onto_the_queue_while_the_table_takes_nothing():

@@ -45,6 +45,7 @@ ROOMS = {
             "delivery",
             "errors",
             "feedback",
+            "gather",
             "graph",
             "health",
             "identity",
@@ -59,7 +60,18 @@ ROOMS = {
     ),
     "health": ({"errors"}, set()),
     "storage": (
-        {"delivery", "errors", "feedback", "http_session", "identity", "pace", "request", "settings", "templating"},
+        {
+            "delivery",
+            "errors",
+            "feedback",
+            "gather",
+            "http_session",
+            "identity",
+            "pace",
+            "request",
+            "settings",
+            "templating",
+        },
         {
             "azure.core",
             "azure.data.tables",
@@ -71,9 +83,9 @@ ROOMS = {
         },
     ),
     "feedback": ({"delivery", "errors", "request"}, {"pydantic"}),
-    "pace": ({"delivery", "errors", "request"}, set()),
+    "pace": ({"delivery", "errors", "gather", "request"}, set()),
     "delivery": (
-        {"callers", "errors", "request", "setting_texts", "settings", "telemetry", "templating"},
+        {"callers", "errors", "gather", "request", "setting_texts", "settings", "telemetry", "templating"},
         {"pydantic"},
     ),
     "graph": ({"errors", "http_session", "request"}, {"requests", "urllib3"}),
@@ -91,6 +103,7 @@ ROOMS = {
     "callers": ({"errors", "setting_texts"}, set()),
     "setting_texts": (set(), set()),
     "errors": (set(), set()),
+    "gather": (set(), set()),
     "http_session": (set(), {"requests", "urllib3"}),
 }
 

@@ -14,60 +14,27 @@ import time
 import pytest
 
 from mailer.local import programs
-from mailer.local.cloud.control import Control, Fault
+from mailer.local.cloud.control import Fault
 from mailer.local.programs import ROOT
-from mailer.local.stack import Ports, Stack
 from tests.another_host import another_host
 from tests.builders import SOME_ID
-from tests.terminal import COMMANDS, FOREIGN, Said
+from tests.terminal import COMMANDS, by_own_rights, empty_terminal, in_a_process
 from tests.terminal import mailer as in_process
 
 MAIL = ("--to", "ada@example.com", "--subject", "Hello", "--text", "Hello, Ada")
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    """One of its own, for a fault that is made for one mail must not meet another."""
-    with Stack(tmp_path_factory.mktemp("stack"), ports=Ports.free()) as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
 def _empty_terminal(monkeypatch, tmp_path):
-    for known in [*os.environ]:
-        if known.startswith(FOREIGN):
-            monkeypatch.delenv(known)
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def control(stack):
-    made = Control(f"https://localhost:{stack.ports.cloud}", stack.folder / "ca.pem")
-    made.reset()
-    yield made
-    made.reset()
-
-
-def in_a_process(*arguments, stdin="", **environ):
-    """One command as a shell starts it; nobody sits at a terminal."""
-    done = subprocess.run(
-        [sys.executable, "-m", "mailer", *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    return Said(done.returncode, done.stdout, done.stderr)
+    empty_terminal(monkeypatch, tmp_path)
 
 
 @pytest.fixture(params=["by URL", "by own rights"])
-def mailer(request, stack):
+def mailer(request, stack, monkeypatch):
     """A command that reaches the stack in either way."""
     if request.param == "by URL":
         return lambda *arguments: in_process(*arguments, "--url", stack.url)
-    return lambda *arguments: in_a_process(*arguments, **stack.settings())
+    return by_own_rights(monkeypatch, stack)
 
 
 def at_end(stack, mail):

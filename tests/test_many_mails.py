@@ -6,27 +6,12 @@ import time
 import pytest
 import requests
 
-from mailer.local.cloud.control import Control, Fault
-from mailer.local.stack import Ports, Stack
+from mailer.local.cloud.control import Fault
+from tests.operating import status, until
 from tests.terminal import mailer as in_process
 
 SHOP = {"mailbox": "shop@contoso.com"}
 ALERTS = {"mailbox": "alerts@contoso.com"}
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    """One of its own, for a fault that is made for one mail must not meet another."""
-    with Stack(tmp_path_factory.mktemp("stack"), ports=Ports.free()) as running:
-        yield running
-
-
-@pytest.fixture
-def control(stack):
-    made = Control(f"https://localhost:{stack.ports.cloud}", stack.folder / "ca.pem")
-    made.reset()
-    yield made
-    made.reset()
 
 
 def posted(stack, *, wait=20, **changes):
@@ -34,21 +19,10 @@ def posted(stack, *, wait=20, **changes):
     return requests.post(f"{stack.url}/emails", json=request, timeout=60, headers={"Prefer": f"wait={wait}"}).json()
 
 
-def status(stack, mail):
-    return requests.get(f"{stack.url}/emails/{mail}", timeout=30).json()["status"]
-
-
 def mailer(stack, *arguments, code=0):
     said = in_process(*arguments, "--url", stack.url)
     assert said.code == code, said.err
     return said
-
-
-def until(expected, look):
-    deadline = time.monotonic() + 30
-    while look() != expected and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert look() == expected
 
 
 def test_one_mail_is_replayed_canceled_and_moved_over_http(stack, control):
@@ -80,7 +54,7 @@ def test_one_mail_is_replayed_canceled_and_moved_over_http(stack, control):
 @pytest.fixture(scope="module")
 def mails(stack):
     """Failed, doubtful and hindered mails, a few of each: no test uses one that another has moved."""
-    control = Control(f"https://localhost:{stack.ports.cloud}", stack.folder / "ca.pem")
+    control = stack.control
     control.reset()
     kinds = {
         "failed": Fault(call="sendMail", outcome="answer", status=400, code="ErrorInvalidRecipients", **SHOP),
@@ -96,7 +70,6 @@ def mails(stack):
         control.clear_faults()
     yield made
     control.reset()
-    control.close()
 
 
 @pytest.fixture

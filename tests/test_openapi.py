@@ -17,11 +17,8 @@ from mailer.doors.openapi import description
 from mailer.doors.replies import STATUS_BY_CODE
 from mailer.doors.shapes import SHAPES
 from mailer.local.programs import ROOT
-from mailer.local.stack import Ports, Stack
 from tests.operating import got, posted
 
-LIMITS = ["--seed=7", "--max-examples=8", "--max-time=20", "--no-color"]
-SCHEMATHESIS = [Path(sys.executable).parent / "schemathesis", "--config-file", ROOT / "schemathesis.toml"]
 # Calls for a browser, which take and give pages.
 PAGES = {"get_console", "get_console_file", "get_openapi"}
 # Codes that no call answers with as a whole: a record shows them, or a batch's answer for one of its mails.
@@ -33,19 +30,6 @@ LATER = {
     "record_mismatch",
     "content_missing",
 }
-
-
-class Unpaced(Stack):
-    """A stack whose mailboxes hold nobody up."""
-
-    def settings(self):
-        return super().settings() | {"MAILER_MAILBOX_RATE": "off", "MAILER_MAILBOX_DAILY": "off"}
-
-
-@pytest.fixture(scope="module")
-def unpaced(tmp_path_factory):
-    with Unpaced(tmp_path_factory.mktemp("unpaced"), ports=Ports.free()) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -135,22 +119,6 @@ def test_the_answers_to_requests_have_what_their_models_say_and_no_more(stack):
     answers.Error.model_validate_json(answer("POST", "emails", mail | {"from": "a@b.com"}, status=422))
     failure_answers.CauseAnswer.model_validate_json(answer("POST", "failures/none/replay", {}, status=200))
     answers.Preview.model_validate_json(answer("POST", "templates/order-confirmation/preview", {}, status=200))
-
-
-def test_nothing_that_can_be_made_of_the_description_surprises_the_app(unpaced, tmp_path):
-    """Schemathesis: the bounds of every member, made-up calls, and chains of calls; how many depends on the machine."""
-    done = subprocess.run(
-        [*SCHEMATHESIS, "run", f"{unpaced.url}/openapi.json", "--url", unpaced.url, *LIMITS],
-        cwd=tmp_path,
-        env={**os.environ, "NO_PROXY": "localhost", "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.error_codes"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stdout[-6000:]
-    assert int(re.search(r"Tested: (\d+)", done.stdout)[1]) > 0
 
 
 @pytest.fixture(scope="module")

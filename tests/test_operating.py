@@ -8,23 +8,7 @@ import pytest
 import requests
 
 from mailer.local.cloud.control import Fault
-from mailer.local.stack import Ports, Stack
-from tests.operating import asked, control_of, got, posted, until
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    """One of its own, for a fault that is made for one mail must not meet another."""
-    with Stack(tmp_path_factory.mktemp("stack"), ports=Ports.free()) as running:
-        yield running
-
-
-@pytest.fixture
-def control(stack):
-    made = control_of(stack)
-    made.reset()
-    yield made
-    made.reset()
+from tests.operating import asked, got, posted, until
 
 
 @pytest.fixture

@@ -71,10 +71,11 @@ def cost(body):
 
 @pytest.mark.parametrize("make", TEXTS.values(), ids=TEXTS)
 def test_sixteen_times_the_text_is_not_more_than_some_forty_times_the_work(make):
-    """A square would be 256 times; the smaller of three runs, and what is too quick to measure counts as 2 ms."""
-    small, large = (min(cost(body) for _ in range(3)) for body in (make(SMALL), make(16 * SMALL)))
+    """A square would be 256 times; the smallest of three runs, and what is too quick to measure counts as 2 ms."""
+    small, large = make(SMALL), make(16 * SMALL)
+    most = 40 * max(0.002, min(cost(small) for _ in range(3)))
 
-    assert large <= 40 * max(small, 0.002)
+    assert any(cost(large) <= most for _ in range(3))
 
 
 @pytest.mark.parametrize(

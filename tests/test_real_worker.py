@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from mailer.local.programs import ROOT
-from mailer.local.stack import Ports, Stack
+from tests.app import app_settings
 from tests.doors import triggers
 
 pytest.importorskip("azure_functions_runtime", reason="Microsoft's worker library exists for Python 3.13 and later")
@@ -26,7 +26,7 @@ status, headers, body = worker.invoke_http(
     "post_email", method="POST", url="https://mailer.example.com/api/emails?code=key", body=json.dumps(request).encode()
 )
 accepted = json.loads(body)
-queue = QueueClient.from_connection_string(sys.argv[1], "emails")
+queue = QueueClient.from_connection_string(*sys.argv[1:])
 message = queue.receive_message()
 worker.invoke_queue("deliver_email", message.content, {
     "Id": message.id,
@@ -55,19 +55,21 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory):
-    with Stack(tmp_path_factory.mktemp("worker"), ports=Ports.free(), host=False) as services:
+def answers(storage, local_cloud):
+    local_cloud.control.reset()
+    with pytest.MonkeyPatch.context() as environ:
+        queue = app_settings(storage, local_cloud, environ)["MAILER_QUEUE"]
         done = subprocess.run(
-            [sys.executable, "-c", IN_THE_WORKER, services.storage],
+            [sys.executable, "-c", IN_THE_WORKER, storage.connection_string, queue],
             cwd=ROOT,
-            env={**os.environ, **services.settings(), "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        yield json.loads(done.stdout.splitlines()[-1])
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def test_the_worker_finds_every_function(answers):

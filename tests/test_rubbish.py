@@ -8,14 +8,12 @@ import random
 import re
 import time
 
-import pytest
 from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableClient
 from azure.storage.queue import QueueClient
 
 from mailer.delivery.mail import QueuedMessage
 from mailer.local import demo
-from mailer.local.stack import Ports, Stack
 from tests.builders import members
 from tests.test_mutated_calls import mutated
 
@@ -49,17 +47,6 @@ def text_of(message):
     with contextlib.suppress(binascii.Error, ValueError):
         return base64.b64decode(message, validate=True).decode("latin-1")
     return message
-
-
-class Unpaced(Stack):
-    def settings(self):
-        return super().settings() | {"MAILER_MAILBOX_RATE": "off"}
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    with Unpaced(tmp_path_factory.mktemp("stack"), ports=Ports.free()) as running:
-        yield running
 
 
 def waited_for(condition):

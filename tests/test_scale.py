@@ -21,7 +21,7 @@ def test_the_simulation_costs_the_storage_calls_of_whole_deliveries(instances):
         after = (BULK_WITHIN if priority == "bulk" else lasting) * world.random.random()
         world.produce(after, from_=world.random.choice(senders).address, priority=priority)
     world.go()
-    simulation = Simulation(instances=instances, mailboxes=MAILBOXES)
+    simulation = Simulation(instances=instances, mailboxes=MAILBOXES, batch=1)
     simulation.produce(MAILS)
     simulation.go()
 

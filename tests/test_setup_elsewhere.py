@@ -5,15 +5,14 @@ import os
 import pytest
 
 from mailer.local.cloud import seed
+from tests.app import without_settings
 from tests.other_directory import other_directory
-from tests.terminal import FOREIGN, mailer
+from tests.terminal import mailer
 
 
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
-    for known in [*os.environ]:
-        if known.startswith(FOREIGN):
-            monkeypatch.delenv(known)
+    without_settings(monkeypatch)
     with other_directory(tmp_path) as cloud:
         monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(cloud.ca))

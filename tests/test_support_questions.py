@@ -2,10 +2,7 @@
 
 import hashlib
 import json
-import os
 import re
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -13,12 +10,12 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from mailer.local.cloud.control import Control, Fault
+from mailer.local.cloud.control import Fault
 from mailer.local.programs import ROOT
-from mailer.local.stack import Ports, Stack
 from tests.another_host import another_host
 from tests.browser import launched
 from tests.operating import asked, got, until
+from tests.terminal import in_a_process
 from tests.terminal import mailer as in_process
 
 PAGE = (ROOT / "docs/cli.md").read_text()
@@ -37,13 +34,6 @@ CALLERS = {
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    """One of its own, for a fault that is made for one mail must not meet another."""
-    with Stack(tmp_path_factory.mktemp("stack"), ports=Ports.free()) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def shop(stack, tmp_path_factory):
     """Another host of the same app, where each mail of the caller `shop` is held for a person."""
     folder, functions = tmp_path_factory.mktemp("shop"), ["post_email", "get_health"]
@@ -54,7 +44,7 @@ def shop(stack, tmp_path_factory):
 @pytest.fixture(scope="module")
 def world(stack, shop):
     """A mail of each kind that the questions are about."""
-    control = Control(f"https://localhost:{stack.ports.cloud}", stack.folder / "ca.pem")
+    control = stack.control
     control.reset()
 
     def posted(url=stack.url, *, key="", **changes):
@@ -84,8 +74,7 @@ def world(stack, shop):
     bob = {"address": "bob@example.com", "reason": "asked for it by phone"}
     requests.post(f"{stack.url}/suppressions", json=bob, timeout=30).raise_for_status()
     posted(to="bob@example.com")
-    yield SimpleNamespace(**{name: value for name, value in locals().items() if isinstance(value, str)})
-    control.close()
+    return SimpleNamespace(**{name: value for name, value in locals().items() if isinstance(value, str)})
 
 
 # By the number of the question: what ID and CODE stand for, and what the answer says.
@@ -168,26 +157,13 @@ def test_a_question_is_answered_by_one_command(number, stack, world):
         command = command.replace(placeholder, getattr(world, value, value))
 
     if command == "doctor":
-        code, said = in_a_process(command, **stack.settings())
+        done = in_a_process(command, **stack.settings())
     else:
         done = in_process(*command.split(), "--url", stack.url)
-        code, said = done.code, done.out + done.err
 
-    assert code in ({0, 1} if command in {"health", "doctor"} else {0}), said
+    said = done.out + done.err
+    assert done.code in ({0, 1} if command in {"health", "doctor"} else {0}), said
     assert re.search(answer, said), said
-
-
-def in_a_process(*arguments, **environ):
-    done = subprocess.run(
-        [sys.executable, "-m", "mailer", *arguments],
-        env={**os.environ, **environ},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=90,
-    )
-    return done.returncode, done.stdout + done.stderr
 
 
 def test_all_held_mails_are_released_in_the_console_at_once(stack, shop, world):

@@ -1,15 +1,11 @@
 """python -m mailer suppress: by the URL of an app, and by a person's own rights on the storage."""
 
-import os
-import subprocess
-import sys
 from itertools import count
 
 import pytest
 
-from mailer.local.programs import ROOT
 from tests.operating import posted
-from tests.terminal import FOREIGN, Said
+from tests.terminal import by_own_rights, empty_terminal
 from tests.terminal import mailer as in_process
 
 NUMBERS = count()
@@ -17,22 +13,7 @@ NUMBERS = count()
 
 @pytest.fixture(autouse=True)
 def _empty_terminal(monkeypatch, tmp_path):
-    for known in [*os.environ]:
-        if known.startswith(FOREIGN):
-            monkeypatch.delenv(known)
-    monkeypatch.chdir(tmp_path)
-
-
-def by_own_rights(*arguments, **settings):
-    done = subprocess.run(
-        [sys.executable, "-m", "mailer", *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **settings},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    return Said(done.returncode, done.stdout, done.stderr)
+    empty_terminal(monkeypatch, tmp_path)
 
 
 @pytest.fixture
@@ -85,12 +66,12 @@ def test_the_list_shows_no_address(suppress, nobody):
     assert made["hash"] in [line["hash"] for line in suppress("--json").lines]
 
 
-def test_by_own_rights_it_is_the_same_list(stack, suppress, nobody):
-    said = by_own_rights("suppress", nobody, "--reason", "by hand", **stack.settings())
+def test_by_own_rights_it_is_the_same_list(stack, suppress, nobody, monkeypatch):
+    said = by_own_rights(monkeypatch, stack)("suppress", nobody, "--reason", "by hand")
 
     assert (said.code, said.out) == (0, f"{nobody} gets no mail any more, within a minute.\n"), said.err
     assert "by hand" in suppress(nobody, "--check").out
-    assert by_own_rights("suppress", nobody, "--lift", **stack.settings()).code == 0
+    assert in_process("suppress", nobody, "--lift").code == 0
     assert suppress(nobody, "--check").out == f"{nobody} is not suppressed.\n"
 
 

@@ -9,9 +9,9 @@ import pytest
 from azure.data.tables import TableClient
 
 from mailer.doors.feedback_answers import Suppression
-from tests.app import Worker, app_settings, content, error
+from tests.app import Worker, content, error
 from tests.builders import as_bytes, members
-from tests.test_callers_http import ALL, API, key
+from tests.callers_http.given import ALL, API, key
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 CALLERS = {"shop": {"key": key("shop"), **ALL, "may": ["send", "read"]}, "ops": {"key": key("ops"), **ALL}}
@@ -36,11 +36,6 @@ class Doors(Worker):
         """A mail that was delivered within the call: its record."""
         reply = self.post(members(**changes), Prefer="wait=20")
         return content(self.get(content(reply)["id"]))
-
-
-@pytest.fixture
-def environ(storage, cloud, monkeypatch):
-    return app_settings(storage, cloud, monkeypatch)
 
 
 @pytest.fixture

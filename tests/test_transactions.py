@@ -11,10 +11,13 @@ import pytest
 from azure.data.tables import TableClient
 from azure.storage.queue import QueueClient
 
+from mailer import gather
 from mailer.delivery.batch import MOST
 from mailer.delivery.mail import QueuedMessage
 from mailer.delivery.record import Status
 from mailer.errors import TryLater
+from mailer.gather import Company
+from mailer.pace.later import Later
 from mailer.storage.later_rows import LaterRows
 from mailer.storage.pace_rows import TableCounts, TablePauses
 from mailer.storage.queues import MailQueue
@@ -43,8 +46,9 @@ class Post(memory.Post):
         table = client(TableClient, name)
         self.client = client(QueueClient, name)
         self.mails = MailQueue(self.client)
-        self.rows = LaterRows(table)
-        self.ledger = TableLedger(table, key_window=timedelta(hours=24))
+        self.company = Company()
+        self.rows = LaterRows(table, self.company)
+        self.ledger = TableLedger(table, key_window=timedelta(hours=24), company=self.company)
         self.slots, self.pauses, self.counts = TableSlots(table), TablePauses(table), TableCounts(table)
         self.suppression_rows = TableSuppressions(table, Recipients(client(TableClient, f"{name}keys")))
         self.start_instance()
@@ -54,6 +58,13 @@ class Post(memory.Post):
         if not self.rate:
             self.turns.pace.pauses.left("")  # which is read once in five seconds
         self.calls.clear()
+
+    @property
+    def later(self):
+        return Later(queue=self, rows=self.rows, clock=self.clock, company=self.company)
+
+    def stores(self, **parts):
+        return super().stores(**parts, company=self.company)
 
     def _count(self, request):
         self.calls[request.http_request.method] += 1
@@ -182,18 +193,25 @@ def test_a_bulk_mail_by_queue_whose_slot_opens_in_a_moment_takes_five(paced):
     assert paced.spent <= 5
 
 
+@pytest.fixture
+def patient(monkeypatch):
+    """However slow the machine is, threads that write at the same time meet."""
+    monkeypatch.setattr(gather, "LONGEST", 1.0)
+
+
 def accept_batch(paced, *, key=None):
     """A hundred mails in one call, at their mailbox's pace."""
     with ThreadPoolExecutor(8) as pool:
         return paced.batch(pool).accept([as_bytes(members())] * MOST, key=key)
 
 
-def test_a_mail_of_a_batch_takes_two_and_its_slots_few_for_all(paced):
-    """Its record, and its message or its row."""
+@pytest.mark.usefixtures("patient")
+def test_a_mail_of_a_batch_takes_less_than_one_its_slot_included(paced):
+    """Its record and its row or message are written with those of others."""
     results = accept_batch(warm(paced))
 
     assert all(result.receipt for result in results)
-    assert paced.calls.total() <= 2 * MOST + 8
+    assert paced.calls.total() < MOST
 
 
 def test_counting_a_callers_recipients_takes_few_for_many_mails(storage):
@@ -216,10 +234,11 @@ def test_a_held_mail_takes_five_its_content_included(storage):
         assert post.calls.total() + len(post.requests.kept) <= 5
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_batch_with_a_key_takes_one_more(paced):
     accept_batch(warm(paced), key="k")
 
-    assert paced.calls.total() <= 2 * MOST + 9
+    assert paced.calls.total() <= MOST
 
 
 EVERYBODY = [f"a{number}@example.com" for number in range(500)]

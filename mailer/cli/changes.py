@@ -1,6 +1,6 @@
 """What replay, retry, cancel and release share: many mails, how many may arrive twice, and one question before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -16,25 +16,36 @@ Plan = Mapping[str, Any]  # {code, count, may_double, dry_run}
 DONE = {"replay": "queued again", "retry": "let go", "cancel": "canceled", "release": "released"}
 
 
+def one_by_one(names: Iterable[str], act: Callable[[str], None]) -> int:
+    """Do this to each of them, telling beside its name what was refused; how many were.
+
+    Without an answer the others are left: raises typer.Exit.
+    """
+    refused = 0
+    for name in names:
+        try:
+            act(name)
+        except Refused as words:
+            refused += 1
+            note(f"{name}: {words}")
+        except NoAnswer as silent:
+            note(f"{name}: {silent}")
+            raise typer.Exit(1) from silent
+    return refused
+
+
 def change_each(client: Client, ids: Sequence[str], action: str, *, as_json: bool) -> int:
     """Do this to each of the mails; the exit code."""
-    changed = failed = 0
-    for mail in followed(ids, action):
-        try:
-            record = client.post("emails", mail, action)
-        except Refused as refused:
-            failed += 1
-            note(f"{mail}: {refused}")
-        except NoAnswer as silent:
-            note(f"{mail}: {silent}")
-            return 1
-        else:
-            changed += 1
-            if as_json:
-                as_lines(record)
+
+    def change(mail: str) -> None:
+        record = client.post("emails", mail, action)
+        if as_json:
+            as_lines(record)
+
+    refused = one_by_one(followed(ids, action), change)
     if not as_json:
-        say(f"{_mails(changed)} {DONE[action]}" + (f", {failed} not" if failed else ""))
-    return 1 if failed else 0
+        say(f"{_mails(len(ids) - refused)} {DONE[action]}" + (f", {refused} not" if refused else ""))
+    return 1 if refused else 0
 
 
 def change_causes(

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from mailer.cli import options, reach
-from mailer.cli.client import Client, NoAnswer, Refused
+from mailer.cli.changes import one_by_one
+from mailer.cli.client import Client
 from mailer.cli.output import as_lines, note, say, table
 from mailer.cli.times import shown
 
@@ -63,22 +64,15 @@ def _check_use(addresses: Sequence[str] | None, *, reason: str | None, lift: boo
 
 def _each(addresses: Sequence[str], act: Callable[[str], tuple[Said, str]], *, as_json: bool) -> int:
     """Do this for each of the addresses, and tell what came of it; the exit code."""
-    failed = 0
-    for address in addresses:
-        try:
-            said, words = act(address)
-        except Refused as refused:
-            failed += 1
-            note(f"{address}: {refused}")
-        except NoAnswer as silent:
-            note(f"{address}: {silent}")
-            return 1
+
+    def tell(address: str) -> None:
+        said, words = act(address)
+        if as_json:
+            as_lines(said)
         else:
-            if as_json:
-                as_lines(said)
-            else:
-                say(f"{address} {words}")
-    return 1 if failed else 0
+            say(f"{address} {words}")
+
+    return 1 if one_by_one(addresses, tell) else 0
 
 
 def _suppress(reason: str | None) -> Callable[[Client, str], tuple[Said, str]]:

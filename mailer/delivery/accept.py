@@ -58,7 +58,7 @@ def accept(
 
     Raises InvalidRequest, KeyReused, and TryLater having left nothing behind.
     """
-    with telemetry.accepting("http"):
+    with telemetry.accepting("http"), stores.company.member():
         now = clock()
         check_limits(request, now)
         place = place or Place(id=mail_id(now, os.urandom(10)))

@@ -73,11 +73,12 @@ class Delivery:
     @telemetry.processing()
     def _take(self, message: QueuedMessage, event: Event) -> Status:
         try:
-            try:
-                mail, said = self.opening.open(message)
-                return self._admitted(event if said is ARRIVED else said, mail)
-            except RecordMismatch as mismatch:
-                return self._mismatch(message, mismatch)
+            with self.stores.company.member():
+                try:
+                    mail, said = self.opening.open(message)
+                    return self._admitted(event if said is ARRIVED else said, mail)
+                except RecordMismatch as mismatch:
+                    return self._mismatch(message, mismatch)
         except Exception as reason:  # noqa: BLE001 - it is raised again there, or in the log
             return put_back(message, reason, outbox=self.stores.outbox, now=self.clock())
 
@@ -137,7 +138,8 @@ class Delivery:
                 return Event(what=What.PACED, to=mail.record.due_at), mail
             if left > timedelta():
                 return ARRIVED, mail
-        return self.attempt.send(mail, claimed)
+        with self.stores.company.elsewhere():
+            return self.attempt.send(mail, claimed)
 
     def _await_hour(self, event: Event, mail: Mail) -> None:
         """Wait for a mail that comes a little too early, or whose turn is about to open."""

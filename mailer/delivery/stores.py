@@ -1,11 +1,12 @@
 """Where a mail is kept: its record, its request, and what makes it come back. Each call may raise TryLater."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from mailer.delivery.envelope import Envelope
 from mailer.delivery.record import Ledger
+from mailer.gather import Company
 
 
 class Requests(Protocol):
@@ -31,8 +32,9 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stores:
-    """The three together."""
+    """The three together, and the threads that write to them."""
 
     ledger: Ledger
     requests: Requests
     outbox: Outbox
+    company: Company = field(default_factory=Company)

@@ -8,8 +8,10 @@ from typing import Any
 from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
 from mailer.delivery.envelope import Envelope
+from mailer.gather import Company
 from mailer.pace.later import Waiting
 from mailer.storage import tables
+from mailer.storage.together import Together
 
 _PREFIX = "due|"
 
@@ -17,8 +19,9 @@ _PREFIX = "due|"
 class LaterRows:
     """The rows, in the table of the records. Each call may raise TryLater."""
 
-    def __init__(self, table: "tables.Table") -> None:
+    def __init__(self, table: "tables.Table", company: Company | None = None) -> None:
         self._table = table
+        self._together = Together(table, company)
 
     def put(self, waiting: Waiting) -> None:
         """Keep this message; the same mail in the same minute has one row."""
@@ -30,7 +33,8 @@ class LaterRows:
         }
         if waiting.content is not None:
             row["content"] = waiting.content
-        tables.ask(self._table, lambda: self._table.upsert_entity(row, mode=tables.REPLACE))
+        if not self._together.write("upsert", row, mode=tables.REPLACE):
+            tables.ask(self._table, lambda: self._table.upsert_entity(row, mode=tables.REPLACE))
 
     def take_back(self, mail: str, due: datetime) -> None:
         """Delete this message, unless one for another second of the minute has taken its row."""

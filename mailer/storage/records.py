@@ -1,8 +1,7 @@
 """Records in Table Storage. One row for a mail, one for an idempotency key; every write of a record is conditional.
 
 A mail's partition is the day that its id carries, and rows sort newest first, so that lists and clean-up read little.
-https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions is not needed: each write
-is of one row.
+No write depends on another one's: those of mails that wait go together only to be fewer.
 """
 
 import contextlib
@@ -18,11 +17,13 @@ from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, Re
 
 from mailer.delivery.record import Action, Conflict, Done, KeyOwner, MailRecord, Status
 from mailer.errors import TryLater
+from mailer.gather import Company
 from mailer.request.mail_id import instant_of
 from mailer.request.members import Priority
 from mailer.storage import tables
 from mailer.storage.held_rows import TableHeld
 from mailer.storage.recipients import Recipients
+from mailer.storage.together import Together
 
 T = TypeVar("T")
 
@@ -60,11 +61,19 @@ _PLAIN: dict[str, type] = {
 class TableLedger:
     """The Ledger in one table, which is made when it is first missed."""
 
-    def __init__(self, table: "tables.Table", *, key_window: timedelta, recipients: Recipients | None = None) -> None:
+    def __init__(
+        self,
+        table: "tables.Table",
+        *,
+        key_window: timedelta,
+        recipients: Recipients | None = None,
+        company: Company | None = None,
+    ) -> None:
         self._table = table
         self._key_window = key_window
         self._recipients = recipients
         self._held = TableHeld(table)
+        self._together = Together(table, company)
 
     def write(self, record: MailRecord) -> MailRecord:
         """Insert or change the record by one write; one that is held is noted beside it. Raises Conflict, TryLater."""
@@ -75,7 +84,8 @@ class TableLedger:
             if record.version is None:
                 if self._recipients and record.reaches:
                     entity |= self._recipients.columns(record.reaches)
-                answer = self._ask(lambda: self._table.create_entity(entity))
+                with_others = self._together.write("create", entity) if record.due_at else None
+                answer = with_others or self._ask(lambda: self._table.create_entity(entity))
             else:
                 condition = tables.unchanged(record.version)
                 answer = self._ask(lambda: self._table.update_entity(entity, mode=tables.MERGE, **condition))

@@ -53,6 +53,7 @@ def delivery() -> "Delivery":
         alarms=storage_parts.alarms(),
         policy=content_parts.policy,
         clock=base.clock,
+        pause=storage_parts.company().sleep,
         spread=_together().map,
     )
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from mailer.gather import Company
 from mailer.wiring import base
 
 if TYPE_CHECKING:
@@ -29,11 +30,19 @@ def table() -> "Table":
 
 
 @base.once
+def company() -> Company:
+    """The threads that have mails under way."""
+    return Company()
+
+
+@base.once
 def ledger() -> "TableLedger":
     """The records."""
     from mailer.storage.records import TableLedger
 
-    return TableLedger(table(), key_window=base.settings().idempotency_window, recipients=recipients())
+    return TableLedger(
+        table(), key_window=base.settings().idempotency_window, recipients=recipients(), company=company()
+    )
 
 
 def recipients() -> "Recipients | None":
@@ -99,7 +108,7 @@ def rows() -> "LaterRows":
     """The mails that are due later."""
     from mailer.storage.later_rows import LaterRows
 
-    return LaterRows(table())
+    return LaterRows(table(), company())
 
 
 @base.once
@@ -107,7 +116,7 @@ def later() -> "Later":
     """The messages of mails, due soon or later."""
     from mailer.pace.later import Later
 
-    return Later(queue=queue(), rows=rows(), clock=base.clock)
+    return Later(queue=queue(), rows=rows(), clock=base.clock, company=company())
 
 
 @base.once
@@ -115,7 +124,7 @@ def stores() -> "Stores":
     """Where mails are kept."""
     from mailer.delivery.stores import Stores
 
-    return Stores(ledger=ledger(), requests=_LateRequests(), outbox=later())
+    return Stores(ledger=ledger(), requests=_LateRequests(), outbox=later(), company=company())
 
 
 @base.once

@@ -2,11 +2,8 @@
 
 from dataclasses import dataclass
 
-import requests
-
-from mailer.local.cloud import seed
-from mailer.local.cloud.control import Control
 from mailer.local.cloud.model import MEGABYTE
+from tests.local_cloud import LocalCloud
 
 SHOP = "shop@contoso.com"
 
@@ -21,23 +18,13 @@ HALF = 2 * MEGABYTE
 
 
 @dataclass(kw_only=True)
-class Cloud:
-    url: str
-    control: Control
-    session: requests.Session
+class Cloud(LocalCloud):
     authorization: str = ""
 
     def allow(self, *roles):
         """Grant the app these roles alone, and take a token that shows it."""
         self.control.set(roles=roles)
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": seed.CLIENT_ID,
-            "client_secret": self.control.versions()[-1].value,
-            "scope": f"{seed.GRAPH}/.default",
-        }
-        reply = self.session.post(f"{self.url}/{seed.TENANT}/oauth2/v2.0/token", data=form, timeout=5)
-        self.authorization = f"Bearer {reply.json()['access_token']}"
+        self.authorization = f"Bearer {self.token()}"
 
     def call(self, method, path, *, user=SHOP, timeout=10, headers=None, **content):
         """A call of Graph for a mailbox; `path` begins after it."""
@@ -84,10 +71,6 @@ def announced(**item):
     """The body of createUploadSession; a property of None is left out."""
     given = {"attachmentType": "file", "name": "a.bin", "size": SIZE} | item
     return {"AttachmentItem": {name: value for name, value in given.items() if value is not None}}
-
-
-def code(reply):
-    return reply.status_code, reply.json()["error"]["code"]
 
 
 GONE = (404, "ErrorItemNotFound")

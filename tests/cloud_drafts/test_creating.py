@@ -7,10 +7,10 @@ import pytest
 
 from mailer.local.cloud.model import MEGABYTE
 from tests.cloud_drafts.given import (
-    code,
     message,
     small,
 )
+from tests.local_cloud import code
 
 # Creating a draft
 

@@ -8,7 +8,8 @@ import pytest
 import requests
 
 from mailer.local.cloud.model import Fault, Mailbox
-from tests.cloud_drafts.given import DENIED, EVERY_CALL_ON_A_DRAFT, GONE, SHOP, Cloud, announced, code, message, small
+from tests.cloud_drafts.given import DENIED, EVERY_CALL_ON_A_DRAFT, GONE, SHOP, Cloud, announced, message, small
+from tests.local_cloud import code
 
 # Roles
 

@@ -5,7 +5,8 @@ import hashlib
 import pytest
 
 from mailer.local.cloud.model import Mailbox
-from tests.cloud_drafts.given import EVERY_CALL_ON_A_DRAFT, FILE, GONE, HALF, SHOP, code, message, small
+from tests.cloud_drafts.given import EVERY_CALL_ON_A_DRAFT, FILE, GONE, HALF, SHOP, message, small
+from tests.local_cloud import code
 
 # Sending
 

@@ -5,7 +5,8 @@ import hashlib
 import pytest
 
 from mailer.local.cloud.model import MEGABYTE
-from tests.cloud_drafts.given import FILE, GONE, HALF, SIZE, announced, code
+from tests.cloud_drafts.given import FILE, GONE, HALF, SIZE, announced
+from tests.local_cloud import code
 
 
 def test_an_upload_session_is_created_with_201_and_where_to_begin(cloud):

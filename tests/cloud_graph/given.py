@@ -5,27 +5,15 @@ from dataclasses import dataclass
 
 import requests
 
-from mailer.local.cloud import seed
-from mailer.local.cloud.control import Control
+from tests.local_cloud import LocalCloud
 
 SHOP = "shop@contoso.com"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cloud:
-    url: str
-    control: Control
-    session: requests.Session
-
+@dataclass(kw_only=True)
+class Cloud(LocalCloud):
     def authorization(self):
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": seed.CLIENT_ID,
-            "client_secret": self.control.versions()[-1].value,
-            "scope": f"{seed.GRAPH}/.default",
-        }
-        reply = self.session.post(f"{self.url}/{seed.TENANT}/oauth2/v2.0/token", data=form, timeout=5)
-        return {"Authorization": f"Bearer {reply.json()['access_token']}"}
+        return {"Authorization": f"Bearer {self.token()}"}
 
     def send(self, body=None, *, sender=SHOP, path="/v1.0/users/{sender}/sendMail", timeout=10, **headers):
         """Post a body, the smallest good one unless told otherwise, on a connection of its own."""
@@ -72,7 +60,3 @@ def eventually(probe):
     while not probe():
         assert time.monotonic() < deadline, "nothing came"
         time.sleep(0.02)
-
-
-def code(reply):
-    return reply.status_code, reply.json()["error"]["code"]

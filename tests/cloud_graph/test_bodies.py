@@ -4,7 +4,8 @@ import uuid
 
 import pytest
 
-from tests.cloud_graph.given import SHOP, code, file, headers, mail, to
+from tests.cloud_graph.given import SHOP, file, headers, mail, to
+from tests.local_cloud import code
 
 # Acceptance
 

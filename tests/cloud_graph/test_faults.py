@@ -9,7 +9,8 @@ import requests
 
 from mailer.local.cloud import seed
 from mailer.local.cloud.model import Fault
-from tests.cloud_graph.given import SHOP, code, eventually, file, mail
+from tests.cloud_graph.given import SHOP, eventually, file, mail
+from tests.local_cloud import code
 
 # Concurrency
 

@@ -6,7 +6,8 @@ import pytest
 
 from mailer.local.cloud import seed
 from mailer.local.cloud.model import Mailbox
-from tests.cloud_graph.given import SHOP, code, eventually, mail, to
+from tests.cloud_graph.given import SHOP, eventually, mail, to
+from tests.local_cloud import code
 
 # Tokens, roles and mailboxes
 

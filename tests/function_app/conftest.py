@@ -6,12 +6,7 @@ import pytest
 from azure.storage.blob import ContainerClient
 from azure.storage.queue import QueueClient
 
-from tests.app import Worker, app_settings
-
-
-@pytest.fixture
-def environ(storage, cloud, monkeypatch):
-    return app_settings(storage, cloud, monkeypatch)
+from tests.app import Worker
 
 
 @pytest.fixture

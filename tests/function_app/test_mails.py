@@ -2,7 +2,6 @@
 
 import json
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from azure.data.tables import TableClient
 
 from mailer import wiring
 from mailer.delivery.message import write_together
+from mailer.pace.later import Later
 from tests.app import URL, Worker, content
 from tests.builders import members
 
@@ -179,8 +179,8 @@ def test_a_mail_for_another_day_waits_in_the_table_and_comes_in_its_minute(worke
     wiring.storage_parts.queue().length()
     assert queues.main.get_queue_properties().approximate_message_count == 0
 
-    later = wiring.later()
-    replace(later, clock=lambda: due - timedelta(minutes=1)).release(map)
+    parts = wiring.storage_parts
+    Later(queue=parts.queue(), rows=parts.rows(), clock=lambda: due - timedelta(minutes=1)).release(map)
 
     assert queues.main.get_queue_properties().approximate_message_count == 1
 

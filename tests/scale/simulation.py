@@ -3,8 +3,9 @@
 What is assumed: storage answers at once and never fails; a message comes up to two seconds after it is due, to any
 instance alike; Graph takes each mail at once; nobody's clock goes wrong. All mails come straight from a queue: bulk
 within five minutes, which is what the host starts many instances for, and the others evenly over the time that all of
-them take. Turns, slots, pauses and counts are mailer's own code. What a delivery writes beside them is counted here by
-what it does; a test compares that with whole deliveries.
+them take. An instance gets bulk mails four at a time, as host.json says, and writes what waits of them together.
+Turns, slots, pauses and counts are mailer's own code. What a delivery writes beside them is counted here by what it
+does; a test compares that with whole deliveries.
 """
 
 import argparse
@@ -37,6 +38,7 @@ SHARES = {"bulk": 0.75, "normal": 0.2, "urgent": 0.05}
 RATE = 30  # mails a minute and mailbox
 BULK_WITHIN = timedelta(minutes=5)
 LATE = timedelta(seconds=2)
+BATCH = 4  # messages that the host takes from a queue at once
 
 
 @dataclass(slots=True)
@@ -52,8 +54,9 @@ class Simulated:
 class Simulation:
     """Instances that share slots, pauses and counts, and the mails that are under way."""
 
-    def __init__(self, *, instances: int, mailboxes: int, seed: int = 1) -> None:
+    def __init__(self, *, instances: int, mailboxes: int, batch: int = BATCH, seed: int = 1) -> None:
         self.clock = Clock()
+        self.batch = batch
         self.random = random.Random(seed)
         self.slots, self.pauses, self.counts = MemorySlots(), MemoryPauses(), MemoryCounts()
         self.instances = [self._turns() for _ in range(instances)]
@@ -81,10 +84,19 @@ class Simulation:
 
     def produce(self, mails: int) -> None:
         lasting = timedelta(minutes=mails / len(self.senders) / RATE)
+        bulk = []
         for _ in range(mails):
             (priority,) = self.random.choices([*SHARES], [*SHARES.values()])
             born = self.clock.now + (BULK_WITHIN if priority == "bulk" else lasting) * self.random.random()
-            self._at(self._late(born), self._come_first, Simulated(self.random.choice(self.senders), priority, born))
+            mail = Simulated(self.random.choice(self.senders), priority, born)
+            if priority == "bulk":
+                bulk.append(mail)
+            else:
+                self._at(self._late(born), self._come_first, [mail])
+        bulk.sort(key=lambda mail: mail.born)
+        for start in range(0, len(bulk), self.batch):
+            together = bulk[start : start + self.batch]
+            self._at(self._late(together[-1].born), self._come_first, together)
 
     def _at(self, instant, what, *parts):
         heapq.heappush(self.coming, (instant, next(self.order), what, parts))
@@ -98,10 +110,12 @@ class Simulation:
             self.clock.now, _, what, parts = heapq.heappop(self.coming)
             what(*parts)
 
-    def _come_first(self, mail):
-        self.calls["host"] += 1  # which deletes the message
-        mail.record = MailRecord(id=mail_id(self.clock.now, self.random.randbytes(10)), recipients=1)
-        self._take(mail, self.random.choice(self.instances))
+    def _come_first(self, mails):
+        turns = self.random.choice(self.instances)
+        for mail in mails:
+            self.calls["host"] += 1  # which deletes the message
+            mail.record = MailRecord(id=mail_id(self.clock.now, self.random.randbytes(10)), recipients=1)
+        self._take(mails, turns)
 
     def _come(self, group):
         self.calls["host"] += 1
@@ -114,28 +128,29 @@ class Simulation:
             self._send(mail)
         else:
             self.calls["read"] += not turns.is_new(mail.record)
-            self._take(mail, turns)
+            self._take([mail], turns)
 
-    def _take(self, mail, turns):
-        mail.record = turns.take(mail.record, self.requests[mail.sender, mail.priority], earliest=self.clock.now)
-        due = mail.record.due_at
-        if not due or due <= self.clock.now:
-            self._send(mail)
-        elif due - self.clock.now <= NEAR_TURN:
-            self._at(due, self._leave, mail, turns)
-        else:
-            mail.record = replace(mail.record, version="1")
-            self.calls["record"] += 1
-            self._put(mail, due)
+    def _take(self, mails, turns):
+        waiting = []
+        for mail in mails:
+            mail.record = turns.take(mail.record, self.requests[mail.sender, mail.priority], earliest=self.clock.now)
+            due = mail.record.due_at
+            if not due or due <= self.clock.now:
+                self._send(mail)
+            elif due - self.clock.now <= NEAR_TURN:
+                self._at(due, self._leave, mail, turns)
+            else:
+                mail.record = replace(mail.record, version="1")
+                waiting.append(mail)
+        self._keep(waiting)
 
-    def _put(self, mail, due):
-        left = due - self.clock.now
-        if due <= reached(self.clock.now):
-            self.calls["message"] += 1
-            self._at(self._late(self.clock.now + whole_seconds(left)), self._come, [mail])
-            return
-        self.calls["row"] += 1
-        self.waiting[_minute(due)].append(mail)
+    def _keep(self, mails):
+        self.calls["record"] += bool(mails)
+        later = [mail for mail in mails if mail.record.due_at > reached(self.clock.now)]
+        self.calls["row"] += len({_minute(mail.record.due_at) for mail in later})
+        for mail in later:
+            self.waiting[_minute(mail.record.due_at)].append(mail)
+        self._messages(mail for mail in mails if mail.record.due_at <= reached(self.clock.now))
         self._release_later()
 
     def _release_later(self):
@@ -147,19 +162,23 @@ class Simulation:
     def _release(self):
         minutes = sorted(minute for minute in self.waiting if minute <= _minute(self.clock.now + AHEAD))
         for minute in minutes:
-            mails = sorted(self.waiting.pop(minute), key=lambda mail: mail.record.due_at)
+            mails = self.waiting.pop(minute)
             self.calls["row"] += -(-len(mails) // 100) + len(mails) // 500  # deletions and further pages
-            group = Group(timedelta())
-            for mail in mails:
-                left = max(mail.record.due_at - self.clock.now, timedelta())
-                if group.rows and not group.has_room("", left):
-                    self._message(group)
-                    group = Group(timedelta())
-                group.left = group.left if group.rows else left
-                group.add(mail, "")
-            self._message(group)
+            self._messages(mails)
         self.calls["row"] += 1  # the page that is read
         self._release_later()
+
+    def _messages(self, mails):
+        group = Group(timedelta())
+        for mail in sorted(mails, key=lambda mail: mail.record.due_at):
+            left = max(mail.record.due_at - self.clock.now, timedelta())
+            if group.rows and not group.has_room("", left):
+                self._message(group)
+                group = Group(timedelta())
+            group.left = group.left if group.rows else left
+            group.add(mail, "")
+        if group.rows:
+            self._message(group)
 
     def _message(self, group):
         self.calls["message"] += 1

@@ -1,16 +1,13 @@
 """What these tests are given."""
 
 import hashlib
-from dataclasses import dataclass
-
-import requests
+from dataclasses import dataclass, field
 
 from mailer.graph import upload
 from mailer.graph.connection import GraphConnection
-from mailer.local.cloud import seed
-from mailer.local.cloud.control import Control
 from mailer.local.cloud.model import Fault
 from tests.builders import a_file, a_mail
+from tests.local_cloud import LocalCloud
 
 MB = 1024 * 1024
 
@@ -30,27 +27,17 @@ def one_mail(*files, **changes):
 
 
 @dataclass(kw_only=True)
-class Cloud:
-    url: str
-    control: Control
+class Cloud(LocalCloud):
     connection: GraphConnection
-    session: requests.Session
-    pauses: list
+    pauses: list = field(default_factory=list)
 
-    def token(self, _refused=""):
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": seed.CLIENT_ID,
-            "client_secret": self.control.versions()[-1].value,
-            "scope": f"{seed.GRAPH}/.default",
-        }
-        url = f"{self.url}/{seed.TENANT}/oauth2/v2.0/token"
-        return self.session.post(url, data=form, timeout=5).json()["access_token"]
+    def renewed(self, _refused=""):
+        return self.token()
 
     def send(self, mail=None, *, leaving=lambda: None):
         return upload.send_large(
             mail or one_mail(),
-            ask=self.connection._calls(a_mail().id if mail is None else mail.id, self.token(), self.token),
+            ask=self.connection._calls(a_mail().id if mail is None else mail.id, self.token(), self.renewed),
             transfer=self.connection._transfer,
             leaving=leaving,
             pause=self.pauses.append,

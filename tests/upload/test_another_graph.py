@@ -125,7 +125,7 @@ def test_the_largest_mail_of_one_call_is_taken_by_graph(cloud):
     mail = one_mail(a_file(b"x" * size), to=[f"person{number}@example.com" for number in range(500)])
     assert not mail.large
 
-    cloud.connection.send(mail, cloud.token(), renew=cloud.token)
+    cloud.connection.send(mail, cloud.token(), renew=cloud.renewed)
 
     assert [file.size for file in cloud.control.mails()[0].attachments] == [size]
 

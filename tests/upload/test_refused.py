@@ -69,7 +69,7 @@ def test_a_draft_left_behind_can_be_deleted_by_itself(cloud):
         cloud.send()
     assert len(cloud.control.drafts()) == 1
 
-    cloud.connection.clear_drafts(a_mail(), cloud.token(), renew=cloud.token)
+    cloud.connection.clear_drafts(a_mail(), cloud.token(), renew=cloud.renewed)
 
     assert cloud.nothing
 

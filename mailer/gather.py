@@ -1,0 +1,122 @@
+"""What several threads bring at about the same time, handled at once by one of them.
+
+For mails that wait anyway, which the host hands over several at a time. Who comes first waits until all threads of the
+company have come too, or have gone elsewhere:
+
+    member ─┬─ brings ── waits for the others ── handled with them ─┬─ brings ...
+            └─ elsewhere: at Graph, or until its mail's turn       ─┴─ leaves
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+QUIET = 0.004  # seconds in which nobody comes or goes: time for a thread to begin
+LONGEST = 0.1  # seconds that anybody waits for one that is held up
+
+
+class Company:
+    """The threads of a worker that may still bring something."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.members = 0
+        self.waiting = 0
+
+    @contextmanager
+    def member(self) -> Iterator[None]:
+        """Who is inside may bring something."""
+        self._count(1)
+        try:
+            yield
+        finally:
+            self._count(-1)
+
+    @contextmanager
+    def elsewhere(self) -> Iterator[None]:
+        """A member inside brings nothing meanwhile."""
+        self._count(-1)
+        try:
+            yield
+        finally:
+            self._count(1)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, as a member."""
+        with self.elsewhere():
+            time.sleep(seconds)
+
+    def _count(self, one: int) -> None:
+        with self.changed:
+            self.members += one
+            self.changed.notify_all()
+
+
+@dataclass(slots=True)
+class _Group(Generic[T, R]):
+    items: list[T] = field(default_factory=list)
+    done: threading.Event = field(default_factory=threading.Event)
+    results: Sequence[R | None] = ()
+    failed: BaseException | None = None
+
+
+class Gather(Generic[T, R]):
+    """Thread-safe. `handle` gives a result for each of two to `most` items, or raises for all of them.
+
+    Without a company everybody is alone.
+    """
+
+    def __init__(
+        self, handle: Callable[[Sequence[T]], Sequence[R | None]], *, most: int, company: Company | None
+    ) -> None:
+        self._handle = handle
+        self._most = most
+        self._company = company
+        self._groups: dict[str, _Group[T, R]] = {}
+
+    def bring(self, key: str, item: T) -> R | None:
+        """Its result, handled with others of this key; None if it came alone. Raises what handling them has raised."""
+        if self._company is None:
+            return None
+        with self._company.changed:
+            group = self._groups.setdefault(key, _Group())
+            place = len(group.items)
+            group.items.append(item)
+            self._company.waiting += 1
+            if len(group.items) == self._most:
+                self._close(key, self._company)
+            self._company.changed.notify_all()
+            if place == 0:
+                self._wait(key, group, self._company)
+        if place == 0:
+            self._lead(group)
+        group.done.wait()
+        if group.failed:
+            raise group.failed
+        return group.results[place]
+
+    def _wait(self, key: str, group: _Group[T, R], company: Company) -> None:
+        until = time.monotonic() + LONGEST
+        while self._groups.get(key) is group:
+            left = until - time.monotonic()
+            all_here = company.waiting >= company.members
+            changed = left > 0 and company.changed.wait(min(left, QUIET) if all_here else left)
+            if not changed and self._groups.get(key) is group:
+                self._close(key, company)
+
+    def _close(self, key: str, company: Company) -> None:
+        company.waiting -= len(self._groups.pop(key).items)
+
+    def _lead(self, group: _Group[T, R]) -> None:
+        try:
+            group.results = self._handle(group.items) if len(group.items) > 1 else [None]
+        except BaseException as failed:  # noqa: BLE001 - each of the threads raises it
+            group.failed = failed
+        finally:
+            group.done.set()

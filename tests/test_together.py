@@ -1,0 +1,109 @@
+"""Rows that several threads write at about the same time are one call; each of them has its own answer."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from uuid import uuid4
+
+import pytest
+
+from mailer import gather
+from mailer.errors import TryLater
+from mailer.gather import Company
+from mailer.storage.clients import kept_table
+from mailer.storage.together import MOST, Together
+from tests.builders import storage_of
+
+
+class Counted:
+    """The table, each call to which is noted; `away` for so many of them."""
+
+    def __init__(self, table):
+        self.table, self.calls, self.away = table, [], 0
+
+    def __getattr__(self, name):
+        call = getattr(self.table, name)
+
+        def counted(*arguments, **options):
+            self.calls.append(name)
+            if self.away:
+                self.away -= 1
+                raise TryLater("Away.", code="storage_unavailable")
+            return call(*arguments, **options)
+
+        return counted
+
+
+@pytest.fixture
+def table(storage):
+    with closing(kept_table(storage_of(storage), f"t{uuid4().hex}")) as made:
+        made.create_table()
+        yield Counted(made)
+
+
+def row(number, partition="p"):
+    return {"PartitionKey": partition, "RowKey": f"{number:03}", "a": number}
+
+
+class Threads:
+    """Which write at once."""
+
+    def __init__(self, table):
+        self.company = Company()
+        self.together = Together(table, self.company)
+
+    def write(self, number, write):
+        """What each of so many threads is answered, or raises."""
+        start = threading.Barrier(number)
+
+        def one(index):
+            try:
+                with self.company.member():
+                    start.wait()
+                    return write(self.together, index)
+            except TryLater as failed:
+                return failed
+
+        with ThreadPoolExecutor(number) as pool:
+            return list(pool.map(one, range(number)))
+
+
+@pytest.fixture
+def threads(table, monkeypatch):
+    """Each of which waits for all others, however slow the machine is."""
+    monkeypatch.setattr(gather, "LONGEST", 3600.0)
+    return Threads(table)
+
+
+def test_rows_that_are_written_at_the_same_time_are_one_call(table, threads):
+    answers = threads.write(MOST, lambda together, number: together.write("create", row(number)))
+
+    assert table.calls == ["submit_transaction"]
+    kept = {found["RowKey"]: found.metadata["etag"] for found in table.table.query_entities("PartitionKey eq 'p'")}
+    assert [answer["etag"] for answer in answers] == [kept[f"{number:03}"] for number in range(MOST)]
+
+
+def test_rows_of_another_partition_are_another_call(table, threads):
+    threads.write(8, lambda together, number: together.write("create", row(number, partition=f"p{number % 2}")))
+
+    assert table.calls == ["submit_transaction"] * 2
+
+
+def test_where_one_row_cannot_be_written_each_is_written_alone(table, threads):
+    table.table.create_entity(row(3))
+
+    assert threads.write(5, lambda together, number: together.write("create", row(number))) == [None] * 5
+    assert len(list(table.table.query_entities("PartitionKey eq 'p'"))) == 1
+
+
+def test_the_same_row_twice_is_written_alone_by_each(table, threads):
+    assert threads.write(2, lambda together, _: together.write("upsert", row(1), mode="replace")) == [None, None]
+
+
+def test_while_the_table_is_away_all_of_them_hear_it(table, threads):
+    table.away = 1
+
+    heard = threads.write(5, lambda together, number: together.write("create", row(number)))
+
+    assert [getattr(one, "code", None) for one in heard] == ["storage_unavailable"] * 5
+    assert all(threads.write(5, lambda together, number: together.write("create", row(number))))
