@@ -22,6 +22,33 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # A development machine may send through a proxy; the parts below are on this machine.
 os.environ["NO_PROXY"] = "localhost,127.0.0.1"
 
+# What takes longest by itself, mostly by waiting, comes first, so that a run never waits at its end for one of them.
+FIRST = [
+    "test_chaos.py",
+    "test_time_in_the_worker.py",
+    "console/test_used.py",
+    "test_support_questions.py",
+    "test_running.py",
+    "test_schemathesis.py",
+    "test_setup_demo.py",
+    "test_mail_commands.py",
+    "test_operating.py",
+    "test_many_mails.py",
+    "test_desk.py",
+    "setting_up/test_from_nothing.py",
+    "test_postman.py",
+    "console/test_shown.py",
+    "console/test_everybody.py",
+    "test_setup_elsewhere.py",
+    "test_content_proportion.py",
+]
+
+
+def pytest_collection_modifyitems(items):
+    places = {programs.ROOT / "tests" / name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(FIRST)))
+
+
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 

@@ -52,7 +52,8 @@ class MovedHost:
         if table_port:
             storage = storage.replace(f":{stack.ports.table}/", f":{table_port}/")
         names = {"MAILER_QUEUE": name, "MAILER_TABLE": name, "MAILER_CONTAINER": name, "AzureWebJobsStorage": storage}
-        self._environ = {**os.environ, **stack.settings(), **names, "PYTHONPATH": str(ROOT)}
+        names |= {"MAILER_MAILBOX_RATE": "30/min", "MAILER_MAILBOX_DAILY": "10000", "PYTHONPATH": str(ROOT)}
+        self._environ = {**os.environ, **stack.settings(), **names}
         self._closing = ExitStack()
         self.queues = {
             each: self._closing.enter_context(QueueClient.from_connection_string(stack.storage, each))

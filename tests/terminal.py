@@ -12,6 +12,7 @@ from mailer.cli.app import FAILURES, app, in_words
 from mailer.local import az
 from mailer.local.cloud import seed
 from mailer.local.programs import ROOT
+from tests.anew import start_anew
 from tests.app import without_settings
 
 COMMANDS = ["send", "show", "list", "failures", "replay", "retry", "cancel", "release", "suppress", "health", "console"]
@@ -50,6 +51,14 @@ def mailer(*arguments):
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     return Said(done.exit_code, done.stdout, done.stderr)
+
+
+def by_own_rights(monkeypatch, stack):
+    """The same by somebody who has the app's settings and gives no URL: through the app's doors, begun anew."""
+    start_anew()
+    for name, text in stack.settings().items():
+        monkeypatch.setenv(name, text)
+    return mailer
 
 
 def in_a_process(*arguments, stdin="", **environ):

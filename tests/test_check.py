@@ -1,9 +1,6 @@
 """What is wrong with the templates in a folder."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
@@ -11,6 +8,7 @@ from mailer.local.programs import ROOT
 from mailer.templating.lint.check import check
 from mailer.templating.lint.filenames import part_for, parts
 from mailer.templating.templates import PACKAGED
+from tests.terminal import mailer
 
 PIXEL = b"\x89PNG"
 
@@ -243,22 +241,18 @@ TEN = {
 
 
 def run(*arguments, **environ):
-    return subprocess.run(
-        [sys.executable, "-m", "mailer", "templates", "check", *map(str, arguments)],
-        cwd=ROOT,
-        env=os.environ | environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        for name, text in environ.items():
+            patch.setenv(name, text)
+        return mailer("templates", "check", *arguments)
 
 
 def test_of_ten_planted_faults_all_ten_are_named(told, tmp_path):
     told(TEN)
     done = run(tmp_path)
 
-    places = [line.split(": ")[0] for line in done.stdout.splitlines()[:-1]]
+    places = [line.split(": ")[0] for line in done.out.splitlines()[:-1]]
     assert places == [
         "t/boddy.html",
         "t/body.fr.html:2",
@@ -271,26 +265,26 @@ def test_of_ten_planted_faults_all_ten_are_named(told, tmp_path):
         "u/body.html:2",
         "u/subject.txt",
     ]
-    assert done.stdout.splitlines()[-1] == f"{tmp_path}: 10 faults"
-    assert done.returncode == 1
+    assert done.out.splitlines()[-1] == f"{tmp_path}: 10 faults"
+    assert done.code == 1
 
 
 @pytest.mark.parametrize("setting", ["", "packaged", "https://contoso.blob.core.windows.net/templates"])
 def test_the_packaged_templates_are_checked_where_the_settings_name_no_folder(setting):
     done = run(MAILER_TEMPLATES=setting)
 
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{PACKAGED}: no faults\n"
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"{PACKAGED}: no faults\n"
 
 
 def test_a_folder_in_the_settings_that_is_not_there_is_told():
     done = run(MAILER_TEMPLATES="nowhere")
 
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "there is no folder nowhere" in done.stderr
+    assert (done.code, done.out) == (1, "")
+    assert "there is no folder nowhere" in done.err
 
 
 def test_the_folder_of_the_settings_is_checked(told, tmp_path):
     told({})
 
-    assert run(MAILER_TEMPLATES=str(tmp_path)).stdout == f"{tmp_path}: no faults\n"
+    assert run(MAILER_TEMPLATES=str(tmp_path)).out == f"{tmp_path}: no faults\n"

@@ -9,7 +9,7 @@ import pytest
 from azure.data.tables import TableServiceClient
 
 from mailer.local.programs import ROOT
-from tests.terminal import in_a_process
+from tests.terminal import by_own_rights
 from tests.terminal import mailer as in_process
 
 DOCS = ROOT / "docs"
@@ -39,7 +39,7 @@ def every(needing):
 
 
 @pytest.mark.parametrize(("page", "line"), every(needing=False))
-def test_a_command_without_a_tenant_works_as_written(page, line, stack):
+def test_a_command_without_a_tenant_works_as_written(page, line, stack, monkeypatch):
     if match := re.match(r"make ([a-z-]+)", line.replace("PYTHON=python3.13 VENV=.venv313 ", "")):
         assert match[1] in TARGETS
     elif line.startswith(("curl", "cp ", ". ")):
@@ -58,7 +58,7 @@ def test_a_command_without_a_tenant_works_as_written(page, line, stack):
     elif line.startswith("eval"):
         assert in_process(*line.partition("mailer ")[2].rstrip(')"').split()).code == 0
     elif line.startswith("python -m mailer"):
-        done = in_a_process(*line.split()[3:], **stack.settings())
+        done = by_own_rights(monkeypatch, stack)(*line.split()[3:])
         assert done.code == 0, done.err
     elif line.startswith("python -m tests.benchmarks.lists"):
         few = [sys.executable, *line.replace("1000000", "200").split()[1:], "--runs", "2"]

@@ -18,7 +18,7 @@ from mailer.local.cloud.control import Fault
 from mailer.local.programs import ROOT
 from tests.another_host import another_host
 from tests.builders import SOME_ID
-from tests.terminal import COMMANDS, empty_terminal, in_a_process
+from tests.terminal import COMMANDS, by_own_rights, empty_terminal, in_a_process
 from tests.terminal import mailer as in_process
 
 MAIL = ("--to", "ada@example.com", "--subject", "Hello", "--text", "Hello, Ada")
@@ -30,11 +30,11 @@ def _empty_terminal(monkeypatch, tmp_path):
 
 
 @pytest.fixture(params=["by URL", "by own rights"])
-def mailer(request, stack):
+def mailer(request, stack, monkeypatch):
     """A command that reaches the stack in either way."""
     if request.param == "by URL":
         return lambda *arguments: in_process(*arguments, "--url", stack.url)
-    return lambda *arguments: in_a_process(*arguments, **stack.settings())
+    return by_own_rights(monkeypatch, stack)
 
 
 def at_end(stack, mail):

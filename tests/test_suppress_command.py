@@ -5,7 +5,7 @@ from itertools import count
 import pytest
 
 from tests.operating import posted
-from tests.terminal import empty_terminal, in_a_process
+from tests.terminal import by_own_rights, empty_terminal
 from tests.terminal import mailer as in_process
 
 NUMBERS = count()
@@ -66,12 +66,12 @@ def test_the_list_shows_no_address(suppress, nobody):
     assert made["hash"] in [line["hash"] for line in suppress("--json").lines]
 
 
-def test_by_own_rights_it_is_the_same_list(stack, suppress, nobody):
-    said = in_a_process("suppress", nobody, "--reason", "by hand", **stack.settings())
+def test_by_own_rights_it_is_the_same_list(stack, suppress, nobody, monkeypatch):
+    said = by_own_rights(monkeypatch, stack)("suppress", nobody, "--reason", "by hand")
 
     assert (said.code, said.out) == (0, f"{nobody} gets no mail any more, within a minute.\n"), said.err
     assert "by hand" in suppress(nobody, "--check").out
-    assert in_a_process("suppress", nobody, "--lift", **stack.settings()).code == 0
+    assert in_process("suppress", nobody, "--lift").code == 0
     assert suppress(nobody, "--check").out == f"{nobody} is not suppressed.\n"
 
 

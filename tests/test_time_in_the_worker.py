@@ -10,9 +10,7 @@ from datetime import timedelta
 import pytest
 
 from mailer.local import programs
-from mailer.local.cloud.control import Control
 from mailer.local.cloud.model import Fault
-from mailer.local.stack import Ports, Stack
 
 pytest.importorskip("azure_functions_runtime", reason="Microsoft's worker library exists for Python 3.13 and later")
 
@@ -29,24 +27,16 @@ THROTTLED = Fault(
 )
 
 
-@pytest.fixture(scope="module")
-def services(tmp_path_factory):
-    with Stack(tmp_path_factory.mktemp("services"), ports=Ports.free(), host=False) as running:
-        yield running
+@pytest.fixture
+def cloud(control):
+    """The stack's, whose own host has nothing to do."""
+    return control
 
 
 @pytest.fixture
-def cloud(services):
-    control = Control(f"https://localhost:{services.ports.cloud}", services.folder / "ca.pem")
-    control.reset()
-    yield control
-    control.close()
-
-
-@pytest.fixture
-def app(services, cloud, tmp_path):
-    with ExitStack() as stack:
-        yield lambda **options: stack.enter_context(MovedHost(services, tmp_path, **options))
+def app(stack, cloud, tmp_path):
+    with ExitStack() as hosts:
+        yield lambda **options: hosts.enter_context(MovedHost(stack, tmp_path, **options))
 
 
 def state(host, mail):
@@ -163,11 +153,11 @@ def test_a_canceled_mail_stays_canceled_at_its_old_hour_and_ever_after(app, clou
     assert (cloud.mails(), host.failures) == ([], [])
 
 
-def test_a_send_that_graph_has_confirmed_is_known_although_the_table_is_away(app, cloud, services):
+def test_a_send_that_graph_has_confirmed_is_known_although_the_table_is_away(app, cloud, stack):
     """It goes away between Graph's 202 and the record, and comes back two minutes later."""
     gate, (port,) = Gate(), programs.free_ports(1)
     cloud.fault(Fault(call="sendMail", when="after", delay=1, times=1))
-    with StorageProxy("table", port=port, upstream=services.ports.table, gate=gate):
+    with StorageProxy("table", port=port, upstream=stack.ports.table, gate=gate):
         host = app(table_port=port, MAILER_ON_UNCERTAIN="resend")
         mail = host.post()
         message = host.begin_a_message(cloud.mails)
@@ -190,11 +180,11 @@ def test_a_send_that_graph_has_confirmed_is_known_although_the_table_is_away(app
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
-def test_messages_wait_for_hours_while_a_setting_is_wrong_that_shows_when_it_is_used(app, cloud, wrong):
+def test_messages_wait_for_an_hour_while_a_setting_is_wrong_that_shows_when_it_is_used(app, cloud, wrong):
     host = app(**wrong)
     host.lay({"to": "ada@example.com", "template": {"id": "password-reset", "variables": PASSWORD}})
 
-    host.run(hours=3)
+    host.run(hours=1)
     assert (cloud.mails(), host.failures) == ([], []), "no run failed, so that the host buries nothing"
 
     host.restart()

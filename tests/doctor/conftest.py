@@ -7,6 +7,7 @@ import pytest
 from mailer.local.cloud import seed
 from tests.doctor.given import queue
 from tests.terminal import open_terminal
+from tests.written import Written
 
 
 @pytest.fixture
@@ -15,7 +16,16 @@ def name():
 
 
 @pytest.fixture
-def cloud(local_cloud, storage, monkeypatch, tmp_path, name):
+def templates(tmp_path):
+    """One template, for those of the app take a third of a second to look through."""
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    Written(folder).write("hello", subject_txt="Hello", body_txt="Hello", sample_json="{}")
+    return folder
+
+
+@pytest.fixture
+def cloud(local_cloud, storage, monkeypatch, tmp_path, name, templates):
     local_cloud.control.reset()
     settings = {
         "MAILER_CLIENT_ID": seed.CLIENT_ID,
@@ -23,6 +33,7 @@ def cloud(local_cloud, storage, monkeypatch, tmp_path, name):
         "MAILER_QUEUE": name,
         "MAILER_TABLE": name,
         "MAILER_CONTAINER": name,
+        "MAILER_TEMPLATES": str(templates),
         "AzureWebJobsStorage": storage.connection_string,
         "IDENTITY_ENDPOINT": f"{local_cloud.url}/msi/token",
         "IDENTITY_HEADER": seed.IDENTITY_HEADER,

@@ -9,7 +9,9 @@ from tests.doctor.given import examined
 from tests.terminal import mailer
 
 
-def test_a_chain_in_order_is_told_link_by_link(cloud):
+def test_a_chain_in_order_is_told_link_by_link(cloud, monkeypatch):
+    monkeypatch.delenv("MAILER_TEMPLATES")  # the app's own
+
     said = examined()
 
     assert said.code == 0
