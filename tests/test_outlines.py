@@ -1,5 +1,9 @@
 """CSS that is inlined once for many mails comes out as if it had been inlined for each."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -152,3 +156,26 @@ def test_a_mail_that_is_like_no_other_is_not_kept():
         finished(f"{STYLE}<p class=c{number}>x</p>")
 
     assert outlines._outline.cache_info().currsize == 0
+
+
+def test_threads_that_come_with_the_same_new_outline_have_it_inlined_once(monkeypatch):
+    """Else each would take the memory and the time of it: at a worker's start all of them come at once."""
+    inlined, together = [], threading.Barrier(8)
+
+    def counted(body):
+        inlined.append(body)
+        time.sleep(0.01)  # as long as the others need to come
+        return inline_css(body)
+
+    def one(number):
+        together.wait(10)
+        return finished(f"{STYLE}<p>{number}</p><i></i><i></i>")[0]
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(one, range(8)))  # so that the outline has been seen
+        outlines._outline.cache_clear()
+        monkeypatch.setattr(outlines, "inline_css", counted)
+        bodies = list(pool.map(one, range(8)))
+
+    assert len(inlined) == len(set(inlined)) == 3  # with marks, as it is, with samples
+    assert bodies == [inline_css(f"{STYLE}<p>{number}</p><i></i><i></i>") for number in range(8)]

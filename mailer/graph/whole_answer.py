@@ -13,11 +13,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests.adapters
+import requests
 import urllib3
 from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from mailer.http_session import SharingAdapter
 
 LONGEST = 16_000_000  # bytes; Graph answers with an attachment that it was given, so with up to 4 MB
 
@@ -75,7 +77,7 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-class WholeAnswerAdapter(requests.adapters.HTTPAdapter):
+class WholeAnswerAdapter(SharingAdapter):
     """Like requests' own otherwise, also where a proxy stands between."""
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - the base class's
@@ -95,12 +97,8 @@ class WholeAnswerAdapter(requests.adapters.HTTPAdapter):
         pool = self._pools.get((scheme, host, verify))
         if pool is None or pool.pool is None:  # closed
             pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
-            super().cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]  # requests has no types for it
             self._pools[scheme, host, verify] = pool
         return pool
-
-    def cert_verify(self, *_: object) -> None:
-        """Done once for a pool: it looks for the bundle on the disk."""
 
     def add_headers(self, request: requests.PreparedRequest, **_: object) -> None:
         """Graph's answers are short; unpacked, one could be a thousand times as long as it is here."""

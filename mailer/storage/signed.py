@@ -10,9 +10,9 @@ import hmac
 import threading
 import time
 from collections.abc import Callable, Mapping
+from email.utils import formatdate
 from typing import Protocol
 from urllib.parse import quote, urlencode, urlsplit
-from wsgiref.handlers import format_date_time
 
 import requests
 import urllib3
@@ -48,7 +48,7 @@ class SignedRequests:
         self, method: str, path: str, *, query: Mapping[str, str], headers: Mapping[str, str], body: bytes | None = None
     ) -> urllib3.BaseHTTPResponse | None:
         """The answer to one request, None where there was none. `path` is as it stands in a URL."""
-        signed = {"x-ms-date": format_date_time(time.time()), "x-ms-version": self._version, **headers}
+        signed = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": self._version, **headers}
         signed["Authorization"] = self._authorize(method, self._path + path, query, signed, len(body or b""))
         target = f"{self._path}{path}?{urlencode(query, quote_via=quote)}" if query else self._path + path
         try:

@@ -12,6 +12,7 @@ import functools
 import itertools
 import re
 import secrets
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,6 +45,7 @@ _OTHER = re.compile(
     r"<(?:script|xmp|iframe|no\w+|plaintext|textarea|select|svg|math|template)\b|--!>|\[\s*href", re.IGNORECASE
 )
 _seen: set[int] = set()
+_making = threading.Lock()  # one thread makes an outline, and the others that come with the same wait for it
 _SAMPLE, _SAMPLE_LINK = "a&#39;&#34;&quot;&amp;&lt;&gt;&nbsp;\xa0'\"", "a&#39;&#34;&amp;\xa0'"
 
 
@@ -60,7 +62,8 @@ def finished(body: str) -> tuple[str, Sequence[str]]:
 def _outline_of(key: str) -> "_Outline | None":
     """The outline if it has come before: nothing is kept for a mail that is like no other."""
     if hash(key) in _seen:
-        return _outline(key)
+        with _making:
+            return _outline(key)
     if len(_seen) >= MOST_SEEN:
         _seen.clear()
     _seen.add(hash(key))

@@ -6,6 +6,7 @@ https://jinja.palletsprojects.com/en/stable/sandbox/
 import functools
 import json
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from types import BuiltinMethodType
 from typing import Any
@@ -58,6 +59,7 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
         self.tests |= TESTS
         self.globals |= {"bar_chart": bar_chart, "_null": Null()}
         del self.globals["lipsum"]
+        self._compiling = threading.Lock()  # one thread compiles a file, and the others wait for it
 
     def for_files(
         self, name: str, files: Mapping[str, bytes], shared: Mapping[str, bytes], *, html: bool
@@ -89,6 +91,10 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
     def get_template(self, *arguments: Any, **options: Any) -> jinja2.Template:  # noqa: ANN401 - jinja2's own signature
         take(STEPS_OF_FILE)
         return super().get_template(*arguments, **options)
+
+    def _load_template(self, *arguments: Any) -> jinja2.Template:  # noqa: ANN401 - jinja2's own signature
+        with self._compiling:
+            return super()._load_template(*arguments)
 
     def call(self, context: jinja2.runtime.Context, called: Any, /, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - jinja2's own signature
         """Call a macro, a function or a method, and let none of them run away."""

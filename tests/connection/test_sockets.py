@@ -216,6 +216,26 @@ def test_a_certificate_for_another_name_is_a_matter_of_configuration(graph_at, c
         connection.send(a_mail(), "t", renew=no_renewal)
 
 
+@pytest.mark.usefixtures("trusted")
+def test_the_bundle_of_authorities_is_read_once_for_all_connections(graph_at, tmp_path, connect):
+    """It takes 15 ms and half a mebibyte."""
+    first, other = connect(graph_at(answer_and_close, answer)), connect(graph_at(answer))
+    first.send(a_mail(), "t", renew=no_renewal)
+    (tmp_path / "ca.pem").write_text("no certificate")
+
+    assert first.send(a_mail(), "t", renew=no_renewal) == "6f9d"
+    assert other.send(a_mail(), "t", renew=no_renewal) == "6f9d"
+
+
+def test_a_bundle_that_holds_no_certificate_is_a_matter_of_configuration(monkeypatch, tmp_path, connect, graph_at):
+    (tmp_path / "empty.pem").write_text("no certificate")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "empty.pem"))
+
+    with pytest.raises(Misconfigured) as refusal:
+        connect(graph_at(answer)).send(a_mail(), "t", renew=no_renewal)
+    assert "REQUESTS_CA_BUNDLE" in str(refusal.value)
+
+
 def test_a_bundle_of_authorities_that_is_not_there_is_a_matter_of_configuration(monkeypatch, tmp_path, connect):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "gone.pem"))
 

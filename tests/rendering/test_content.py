@@ -2,12 +2,16 @@
 
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from mailer.errors import InvalidRequest
 from mailer.request.model import TemplateUse
 from mailer.request.rendered import Content
+from mailer.templating.template import Template
 from mailer.templating.templates import Templates
 from tests.rendering.given import ROOT
 
@@ -191,3 +195,25 @@ def test_a_template_changes_no_list_of_its_caller(folder):
     contents = [folder.templates.content(TemplateUse(id="t", variables=variables)).body for _ in range(2)]
 
     assert (contents, variables) == (["123", "123"], {"xs": [1, 2]})
+
+
+def test_threads_that_come_first_with_a_template_have_its_files_compiled_once():
+    read, together = [], threading.Barrier(8)
+
+    class Files(dict):
+        def __getitem__(self, name):
+            read.append(name)
+            time.sleep(0.01)  # as long as the others need to come
+            return super().__getitem__(name)
+
+    template = Template("a", Files({"subject.txt": b"s", "body.html": b"{{ n }}"}), {})
+
+    def one(number):
+        together.wait(10)
+        return template.content(TemplateUse(id="a", variables={"n": number})).body
+
+    assert template.version  # which reads each of them, too
+    read.clear()
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(one, range(8))) == [str(number) for number in range(8)]
+    assert sorted(read) == ["body.html", "subject.txt"]
