@@ -91,6 +91,16 @@ def test_a_slot_costs_one_call_while_nobody_else_takes_any():
     assert rows.calls.total() == 100
 
 
+@pytest.mark.parametrize("priority", Priority)
+def test_what_is_known_of_slots_that_are_over_is_forgotten(clock, priority):
+    slots = Slots(GRID, MemorySlots(), clock=clock)
+    for _ in range(500):
+        take(slots, priority=priority, earliest=clock.now)
+        clock.advance(seconds=3)
+
+    assert len(slots._mailboxes[SHOP].holders) < 100
+
+
 def test_slots_that_are_minutes_away_are_taken_several_at_once_by_who_needs_many():
     rows = MemorySlots()
     starts = [slot.start for slot in take(Slots(GRID, rows, clock=Clock()), 400)]

@@ -3,12 +3,13 @@
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from mailer.request.members import Priority
 
 MOST = 8  # slots taken at once for mails that will ask for them, but for a batch
+LATELY = timedelta(seconds=12)  # of a burst; after a longer time, what is left at its end would be a tenth of the pace
 
 
 class Row(NamedTuple):
@@ -44,6 +45,15 @@ class Lane:
         if minute != self.minute:
             self.minute, self.looked = minute, False
 
+    def needs(self, now: datetime, ahead: timedelta) -> int:
+        """How many slots to take at once that open so far ahead: what nobody uses is lost to the mailbox."""
+        if self.far:
+            return 1
+        used = [now - at for at in self.takes if now - at < ahead]
+        burst = sum(each < LATELY for each in used)
+        steady = len({each // timedelta(minutes=1) for each in used}) // 2  # as in half of that time
+        return min(MOST, max(1, burst, steady, len(used) // MOST))
+
 
 @dataclass(slots=True)
 class KnownMailbox:
@@ -51,5 +61,6 @@ class KnownMailbox:
 
     holders: dict[Row, Holder] = field(default_factory=dict)  # by position
     lanes: dict[tuple[Priority, int], Lane] = field(default_factory=dict)
+    minute: int = -1  # in which it was last forgotten who had those that are over
     crowded_until: datetime | None = None  # others take slots of it too, as far as was found
     lock: threading.Lock = field(default_factory=threading.Lock)

@@ -15,18 +15,14 @@ from typing import Protocol
 
 from mailer.pace import looks
 from mailer.pace.grid import SAFE, Grid
-from mailer.pace.lane import MOST, Holder, KnownMailbox, Lane, Row
+from mailer.pace.lane import Holder, KnownMailbox, Lane, Row
 from mailer.request.members import Priority
 
 NEAR = 12  # slots among which an instance chooses at random where others take some too
 CROWDED = timedelta(minutes=30)  # how long it does so after it found one taken
-STALE = timedelta(seconds=2)  # what was read that long ago is read again then
+FRESH = timedelta(seconds=2)  # so long what was read is not read again, and a slot is good that was taken to leave now
 MOST_AT_ONCE = 50  # slots reserved by one transaction, which holds a hundred rows
-FRESH = timedelta(seconds=2)  # how long a slot that opens at once is good that was taken for later
-LATELY = timedelta(seconds=12)
-PART = 8  # of what it has used in as long as it is until then, an instance takes one beforehand
 FAR = timedelta(minutes=2)  # what is to leave later is looked for on its own
-UNHURRIED = timedelta(minutes=1)  # what opens later may be taken by one who has no need of it yet
 LANES = 1000
 BY_LEVEL = tuple(Priority)
 
@@ -66,8 +62,9 @@ class Search:
         earliest: datetime,
     ) -> None:
         self._grid, self._rows, self._mailbox, self._known = grid, rows, mailbox, known
-        self._priority, self._earliest, self._clock = priority, earliest, clock
+        self._priority, self._clock = priority, clock
         self._now = clock()
+        self._earliest = max(earliest, self._now)
         far = earliest - self._now > FAR
         key = priority, grid.position(earliest) // grid.per_minute if far else 0
         if len(known.lanes) > LANES:  # what is forgotten is found out again
@@ -118,7 +115,7 @@ class Search:
         lane.enter(minute)
         if ticket := self._put([place]):
             return [(position, ticket)]
-        self._known.crowded_until = self._now + CROWDED
+        self._meet_others()
         return []
 
     def _taken(self, limit: datetime | None, number: int) -> list[tuple[int, str]]:
@@ -132,13 +129,13 @@ class Search:
             minute, place = divmod(position, grid.per_minute)
             lane.enter(minute)
             crowded = self._is_crowded(position)
-            if self._has_company() and not (lane.looked and lane.looked_at and self._now - lane.looked_at < STALE):
+            if self._has_company() and not (lane.looked and lane.looked_at and self._now - lane.looked_at < FRESH):
                 self._look(minute)
             free = self._free(place)
             if not free:
                 position = self._after()
                 continue
-            wanted = max(number, self._wanted(minute, crowded=crowded))
+            wanted = max(number, lane.needs(self._now, ahead=grid.start(position) - self._now))
             chosen = self._chosen(free, wanted) if crowded else free[:wanted]
             if ticket := self._put(chosen):
                 left = [each for each in free if each not in chosen]
@@ -147,7 +144,7 @@ class Search:
                     self._rows.move_front(self._mailbox, self._priority.level, minute)
                     lane.front = minute
                 return [(minute * grid.per_minute + each, ticket) for each in chosen]
-            self._known.crowded_until = self._now + CROWDED
+            self._meet_others()
             self._look(minute)
         lane.position = position
         return []
@@ -164,9 +161,16 @@ class Search:
         versions = self._rows.take(self._mailbox, self._lane.minute, rows, level=level, ticket=ticket)
         if versions is None:
             return None
+        self._forget_past()
         for row, version in versions.items():
             self._known.holders[row._replace(place=base + row.place)] = Holder(level, ticket, version)
         return ticket
+
+    def _forget_past(self) -> None:
+        """Once a minute, for an instance that is alone never looks."""
+        if self._known.minute != (minute := self._grid.position(self._now) // self._grid.per_minute):
+            self._known.minute, first = minute, self._grid.first(self._now)
+            self._known.holders = {row: each for row, each in self._known.holders.items() if row.place >= first}
 
     def _look(self, minute: int) -> None:
         """Read who has the places of this minute, and forget what is known of others that do not matter soon."""
@@ -178,14 +182,20 @@ class Search:
             for row, each in known.holders.items()
             if soon[0] <= row.place <= soon[1] and row.place // self._grid.per_minute != minute
         }
-        seen = self._rows.minute(self._mailbox, minute)
-        known.holders = others | {row._replace(place=base + row.place): holder for row, holder in seen.items()}
+        read = self._rows.minute(self._mailbox, minute)
+        seen = {row._replace(place=base + row.place): holder for row, holder in read.items()}
+        if any(known.holders.get(row) != holder for row, holder in seen.items()):
+            self._meet_others()
+        known.holders = others | seen
         self._lane.looked, self._lane.looked_at = True, self._now
 
     def _is_crowded(self, position: int) -> bool:
         """Whether others take slots too, further ahead than a mail that can leave about now needs to care."""
         near = self._grid.opens(position, self._priority) <= self._now + 2 * self._grid.width
         return self._has_company() and not near
+
+    def _meet_others(self) -> None:
+        self._known.crowded_until = self._now + CROWDED
 
     def _has_company(self) -> bool:
         return self._known.crowded_until is not None and self._known.crowded_until > self._now
@@ -208,16 +218,6 @@ class Search:
             return True
         lower = has_it.level > self._priority.level
         return lower and self._grid.opens(position, BY_LEVEL[has_it.level]) >= safe
-
-    def _wanted(self, minute: int, *, crowded: bool) -> int:
-        """How many to take at once; one where the next one may be needed by somebody else, for it opens soon."""
-        ahead = self._grid.start(minute * self._grid.per_minute) - self._now
-        if self._lane.far or (ahead < UNHURRIED and not crowded):
-            return 1
-        return min(MOST, max(self._used(LATELY), self._used(ahead) // PART))
-
-    def _used(self, within: timedelta) -> int:
-        return sum(1 for at in self._lane.takes if self._now - at < within)
 
     def _chosen(self, free: Sequence[int], number: int) -> list[int]:
         """In a crowd: some of the next ones at random."""
