@@ -9,7 +9,8 @@ from typing import NamedTuple
 from mailer.request.members import Priority
 
 MOST = 8  # slots taken at once for mails that will ask for them, but for a batch
-LATELY = timedelta(seconds=12)  # of a burst; after a longer time, what is left at its end would be a tenth of the pace
+LATELY = timedelta(seconds=12)  # of a burst: after a longer time, what is left at its end would be a tenth of the slots
+PART = 8  # of what was used in a time is taken beforehand for as long a time: a twentieth is left where a burst ends
 
 
 class Row(NamedTuple):
@@ -38,7 +39,7 @@ class Lane:
     looked_at: datetime | None = None
     front: int = 0  # the minute of the crowd, as last read or told
     spare: deque[tuple[int, str, datetime]] = field(default_factory=deque)  # with when it was taken
-    takes: deque[datetime] = field(default_factory=lambda: deque(maxlen=8 * MOST))
+    takes: deque[datetime] = field(default_factory=lambda: deque(maxlen=PART * MOST))  # when its mails asked
 
     def enter(self, minute: int) -> None:
         """Go on in this minute."""
@@ -51,8 +52,8 @@ class Lane:
             return 1
         used = [now - at for at in self.takes if now - at < ahead]
         burst = sum(each < LATELY for each in used)
-        steady = len({each // timedelta(minutes=1) for each in used}) // 2  # as in half of that time
-        return min(MOST, max(1, burst, steady, len(used) // MOST))
+        steady = len({each // timedelta(minutes=1) for each in used}) // 2  # minutes: a flow goes on for half as long
+        return min(MOST, max(1, burst, steady, len(used) // PART))
 
 
 @dataclass(slots=True)
