@@ -12,6 +12,8 @@ MOST = 8  # slots taken at once for mails that will ask for them, but for a batc
 LATELY = timedelta(seconds=12)  # of a burst: after a longer time, what is left at its end would be a tenth of the slots
 PART = 8  # of what was used in a time is taken beforehand for as long a time: a twentieth is left where a burst ends
 
+OVER = 50  # slots of which is kept who had them, lest each take runs through all
+
 
 class Row(NamedTuple):
     """One of a place's two rows: bulk takes the one, and who goes before bulk the other."""
@@ -62,6 +64,12 @@ class KnownMailbox:
 
     holders: dict[Row, Holder] = field(default_factory=dict)  # by position
     lanes: dict[tuple[Priority, int], Lane] = field(default_factory=dict)
-    minute: int = -1  # in which it was last forgotten who had those that are over
+    forgotten: int = 0  # is who had the slots up to here
     crowded_until: datetime | None = None  # others take slots of it too, as far as was found
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def forget(self, *, before: int) -> None:
+        """Now and then, who had the slots that are over: an instance that is alone reads nothing anew."""
+        if before - self.forgotten > OVER:
+            self.forgotten = before
+            self.holders = {row: holder for row, holder in self.holders.items() if row.place >= before}
