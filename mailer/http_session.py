@@ -54,6 +54,13 @@ def _trusting(file: str | None, folder: str | None) -> ssl.SSLContext:
     return context
 
 
+def sharing_session() -> requests.Session:
+    """A session of requests' whose connections share it."""
+    session = requests.Session()
+    session.mount("https://", SharingAdapter())
+    return session
+
+
 class KeptSession:
     """Thread-safe, one for a worker. `adapter` carries https and http where the session has none of its own."""
 

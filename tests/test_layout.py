@@ -94,7 +94,7 @@ ROOMS = {
         {"PIL", "babel", "css_inline", "jinja2", "jsonschema_rs", "markupsafe", "tinycss2"},
     ),
     "identity": (
-        {"callers", "errors", "setting_texts", "settings"},
+        {"callers", "errors", "http_session", "setting_texts", "settings"},
         {"azure.core", "azure.identity", "azure.keyvault.secrets", "jwt"},
     ),
     "request": ({"errors"}, {"email_validator", "pydantic", "pydantic_core"}),

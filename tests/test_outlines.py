@@ -179,3 +179,15 @@ def test_threads_that_come_with_the_same_new_outline_have_it_inlined_once(monkey
 
     assert len(inlined) == len(set(inlined)) == 3  # with marks, as it is, with samples
     assert bodies == [inline_css(f"{STYLE}<p>{number}</p><i></i><i></i>") for number in range(8)]
+
+
+@pytest.mark.parametrize("place", ["text", "link", "tag"])
+@pytest.mark.parametrize("character", ["\0", "\1", "\x0b", "\x85", "\ud800"])
+def test_what_is_no_character_is_gone_also_where_the_outline_is_known(character, place):
+    def body(odd):
+        text, link, tag = (odd if each == place else "" for each in ("text", "link", "tag"))
+        return f'{STYLE}<p class="a{tag}">a{text}b</p><a href="https://contoso.com/{link}">c</a>'
+
+    plain = [finished(body(""))[0] for _ in range(3)]
+
+    assert [finished(body(character))[0] for _ in range(3)] == plain

@@ -20,7 +20,7 @@ from azure.identity import (
 )
 
 from mailer.errors import Misconfigured, TryLater
-from mailer.identity.network import NETWORK, no_answer, no_identity
+from mailer.identity.network import network, no_answer, no_identity
 from mailer.identity.tokens import NO_SECRET, GraphTokens, Secret
 from mailer.setting_texts import is_loopback
 from mailer.settings import Settings
@@ -94,12 +94,12 @@ def _credential_maker(settings: Settings, identity_id: str | None) -> Callable[[
         "authority": settings.authority_host,
         # An authority on this machine cannot be looked up at Microsoft's.
         "disable_instance_discovery": is_loopback(settings.authority_host),
-        **NETWORK,
+        **network(),
     }
     if settings.auth == "certificate":
         return lambda secret: CertificateCredential(*app, certificate_data=_certificate(secret.value), **entra)
     if settings.auth == "federated":
-        identity = ManagedIdentityCredential(client_id=identity_id, **NETWORK)
+        identity = ManagedIdentityCredential(client_id=identity_id, **network())
         scope = exchange_scope(settings.authority_host)
         return lambda _: ClientAssertionCredential(*app, lambda: _assertion(identity, scope), **entra)
     return lambda secret: ClientSecretCredential(*app, secret.value, **entra)

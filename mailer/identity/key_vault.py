@@ -11,7 +11,7 @@ from azure.identity import DefaultAzureCredential
 from azure.keyvault.secrets import KeyVaultSecret, SecretClient
 
 from mailer.errors import Misconfigured, TryLater
-from mailer.identity.network import NETWORK, no_answer, no_identity
+from mailer.identity.network import network, no_answer, no_identity
 from mailer.identity.tokens import Secret
 from mailer.setting_texts import is_loopback
 from mailer.settings import Settings
@@ -23,10 +23,10 @@ def secret_reader(settings: Settings) -> Callable[[], Secret]:
     """Reads the newest version of the secret at each call, which raises TryLater, Misconfigured."""
     vault = SecretClient(
         settings.key_vault_url,
-        DefaultAzureCredential(**NETWORK),
+        DefaultAzureCredential(**network()),
         # The SDK's check that the vault is Microsoft's cannot pass for one on this machine.
         verify_challenge_resource=not is_loopback(settings.key_vault_url),
-        **NETWORK,
+        **network(),
     )
     return lambda: _read(vault, settings.client_secret_name)
 

@@ -3,10 +3,19 @@
 import re
 from typing import Any
 
+from azure.core.pipeline.transport import RequestsTransport
+
 from mailer.errors import Misconfigured, TryLater
+from mailer.http_session import sharing_session
 
 # The SDKs' own are 300 seconds and several attempts, for which one hung endpoint would hold a thread.
 NETWORK: dict[str, Any] = {"connection_timeout": 4, "read_timeout": 8, "retry_total": 1}
+
+
+def network() -> dict[str, Any]:
+    """The same for a client of a worker, whose connections share what was read of the trusted authorities."""
+    return NETWORK | {"transport": RequestsTransport(session=sharing_session(), **NETWORK)}
+
 
 # The SDKs wrap and join errors, so that only their texts tell.
 _UNTRUSTED = re.compile(r"CERTIFICATE_VERIFY_FAILED|TLS CA certificate bundle")

@@ -63,8 +63,7 @@ def _not_an_address(text: str, reason: str) -> str:
 
 def _addresses_in(text: str) -> set[str]:
     """What in a text could be an address, whatever stands between them."""
-    same = text if text.isascii() else unicodedata.normalize("NFKC", text)  # whose tables a worker may never need
-    words = _BETWEEN.split(same.casefold())
+    words = _BETWEEN.split(unicodedata.normalize("NFKC", text).casefold())
     return {word.strip(".") for word in words if re.match(r"[^@]+@+[^@]*\.", word) or word.count("@") > 1}
 
 

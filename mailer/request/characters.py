@@ -12,9 +12,14 @@ _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _BREAKS = re.compile("[\\s\x1c-\x1f\x85]+")
 
 
+def is_text(text: str) -> bool:
+    """Whether all of it may stand in a body."""
+    return _ALL_TEXT.fullmatch(text) is not None
+
+
 def body_text(text: str) -> str:
     """The text without what is no character."""
-    return text if _ALL_TEXT.fullmatch(text) else _NO_TEXT.sub("", text)
+    return text if is_text(text) else _NO_TEXT.sub("", text)
 
 
 def one_line(text: str) -> str:

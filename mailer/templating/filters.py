@@ -13,7 +13,7 @@ from jinja2 import filters, nodes, tests
 
 from mailer.templating.null import Null, sorting
 from mailer.templating.own_filters import OWN
-from mailer.templating.page import current_page, take, weight
+from mailer.templating.page import current_page, take, weight, wrote
 from mailer.templating.variables import Missing, note_fault
 
 OF_MAIL = ("number", "percent", "money", "date", "time", "datetime")
@@ -90,7 +90,7 @@ def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
                 return Null()
             raise jinja2.TemplateRuntimeError(_reason(name, function, arguments, options, error)) from error
         if isinstance(made, str) or (isinstance(made, Sized) and not isinstance(made, Missing)):
-            take(0, len(made))
+            wrote(len(made))
         return Null() if made is None else made
 
     return filtered

@@ -16,13 +16,15 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mailer.request.characters import body_text, is_text
 from mailer.templating.inline_images import content_ids
 from mailer.templating.markup import is_tag
 from mailer.templating.styles import inline_css, is_styled
 
 LONGEST = 60_000  # characters of a body that is worth keeping
 MOST_KEPT, MOST_SEEN = 32, 1_000  # outlines
-_TEXT, _LINK = "\0", "\1"  # the holes; no body has such characters
+_TEXT, _LINK = "\0", "\1"  # the holes; no body has such characters in the end
+_HOLES = re.compile(f"[{_TEXT}{_LINK}]")
 _M = f"h{secrets.token_hex(8)}-"  # no variable can guess it
 _MARK = re.compile(f"{_M}([0-9]+)x")
 
@@ -36,8 +38,7 @@ _ONE = (
 )
 _TAGS = re.compile(f"({_ONE})", re.ASCII)  # a no-break space is no blank to HTML
 _BETWEEN = re.compile(f"((?:{_ONE})++)", re.ASCII)  # what stands between texts
-# Single letters, and no set of them, for such an alternation is looked for by its first letters.
-_ODD = re.compile(r"<|>|\r|&(?!(?:amp|lt|gt|quot|nbsp|#34|#39);)")
+_ODD_REFERENCE = re.compile(r"&(?!(?:amp|lt|gt|quot|nbsp|#34|#39);)")
 _ODD_LINK = re.compile(r"<|>|\r|&(?!(?:amp|#34|#39);)")
 _LINKED = re.compile(r'href="(?<=\shref=")([^"]+)(?=")')  # which begins with what is quickly found
 # Elements whose text is none, or belongs to a language of its own; and what makes links matter to the CSS.
@@ -50,12 +51,13 @@ _SAMPLE, _SAMPLE_LINK = "a&#39;&#34;&quot;&amp;&lt;&gt;&nbsp;\xa0'\"", "a&#39;&#
 
 
 def finished(body: str) -> tuple[str, Sequence[str]]:
-    """The HTML with its CSS inlined, and the ids of the images that it shows."""
+    """The HTML with its CSS inlined and without what is no character, and the ids of the images that it shows."""
     found = _taken_apart(body) if is_styled(body) else None
-    outline = _outline_of(found[0]) if found else None
+    # Of a known outline the fillings alone may have such characters.
+    outline = _outline_of(found[0]) if found and is_text("".join(found[1])) else None
     if found and outline:
         return outline.filled(found[1]), outline.shown
-    body = inline_css(body)
+    body = inline_css(body_text(body))
     return body, content_ids(body)
 
 
@@ -92,10 +94,10 @@ def _taken_apart(body: str) -> tuple[str, list[str]] | None:
     before, *texts = pieces[::2]  # before all tags blanks matter, too
     joined = "".join(texts)
     holes = [text and _TEXT for text in texts]
-    if "<" in before or _ODD.search(joined):
+    if "<" in before or _is_odd(joined):
         if any(bracket in text for bracket in "<>" for text in (before, joined)):
             return None
-        odd = [_ODD.search(text) for text in texts]
+        odd = [_is_odd(text) for text in texts]
         holes = [text if found else hole for text, found, hole in zip(texts, odd, holes, strict=True)]
         texts = ["" if found else text for text, found in zip(texts, odd, strict=True)]
     fillings = [text for text in texts if text]
@@ -105,6 +107,11 @@ def _taken_apart(body: str) -> tuple[str, list[str]] | None:
     if ' href="' in body:
         pieces[1::2] = [_without_links(tags, fillings) if ' href="' in tags else tags for tags in pieces[1::2]]
     return "".join(pieces), fillings
+
+
+def _is_odd(text: str) -> bool:
+    """Whether a program might read it in another way than it stands; each looked for by itself, which is quick."""
+    return "<" in text or ">" in text or "\r" in text or ("&" in text and _ODD_REFERENCE.search(text) is not None)
 
 
 def _without_links(tags: str, fillings: list[str]) -> str:
@@ -124,7 +131,7 @@ def _without_link(fillings: list[str], link: re.Match[str]) -> str:
 @functools.lru_cache(MOST_KEPT)
 def _outline(key: str) -> _Outline | None:
     """The outline with its CSS inlined, unless something of it does not come out as it was put in."""
-    if _OTHER.search(key) or not all(map(is_tag, _TAG.findall(key))):
+    if _OTHER.search(key) or not is_text(_HOLES.sub("", key)) or not all(map(is_tag, _TAG.findall(key))):
         return None
     numbers = itertools.count()
     marked = key

@@ -99,7 +99,7 @@ def take(steps: int = 1, made: int = 0) -> None:
 
 
 def wrote(length: int) -> None:
-    """Add so many characters: the same as take, for what is done at every turn of a loop."""
+    """Add so many characters: the same as take, in a call less, for what is done again and again."""
     if page := _page.get(None):
         page.made += length
         page.looks += 1

@@ -29,13 +29,17 @@ STEPS_OF_CALL = 10  # of a macro, a block or a function
 STEPS_OF_FILE = 100  # that is included, imported or extended
 _NUMBER = "must be a number"
 _NUMBERS = (int, float)  # and not the copies of a caller's, of which faults are noted
+_MISSING = jinja2.utils.missing
 _MARKS = re.compile("[&<>\"']").search
 
 
 class _Context(jinja2.runtime.Context):
     def resolve_or_missing(self, key: str) -> Any:  # noqa: ANN401 - jinja2's own signature
-        value = super().resolve_or_missing(key)
-        note_path(value, jinja2.utils.missing, key)
+        value = (
+            self.vars[key] if key in self.vars else self.parent.get(key, _MISSING)
+        )  # as jinja2's, without a call more
+        if value is True or value is False:
+            note_path(value, _MISSING, key)
         return value
 
 
@@ -59,7 +63,6 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
         self.tests |= TESTS
         self.globals |= {"bar_chart": bar_chart, "_null": Null()}
         del self.globals["lipsum"]
-        self._compiling = threading.Lock()  # one thread compiles a file, and the others wait for it
 
     def for_files(
         self, name: str, files: Mapping[str, bytes], shared: Mapping[str, bytes], *, html: bool
@@ -92,10 +95,6 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
         take(STEPS_OF_FILE)
         return super().get_template(*arguments, **options)
 
-    def _load_template(self, *arguments: Any) -> jinja2.Template:  # noqa: ANN401 - jinja2's own signature
-        with self._compiling:
-            return super()._load_template(*arguments)
-
     def call(self, context: jinja2.runtime.Context, called: Any, /, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - jinja2's own signature
         """Call a macro, a function or a method, and let none of them run away."""
         take(STEPS_OF_CALL)
@@ -111,8 +110,8 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
                 return Null()
             message = f"`{name}` cannot take what it is given ({type(error).__name__})"
             raise jinja2.TemplateRuntimeError(message) from error
-        if isinstance(value, Sized) and not isinstance(value, Missing | range):
-            take(0, len(value))
+        if isinstance(value, str) or (isinstance(value, Sized) and not isinstance(value, Missing | range)):
+            wrote(len(value))
         return Null() if value is None else value
 
     @staticmethod
@@ -128,7 +127,7 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
     def concat(self, pieces: Iterable[str]) -> str:
         """What a file, a macro or a block has written."""
         written = list(pieces)
-        take(0, sum(map(len, written)))
+        wrote(sum(map(len, written)))
         return "".join(written)
 
     def concatenate(self, join: Callable[[Iterable[Any]], str], parts: Iterable[Any]) -> str:
@@ -189,6 +188,14 @@ class _Loader(jinja2.BaseLoader):
     def __init__(self, name: str, files: Mapping[str, bytes], shared: Mapping[str, bytes]) -> None:
         self._folders = {name: files, "": files, "_shared": shared}
         self._name = name
+        self._loaded: dict[str, jinja2.Template] = {}
+        self._loading = threading.Lock()  # one thread compiles a file, and the others wait for it
+
+    def load(self, environment: jinja2.Environment, name: str, *arguments: Any) -> jinja2.Template:  # noqa: ANN401 - jinja2's own signature
+        with self._loading:
+            if name not in self._loaded:
+                self._loaded[name] = super().load(environment, name, *arguments)
+            return self._loaded[name]
 
     def get_source(self, _: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
         folder, _slash, file = template.rpartition("/")

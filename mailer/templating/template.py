@@ -151,9 +151,9 @@ class Template:
 
     def _mail(self, written: _Written, *, known: Collection[str]) -> Content:
         subject, body, page, is_html = written
-        subject, body = one_line(subject), body_text(body)
+        subject = one_line(subject)
         if not is_html:
-            body = self._checked(body)
+            body = self._checked(body_text(body))
             return Content(subject=subject, body=body, content_type="text", version=self.version)
         body, shown = finished(body)
         self._checked(body)
@@ -165,7 +165,7 @@ class Template:
         return Content(subject=subject, body=body, content_type="html", images=files, shown=shown, version=self.version)
 
     def _checked(self, body: str) -> str:
-        if len(body.encode()) > MAX_BODY:
+        if len(body) > MAX_BODY // 4 and len(body.encode()) > MAX_BODY:  # no character is longer than four
             message = (
                 f"The body that the template `{self.name}` makes of these variables is over {MAX_BODY:,} bytes, more "
                 "than Graph takes. Send less in the variables, or put it into an attachment."

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from azure.identity import ManagedIdentityCredential
@@ -20,6 +21,17 @@ from tests.fakes import Clock
 
 def test_the_secret_in_the_vault_gives_a_token(cloud):
     assert tokens_of(cloud).token().count(".") == 2
+
+
+def test_the_bundle_of_authorities_is_read_once_for_vault_identity_and_entra(local_cloud, cloud, monkeypatch, tmp_path):
+    """The SDKs read it for each connection, which is half a mebibyte or more each time."""
+    bundle = tmp_path / "ca.pem"
+    bundle.write_bytes(Path(local_cloud.ca).read_bytes())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    tokens_of(cloud).token()
+    bundle.write_text("no certificate")
+
+    assert tokens_of(cloud).token()
 
 
 def test_twenty_threads_make_one_token_request(cloud):
