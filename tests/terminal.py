@@ -53,10 +53,10 @@ def mailer(*arguments):
     return Said(done.exit_code, done.stdout, done.stderr)
 
 
-def by_own_rights(monkeypatch, stack):
-    """The same by somebody who has the app's settings and gives no URL: through the app's doors, begun anew."""
+def by_own_rights(monkeypatch, settings):
+    """The same by somebody who has these settings of the app and gives no URL: through its doors, begun anew."""
     start_anew()
-    for name, text in stack.settings().items():
+    for name, text in settings.items():
         monkeypatch.setenv(name, text)
     return mailer
 

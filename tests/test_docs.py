@@ -58,7 +58,7 @@ def test_a_command_without_a_tenant_works_as_written(page, line, stack, monkeypa
     elif line.startswith("eval"):
         assert in_process(*line.partition("mailer ")[2].rstrip(')"').split()).code == 0
     elif line.startswith("python -m mailer"):
-        done = by_own_rights(monkeypatch, stack)(*line.split()[3:])
+        done = by_own_rights(monkeypatch, stack.settings())(*line.split()[3:])
         assert done.code == 0, done.err
     elif line.startswith("python -m tests.benchmarks.lists"):
         few = [sys.executable, *line.replace("1000000", "200").split()[1:], "--runs", "2"]

@@ -34,7 +34,7 @@ def mailer(request, stack, monkeypatch):
     """A command that reaches the stack in either way."""
     if request.param == "by URL":
         return lambda *arguments: in_process(*arguments, "--url", stack.url)
-    return by_own_rights(monkeypatch, stack)
+    return by_own_rights(monkeypatch, stack.settings())
 
 
 def at_end(stack, mail):
@@ -145,8 +145,8 @@ def test_health_is_a_table_for_people_and_a_line_for_scripts(stack, control):
     assert told.code == (0 if line["status"] == "ok" else 1)
 
 
-def test_what_does_not_work_ends_with_1_and_the_remedy(stack):
-    told = in_a_process("health", AzureWebJobsStorage=stack.storage)
+def test_what_does_not_work_ends_with_1_and_the_remedy(stack, monkeypatch):
+    told = by_own_rights(monkeypatch, {"AzureWebJobsStorage": stack.storage})("health")
 
     assert told.code == 1
     assert "MAILER_TENANT_ID is missing" in told.out
@@ -307,28 +307,29 @@ def test_no_app_at_the_address_is_one_sentence():
     )
 
 
-def test_no_storage_account_is_told_with_what_to_do(storage):
+def test_no_storage_account_is_told_with_what_to_do(monkeypatch):
     (port,) = programs.free_ports(1)
     gone = f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;TableEndpoint=http://127.0.0.1:{port}/a"
     gone += f";QueueEndpoint=http://127.0.0.1:{port}/a;BlobEndpoint=http://127.0.0.1:{port}/a"
 
-    said = in_a_process("show", SOME_ID, AzureWebJobsStorage=gone)
+    said = by_own_rights(monkeypatch, {"AzureWebJobsStorage": gone})("show", SOME_ID)
 
     assert said.code == 1
     assert "Are the storage account's name and network right?" in said.err
     assert len(said.err.splitlines()) == 1
 
 
-def test_nobody_signed_in_is_told_with_what_to_do():
-    said = in_a_process("show", SOME_ID, AzureWebJobsStorage__accountName="nobodysaccount", PATH="/nowhere")
+def test_nobody_signed_in_is_told_with_what_to_do(monkeypatch):
+    settings = {"AzureWebJobsStorage__accountName": "nobodysaccount", "PATH": "/nowhere"}
+    said = by_own_rights(monkeypatch, settings)("show", SOME_ID)
 
     assert said.code == 1
     assert "`az login`" in said.err
     assert len(said.err.splitlines()) == 1
 
 
-def test_a_missing_setting_is_named_and_one_that_is_not_used_is_not():
-    said = in_a_process("show", SOME_ID)
+def test_a_missing_setting_is_named_and_one_that_is_not_used_is_not(monkeypatch):
+    said = by_own_rights(monkeypatch, {})("show", SOME_ID)
 
     assert said.code == 1
     assert "MailerStorage" in said.err
@@ -336,8 +337,8 @@ def test_a_missing_setting_is_named_and_one_that_is_not_used_is_not():
 
 
 @pytest.mark.parametrize("command", [("list",), ("failures",), ("cancel", SOME_ID), ("replay", "--code", "E")])
-def test_what_looks_at_mails_or_changes_them_needs_the_storage_account_alone(stack, command):
-    said = in_a_process(*command, AzureWebJobsStorage=stack.storage)
+def test_what_looks_at_mails_or_changes_them_needs_the_storage_account_alone(stack, command, monkeypatch):
+    said = by_own_rights(monkeypatch, {"AzureWebJobsStorage": stack.storage})(*command)
 
     assert not re.search(r"MAILER_\w+ is (missing|wrong)", said.out + said.err)
     assert said.code == (1 if SOME_ID in command else 0)

@@ -15,7 +15,7 @@ from mailer.local.programs import ROOT
 from tests.another_host import another_host
 from tests.browser import launched
 from tests.operating import asked, got, until
-from tests.terminal import in_a_process
+from tests.terminal import by_own_rights
 from tests.terminal import mailer as in_process
 
 PAGE = (ROOT / "docs/cli.md").read_text()
@@ -149,7 +149,7 @@ def test_a_question_is_answered_by_one_look(stack, world):
 
 
 @pytest.mark.parametrize("number", ANSWERS)
-def test_a_question_is_answered_by_one_command(number, stack, world):
+def test_a_question_is_answered_by_one_command(number, stack, world, monkeypatch):
     """In an order in which no answer takes away what the next one is about."""
     _, command, _ = QUESTIONS[number]
     stands_for, answer = ANSWERS[number]
@@ -157,7 +157,7 @@ def test_a_question_is_answered_by_one_command(number, stack, world):
         command = command.replace(placeholder, getattr(world, value, value))
 
     if command == "doctor":
-        done = in_a_process(command, **stack.settings())
+        done = by_own_rights(monkeypatch, stack.settings())(command)
     else:
         done = in_process(*command.split(), "--url", stack.url)
 

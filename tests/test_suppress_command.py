@@ -67,7 +67,7 @@ def test_the_list_shows_no_address(suppress, nobody):
 
 
 def test_by_own_rights_it_is_the_same_list(stack, suppress, nobody, monkeypatch):
-    said = by_own_rights(monkeypatch, stack)("suppress", nobody, "--reason", "by hand")
+    said = by_own_rights(monkeypatch, stack.settings())("suppress", nobody, "--reason", "by hand")
 
     assert (said.code, said.out) == (0, f"{nobody} gets no mail any more, within a minute.\n"), said.err
     assert "by hand" in suppress(nobody, "--check").out

@@ -8,9 +8,12 @@ from playwright.sync_api import expect
 
 from mailer.local.programs import ROOT
 from tests.console.given import loaded, row
+from tests.operating import until
 
 
-def test_health_stands_at_the_top_with_what_to_do_and_the_secrets_expiry(opened):
+def test_health_stands_at_the_top_with_what_to_do_and_the_secrets_expiry(opened, stack):
+    until(503, lambda: requests.get(f"{stack.url}/health", timeout=30).status_code)  # it is known for ten seconds
+
     health = loaded(opened()).locator("#health")
 
     expect(health.locator(".verdict")).to_have_text("Something does not work.")
