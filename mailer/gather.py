@@ -69,7 +69,7 @@ class _Group(Generic[T, R]):
 class Gather(Generic[T, R]):
     """Thread-safe. `handle` gives a result for each of two to `most` items, or raises for all of them.
 
-    Without a company everybody is alone.
+    Without a company, or as its only member, a thread is alone.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Gather(Generic[T, R]):
 
     def bring(self, key: str, item: T) -> R | None:
         """Its result, handled with others of this key; None if it came alone. Raises what handling them has raised."""
-        if self._company is None:
+        if self._company is None or self._company.members <= 1:
             return None
         with self._company.changed:
             group = self._groups.setdefault(key, _Group())

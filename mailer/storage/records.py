@@ -129,7 +129,8 @@ class TableLedger:
         entity: dict[str, Any] = {"PartitionKey": KEYS, "RowKey": row, "mail": owner.id, "digest": owner.digest}
         entity["expires_at"] = now + self._key_window
         try:
-            self._ask(lambda: self._table.create_entity(entity))
+            if not self._together.write("create", entity):
+                self._ask(lambda: self._table.create_entity(entity))
         except ResourceExistsError:
             try:
                 kept = self._ask(lambda: self._table.get_entity(KEYS, row))

@@ -65,7 +65,7 @@ def run(folder: Path, *, hosts: int, mails: int, rate: str, door: str, seed: int
         copies = Counter(mail.subject for mail in accepted)
         refused = sum(traffic.throttled.values())
         return [
-            Figure(name="mails a minute and mailbox", value=f"{_pace(by_box):.1f}"),
+            at_least("a minute, busiest mailbox", _pace(max(by_box.values(), key=len)), per_minute * 0.9),
             at_most("most in 60 s", max(map(most_in_a_minute, by_box.values())), per_minute * 1.1),
             at_most("most in flight", max(traffic.most_in_flight.values()), 4),
             at_most("refused a mail", refused / mails, 0.05),
@@ -77,6 +77,11 @@ def run(folder: Path, *, hosts: int, mails: int, rate: str, door: str, seed: int
             at_most("doubled", sum(number > 1 for number in copies.values()), 0),
             Figure(name="calls", value=", ".join(f"{n / mails:.2f} {call}" for call, n in calls.most_common(12))),
         ]
+
+
+def at_least(name: str, value: float, bound: float) -> Figure:
+    """The other way round."""
+    return Figure(name=name, value=f"{value:.4g}", bound=f"at least {bound:g}", holds=value >= bound)
 
 
 def at_most(name: str, value: float, bound: float) -> Figure:
@@ -135,14 +140,9 @@ def _wait(fleet: Fleet, mails: int) -> None:
         time.sleep(3)
 
 
-def _pace(by_box: dict[str, list[datetime]]) -> float:
-    """Of the mailboxes while they had a queue: from the first mail to the last."""
-    paces = [
-        (len(times) - 1) / ((max(times) - min(times)).total_seconds() / 60)
-        for times in by_box.values()
-        if len(times) > 1
-    ]
-    return sum(paces) / len(paces)
+def _pace(times: list[datetime]) -> float:
+    """Mails a minute, from the first to the last: the busiest mailbox always has some that wait."""
+    return (len(times) - 1) / ((max(times) - min(times)).total_seconds() / 60)
 
 
 def _percentiles(waits: list[float]) -> str:
