@@ -24,6 +24,14 @@ def test_a_mail_from_the_queue_is_one_request_to_graph_and_two_to_storage():
     assert len(re.findall(r"\d\.\d\d x \(", done.stdout)) == 3
 
 
+def test_a_worker_imports_nothing_that_its_mails_do_without():
+    """SDKs, charts, schemas and formats are memory and a longer start: 2 to 10 MiB each."""
+    command = [sys.executable, "-m", "tests.benchmarks", "--quick", "memory"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300)
+
+    assert re.findall(r"no mail of these needs it +(.+?)  ", done.stdout) == ["nothing"]
+
+
 def test_a_first_page_costs_as_many_requests_among_few_mails_as_among_many():
     """For each filter; `python -m tests.benchmarks.lists 1000 1000000` shows it for a million."""
     few, many = (dict(lists.figures(number, looks_at=10**9, runs=5)) for number in (1000, 10_000))
