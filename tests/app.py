@@ -19,6 +19,8 @@ from tests.builders import as_bytes, members
 
 URL = "https://mailer.example.com/api/emails"
 TEMPLATES = "https://mailer.example.com/api/templates"
+HEALTH = ["settings", "table", "queue", "blobs", "graph_token", "permission", "clock", "templates", "sending", "pace"]
+HEALTH += ["callers"]  # the parts that it tells of
 FOREIGN = ("MAILER_", "MailerStorage", "AzureWebJobsStorage", "AZURE_", "IDENTITY_")
 
 

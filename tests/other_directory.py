@@ -6,14 +6,11 @@ reference alone. It knows no token by sight, drops a secret's tags, and shows no
 
 import json
 import re
-import ssl
-import threading
 import uuid
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-import trustme
+from tests.serving import serving
 
 GRAPH = "00000003-0000-0000-c000-000000000000"
 ROLE = "b633e1c5-b582-4048-a93e-9f11b44c7e96"
@@ -157,7 +154,6 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), OtherDirectory)
-        self.url = f"https://localhost:{self.server_port}"
         self.grants, self.broken, self.looks = [], [], {}
 
     def new(self):
@@ -170,23 +166,9 @@ class Server(ThreadingHTTPServer):
         return self.looks[identifier] >= 0
 
 
-@contextmanager
 def other_directory(folder):
     """One running, with its `url` and the `ca` to trust it by, and an az that is signed in to it."""
-    authority, server = trustme.CA(), Server()
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost").configure_cert(context)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    server.ca = folder / "other-ca.pem"
-    authority.cert_pem.write_to_path(str(server.ca))
     az = folder / "az"
     az.write_text('#!/bin/sh\necho \'{"accessToken": "opaque", "expires_on": 4102444800, "tokenType": "Bearer"}\'\n')
     az.chmod(0o755)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return serving(Server(), folder)

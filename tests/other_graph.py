@@ -6,12 +6,9 @@ Written from https://learn.microsoft.com/graph/outlook-large-attachments alone.
 import hashlib
 import json
 import re
-import ssl
-import threading
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import trustme
+from tests.serving import serving
 
 UPLOAD = "/upload?token=s3cret"
 LARGEST_PIECE = 4_000_000
@@ -74,21 +71,8 @@ class OtherGraph(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-@contextmanager
 def other_graph(folder):
     """One running, with its `url` and the `ca` to trust it by."""
-    authority, server = trustme.CA(), ThreadingHTTPServer(("127.0.0.1", 0), OtherGraph)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost").configure_cert(context)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    server.url, server.ca = f"https://localhost:{server.server_port}", folder / "other-ca.pem"
-    authority.cert_pem.write_to_path(str(server.ca))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), OtherGraph)
     server.received, server.announced, server.digest, server.sent, server.broken = 0, 0, hashlib.sha256(), [], []
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return serving(server, folder)

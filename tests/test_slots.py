@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from mailer.pace.grid import Grid
-from mailer.pace.lane import Row
+from mailer.pace.lane import Lane, Row
 from mailer.pace.slots import Slots
 from mailer.request.members import Priority
 from mailer.storage.clients import kept_table
@@ -89,6 +89,25 @@ def test_a_slot_costs_one_call_while_nobody_else_takes_any():
         clock.advance(seconds=3)
 
     assert rows.calls.total() == 100
+
+
+@pytest.mark.parametrize(
+    ("used", "ahead", "needed"),
+    [
+        pytest.param([1], 60, 1, id="one mail"),
+        pytest.param([1, 2, 5, 20], 3600, 3, id="as many as a burst has used lately"),
+        pytest.param([1, 2, 5, 20], 3, 2, id="but no more than in the time until they open"),
+        pytest.param([100 + 2 * number for number in range(32)], 3600, 4, id="an eighth of what a long burst has used"),
+        pytest.param([600 * number for number in range(24)], 3 * 3600, 8, id="what a flow needs in half of the time"),
+        pytest.param([600 * number for number in range(24)], 1800, 1, id="which is soon over"),
+        pytest.param([0] * 64, 3600, 8, id="eight at most"),
+    ],
+)
+def test_an_instance_takes_beforehand_what_it_will_use(used, ahead, needed):
+    lane = Lane(far=False)
+    lane.takes.extend(START - timedelta(seconds=each) for each in used)
+
+    assert lane.needs(START, timedelta(seconds=ahead)) == needed
 
 
 @pytest.mark.parametrize("priority", Priority)

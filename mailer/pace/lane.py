@@ -9,7 +9,10 @@ from typing import NamedTuple
 from mailer.request.members import Priority
 
 MOST = 8  # slots taken at once for mails that will ask for them, but for a batch
-LATELY = timedelta(seconds=12)  # of a burst; after a longer time, what is left at its end would be a tenth of the pace
+LATELY = timedelta(seconds=12)  # of a burst: after a longer time, what is left at its end would be a tenth of the slots
+PART = 8  # of what was used in a time is taken beforehand for as long a time: a twentieth is left where a burst ends
+
+OVER = 50  # slots of which is kept who had them, lest each take runs through all
 
 
 class Row(NamedTuple):
@@ -38,7 +41,7 @@ class Lane:
     looked_at: datetime | None = None
     front: int = 0  # the minute of the crowd, as last read or told
     spare: deque[tuple[int, str, datetime]] = field(default_factory=deque)  # with when it was taken
-    takes: deque[datetime] = field(default_factory=lambda: deque(maxlen=8 * MOST))
+    takes: deque[datetime] = field(default_factory=lambda: deque(maxlen=PART * MOST))  # when its mails asked
 
     def enter(self, minute: int) -> None:
         """Go on in this minute."""
@@ -51,8 +54,8 @@ class Lane:
             return 1
         used = [now - at for at in self.takes if now - at < ahead]
         burst = sum(each < LATELY for each in used)
-        steady = len({each // timedelta(minutes=1) for each in used}) // 2  # as in half of that time
-        return min(MOST, max(1, burst, steady, len(used) // MOST))
+        steady = len({each // timedelta(minutes=1) for each in used}) // 2  # minutes: a flow goes on for half as long
+        return min(MOST, max(1, burst, steady, len(used) // PART))
 
 
 @dataclass(slots=True)
@@ -61,6 +64,12 @@ class KnownMailbox:
 
     holders: dict[Row, Holder] = field(default_factory=dict)  # by position
     lanes: dict[tuple[Priority, int], Lane] = field(default_factory=dict)
-    minute: int = -1  # in which it was last forgotten who had those that are over
+    forgotten: int = 0  # is who had the slots up to here
     crowded_until: datetime | None = None  # others take slots of it too, as far as was found
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def forget(self, *, before: int) -> None:
+        """Now and then, who had the slots that are over: an instance that is alone reads nothing anew."""
+        if before - self.forgotten > OVER:
+            self.forgotten = before
+            self.holders = {row: holder for row, holder in self.holders.items() if row.place >= before}

@@ -70,6 +70,7 @@ class Search:
         if len(known.lanes) > LANES:  # what is forgotten is found out again
             known.lanes.clear()
         self._lane = known.lanes.setdefault(key, Lane(far))
+        self._knows_front = False
 
     @property
     def first(self) -> int:
@@ -122,7 +123,7 @@ class Search:
         """So many positions of one minute with their ticket, or fewer, or more in a crowd; none up to the limit."""
         grid, lane = self._grid, self._lane
         position = max(lane.position, grid.first(self._earliest))
-        if self._is_crowded(position):
+        if self._is_crowded(position) or (self._has_company() and self._priority is Priority.BULK):
             position = max(position, self._front() * grid.per_minute)
             lane.looked = False
         while limit is None or grid.opens(position, self._priority) <= limit:
@@ -161,16 +162,10 @@ class Search:
         versions = self._rows.take(self._mailbox, self._lane.minute, rows, level=level, ticket=ticket)
         if versions is None:
             return None
-        self._forget_past()
+        self._known.forget(before=self._grid.first(self._now))
         for row, version in versions.items():
             self._known.holders[row._replace(place=base + row.place)] = Holder(level, ticket, version)
         return ticket
-
-    def _forget_past(self) -> None:
-        """Once a minute, for an instance that is alone never looks."""
-        if self._known.minute != (minute := self._grid.position(self._now) // self._grid.per_minute):
-            self._known.minute, first = minute, self._grid.first(self._now)
-            self._known.holders = {row: each for row, each in self._known.holders.items() if row.place >= first}
 
     def _look(self, minute: int) -> None:
         """Read who has the places of this minute, and forget what is known of others that do not matter soon."""
@@ -201,8 +196,10 @@ class Search:
         return self._known.crowded_until is not None and self._known.crowded_until > self._now
 
     def _front(self) -> int:
-        if not self._lane.far:
-            self._lane.front = self._rows.front(self._mailbox, self._priority.level)
+        if self._lane.far:
+            return 0
+        if not self._knows_front:
+            self._knows_front, self._lane.front = True, self._rows.front(self._mailbox, self._priority.level)
         return self._lane.front
 
     def _free(self, first: int) -> list[int]:
