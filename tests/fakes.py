@@ -179,9 +179,9 @@ class MemorySlots:
     def key(self, mailbox):
         return mailbox
 
-    def front(self, mailbox, level):
+    def fronts(self):
         self.calls["front"] += 1
-        return self._fronts.get((mailbox, level), 0)
+        return dict(self._fronts)
 
     def move_front(self, mailbox, level, minute):
         self.calls["moved"] += 1

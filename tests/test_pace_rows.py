@@ -60,12 +60,13 @@ def test_recipients_are_those_of_all_instances(counts):
 @pytest.mark.parametrize("kind", ["memory", "table"])
 def test_the_crowds_minute_is_the_last_that_was_told(kind, request):
     rows = MemorySlots() if kind == "memory" else TableSlots(request.getfixturevalue("table"))
-    assert rows.front(SHOP, 2) == 0
+    assert rows.fronts() == {}
 
     rows.move_front(SHOP, 2, 7)
     rows.move_front(SHOP, 2, 9)
+    rows.move_front(ALERTS, 0, 3)
 
-    assert (rows.front(SHOP, 2), rows.front(SHOP, 1), rows.front(ALERTS, 2)) == (9, 0, 0)
+    assert rows.fronts() == {(rows.key(SHOP), 2): 9, (rows.key(ALERTS), 0): 3}
 
 
 def test_what_is_over_is_cleaned_up_and_all_else_stays(table):

@@ -157,6 +157,16 @@ def test_a_new_instance_finds_the_end_of_a_long_queue_by_few_calls():
     assert rows.calls.total() <= 22
 
 
+def test_where_the_crowds_of_all_mailboxes_are_is_read_at_once(clock):
+    rows, boxes = MemorySlots(), [f"box{number}@contoso.com" for number in range(8)]
+    slots = Slots(GRID, rows, clock=clock)
+    taken = {box: take(slots, 200, mailbox=box)[-1] for box in boxes}
+    slots = Slots(GRID, rows, clock=clock)
+
+    assert all(take(slots, mailbox=box)[0].start > taken[box].start for box in boxes)
+    assert rows.calls["front"] == 1
+
+
 @pytest.mark.parametrize("higher", [URGENT, NORMAL])
 def test_a_higher_priority_takes_a_slot_from_bulk_and_leaves_at_once(slots, higher):
     bulk = take(slots, 40)

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from mailer.pace import looks
+from mailer.pace.fronts import Fronts
 from mailer.pace.grid import SAFE, Grid
 from mailer.pace.lane import Holder, KnownMailbox, Lane, Row
 from mailer.request.members import Priority
@@ -38,12 +39,6 @@ class SlotRows(looks.SlotRows, Protocol):
     def minute(self, mailbox: str, minute: int, /) -> Mapping[Row, Holder]:
         """Who has which row."""
 
-    def front(self, mailbox: str, level: int, /) -> int:
-        """The minute in which the crowd takes slots, about; 0 if nobody has told."""
-
-    def move_front(self, mailbox: str, level: int, minute: int, /) -> None:
-        """Tell it."""
-
     def free(self, mailbox: str, minute: int, place: int, ticket: str, /) -> None:
         """Give the place up, if it still holds this ticket."""
 
@@ -55,6 +50,7 @@ class Search:
         self,
         grid: Grid,
         rows: SlotRows,
+        fronts: Fronts,
         clock: Callable[[], datetime],
         mailbox: str,
         known: KnownMailbox,
@@ -62,7 +58,7 @@ class Search:
         earliest: datetime,
     ) -> None:
         self._grid, self._rows, self._mailbox, self._known = grid, rows, mailbox, known
-        self._priority, self._clock = priority, clock
+        self._priority, self._clock, self._fronts = priority, clock, fronts
         self._now = clock()
         self._earliest = max(earliest, self._now)
         far = earliest - self._now > FAR
@@ -70,7 +66,6 @@ class Search:
         if len(known.lanes) > LANES:  # what is forgotten is found out again
             known.lanes.clear()
         self._lane = known.lanes.setdefault(key, Lane(far))
-        self._knows_front = False
 
     @property
     def first(self) -> int:
@@ -142,7 +137,7 @@ class Search:
                 left = [each for each in free if each not in chosen]
                 lane.position = minute * grid.per_minute + (left[0] if left else grid.per_minute)
                 if crowded and not lane.far and minute > lane.front:
-                    self._rows.move_front(self._mailbox, self._priority.level, minute)
+                    self._fronts.move(self._mailbox, self._priority.level, minute)
                     lane.front = minute
                 return [(minute * grid.per_minute + each, ticket) for each in chosen]
             self._meet_others()
@@ -198,8 +193,7 @@ class Search:
     def _front(self) -> int:
         if self._lane.far:
             return 0
-        if not self._knows_front:
-            self._knows_front, self._lane.front = True, self._rows.front(self._mailbox, self._priority.level)
+        self._lane.front = self._fronts.of(self._mailbox, self._priority.level)
         return self._lane.front
 
     def _free(self, first: int) -> list[int]:

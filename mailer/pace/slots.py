@@ -13,8 +13,9 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from mailer.pace.fronts import FrontRows, Fronts
 from mailer.pace.grid import Grid
 from mailer.pace.lane import KnownMailbox, Row
 from mailer.pace.looks import Looks
@@ -30,16 +31,21 @@ class Slot(NamedTuple):
     ticket: str
 
 
+class Rows(SlotRows, FrontRows, Protocol):
+    """All rows that slots rest on."""
+
+
 class Slots:
     """The slots of all mailboxes; thread-safe, one for a worker."""
 
-    def __init__(self, grid: Grid, rows: SlotRows, *, clock: Callable[[], datetime]) -> None:
+    def __init__(self, grid: Grid, rows: Rows, *, clock: Callable[[], datetime]) -> None:
         self._grid = grid
         self._rows = rows
         self._clock = clock
         self._mailboxes: defaultdict[str, KnownMailbox] = defaultdict(KnownMailbox)
         self._lock = threading.Lock()
         self._looks = Looks(rows, clock=clock)
+        self._fronts = Fronts(rows, clock=clock)
 
     def take(
         self, mailbox: str, priority: Priority, earliest: datetime, *, limit: datetime | None = None
@@ -48,7 +54,7 @@ class Slots:
         with self._lock:
             known = self._mailboxes[mailbox]
         with known.lock:
-            search = Search(self._grid, self._rows, self._clock, mailbox, known, priority, earliest)
+            search = self._search(mailbox, known, priority, earliest)
             taken = search.spare() or search.take(limit)
         if taken is None:
             return None
@@ -61,13 +67,13 @@ class Slots:
         with self._lock:
             known = self._mailboxes[mailbox]
         with known.lock:
-            Search(self._grid, self._rows, self._clock, mailbox, known, priority, earliest).reserve(number)
+            self._search(mailbox, known, priority, earliest).reserve(number)
 
     def expected(self, mailbox: str, priority: Priority, earliest: datetime) -> tuple[datetime, int]:
         """When the next slot would open, as far as this instance knows, and which one that is."""
         with self._lock:
             known = self._mailboxes[mailbox]
-        search = Search(self._grid, self._rows, self._clock, mailbox, known, priority, earliest)
+        search = self._search(mailbox, known, priority, earliest)
         return max(earliest, self._grid.opens(search.first, priority)), search.first
 
     def holds(self, mailbox: str, start: datetime, ticket: str) -> bool:
@@ -86,6 +92,9 @@ class Slots:
     def is_late(self, start: datetime, now: datetime) -> bool:
         """Whether it is too late to leave in this slot."""
         return now - start > self._grid.tolerance
+
+    def _search(self, mailbox: str, known: KnownMailbox, priority: Priority, earliest: datetime) -> Search:
+        return Search(self._grid, self._rows, self._fronts, self._clock, mailbox, known, priority, earliest)
 
     def _place(self, start: datetime) -> tuple[int, int]:
         return divmod(self._grid.position(start), self._grid.per_minute)

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from azure.core.exceptions import ResourceNotFoundError
-
 from mailer.pace.lane import Holder, Row
 from mailer.request.members import Priority
 from mailer.storage import tables
@@ -75,14 +73,9 @@ class TableSlots:
         """The mailbox's key."""
         return mailbox_key(mailbox)
 
-    def front(self, mailbox: str, level: int) -> int:
-        """The minute in which the crowd takes slots, about; 0 if nobody has told."""
-        try:
-            row = tables.ask(self._table, lambda: self._table.get_entity(_FRONTS, f"{mailbox_key(mailbox)}{level}"))
-        except ResourceNotFoundError:
-            return 0
-        minute = row.get("minute")
-        return minute if isinstance(minute, int) else 0
+    def fronts(self) -> Mapping[tuple[str, int], int]:
+        """The minutes in which the crowd takes slots, about, by the mailbox's key and the priority's level."""
+        return dict(tables.read_all(tables.rows(self._table, f"PartitionKey eq '{_FRONTS}'"), _front))
 
     def move_front(self, mailbox: str, level: int, minute: int) -> None:
         """Tell it."""
@@ -117,6 +110,11 @@ def _holder(row: tables.Entity) -> tuple[Row, Holder]:
         return _row(row), Holder(level, tables.cell(row, "for", str), version)
     except (IndexError, KeyError, TypeError):
         return _row(row), Holder(Priority.URGENT.level, "", version)
+
+
+def _front(row: tables.Entity) -> tuple[tuple[str, int], int]:
+    key = row["RowKey"]
+    return (key[:-1], int(key[-1:])), tables.cell(row, "minute", int)
 
 
 def _preferred(row: tables.Entity) -> tuple[tuple[str, int], str]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sized
 from typing import Any
 
 import jinja2
+import jinja2.runtime
 
 from mailer.templating.page import take, weight
 from mailer.templating.variables import check_change
@@ -18,11 +19,14 @@ _WIDE = re.compile(r"\d{6}")  # in a format; too wide in any case
 _DIGITS = 9  # as many as tell that a width is too large
 _FILLING = {"ljust", "rjust", "center", "zfill", "to_bytes", "expandtabs"}
 _GROWING = {"append", "insert", "extend", "update", "setdefault", "add"}
+_OF_TEMPLATES = {jinja2.runtime.Macro, jinja2.runtime.BlockReference}  # whose own content is accounted for
 _CHANGING = _GROWING | {"pop", "popitem", "remove", "discard", "clear", "sort", "reverse"}
 
 
 def check_call(called: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> tuple[Any, ...]:  # noqa: ANN401 - whatever a template calls
     """The arguments to call it with. Raises TemplateRuntimeError for a method that would make too much."""
+    if type(called) in _OF_TEMPLATES:
+        return arguments
     called = getattr(called, "__wrapped__", called)  # jinja2 wraps str.format
     owner, name = getattr(called, "__self__", None), getattr(called, "__name__", "")
     if isinstance(owner, str | bytes):

@@ -23,6 +23,8 @@ class Languages:
 
     def find(self, kind: str, locale: str | None) -> tuple[str, str] | None:
         """The file for this language or the nearest, and that one's tag, which is empty for the default."""
+        if not locale:
+            return self._parts.get((kind, ""))
         return next(filter(None, (self._parts.get((kind, tag)) for tag in chain(locale))), None)
 
 

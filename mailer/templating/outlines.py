@@ -39,7 +39,7 @@ _ONE = (
 _TAGS = re.compile(f"({_ONE})", re.ASCII)  # a no-break space is no blank to HTML
 _BETWEEN = re.compile(f"((?:{_ONE})++)", re.ASCII)  # what stands between texts
 _ODD_REFERENCE = re.compile(r"&(?!(?:amp|lt|gt|quot|nbsp|#34|#39);)")
-_ODD_LINK = re.compile(r"<|>|\r|&(?!(?:amp|#34|#39);)")
+_ODD_IN_LINK = re.compile(r"&(?!(?:amp|#34|#39);)")
 _LINKED = re.compile(r'href="(?<=\shref=")([^"]+)(?=")')  # which begins with what is quickly found
 # Elements whose text is none, or belongs to a language of its own; and what makes links matter to the CSS.
 _OTHER = re.compile(
@@ -109,9 +109,9 @@ def _taken_apart(body: str) -> tuple[str, list[str]] | None:
     return "".join(pieces), fillings
 
 
-def _is_odd(text: str) -> bool:
+def _is_odd(text: str, reference: re.Pattern[str] = _ODD_REFERENCE) -> bool:
     """Whether a program might read it in another way than it stands; each looked for by itself, which is quick."""
-    return "<" in text or ">" in text or "\r" in text or ("&" in text and _ODD_REFERENCE.search(text) is not None)
+    return "<" in text or ">" in text or "\r" in text or ("&" in text and reference.search(text) is not None)
 
 
 def _without_links(tags: str, fillings: list[str]) -> str:
@@ -122,7 +122,7 @@ def _without_links(tags: str, fillings: list[str]) -> str:
 
 
 def _without_link(fillings: list[str], link: re.Match[str]) -> str:
-    if _ODD_LINK.search(link[1]):
+    if _is_odd(link[1], _ODD_IN_LINK):
         return link[0]
     fillings.append(_as_value(link[1]))
     return f'href="{_LINK}'

@@ -93,9 +93,16 @@ def current_page() -> Page:
 
 
 def take(steps: int = 1, made: int = 0) -> None:
-    """Add to the account of the file that is being rendered, if there is one. Raises TooMuch."""
+    """Add to the account of the file that is being rendered, if there is one. Raises TooMuch.
+
+    As the page's own, in a call less: this is done twenty times in the shortest mail.
+    """
     if page := _page.get(None):
-        page.take(steps, made)
+        page.steps += steps
+        page.made += made
+        page.looks += 1
+        if page.steps > MAX_STEPS or page.made > MAX_MADE or made > _MUCH or page.looks % _BETWEEN_LOOKS == 0:
+            page.look()
 
 
 def wrote(length: int) -> None:

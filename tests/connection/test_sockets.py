@@ -218,7 +218,7 @@ def test_a_certificate_for_another_name_is_a_matter_of_configuration(graph_at, c
 
 @pytest.mark.usefixtures("trusted")
 def test_the_bundle_of_authorities_is_read_once_for_all_connections(graph_at, tmp_path, connect):
-    """It takes 15 ms and half a mebibyte."""
+    """It takes 15 ms and 0.7 MiB."""
     first, other = connect(graph_at(answer_and_close, answer)), connect(graph_at(answer))
     first.send(a_mail(), "t", renew=no_renewal)
     (tmp_path / "ca.pem").write_text("no certificate")

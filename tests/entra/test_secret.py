@@ -24,7 +24,7 @@ def test_the_secret_in_the_vault_gives_a_token(cloud):
 
 
 def test_the_bundle_of_authorities_is_read_once_for_vault_identity_and_entra(local_cloud, cloud, monkeypatch, tmp_path):
-    """The SDKs read it for each connection, which is half a mebibyte or more each time."""
+    """The SDKs read it for each connection, which is 0.7 MiB each time."""
     bundle = tmp_path / "ca.pem"
     bundle.write_bytes(Path(local_cloud.ca).read_bytes())
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
