@@ -14,7 +14,7 @@ from typing import Protocol
 
 DAY = 24
 INSTANCES = 200  # of which each may use its part of what is left before it looks again
-LOOKS_EVERY = timedelta(minutes=30)
+LOOKS_EVERY = timedelta(hours=1)  # while nothing is used: the less is left, the more often
 FIRST_LOOK = timedelta(minutes=1)  # so that one mail alone costs nothing
 WARNED_AT = 0.8
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -102,7 +102,8 @@ class Quota:
         now = self._clock()
         tally.looked_at = tally.looked_at or now - LOOKS_EVERY + FIRST_LOOK
         left = self.limit - self._most(tally, _hour(now))
-        if now - tally.looked_at < LOOKS_EVERY and tally.unwritten + recipients <= left // INSTANCES:
+        fresh = now - tally.looked_at < LOOKS_EVERY * max(left, 0) / max(self.limit, 1)
+        if fresh and tally.unwritten + recipients <= left // INSTANCES:
             return
         if tally.changed:
             self._rows.put(mailbox, {hour: tally.own[hour] for hour in tally.changed})
