@@ -1,7 +1,7 @@
 """What several threads bring at about the same time, handled at once by one of them.
 
 For mails that wait anyway, which the host hands over several at a time. Who comes first waits until all threads of the
-company have come too, or have gone elsewhere:
+company have come too, or have gone elsewhere; and, where nobody waits for an answer, until a few have come:
 
     member ─┬─ brings ── waits for the others ── handled with them ─┬─ brings ...
             └─ elsewhere: at Graph, or until its mail's turn       ─┴─ leaves
@@ -19,6 +19,8 @@ R = TypeVar("R")
 
 QUIET = 0.004  # seconds in which nobody comes or goes: time for a thread to begin
 LONGEST = 0.1  # seconds that anybody waits for one that is held up
+PATIENCE = 0.3  # seconds that those wait for others for whom nobody waits
+FEW = 4  # as many as the host takes from a queue at once
 
 
 class Company:
@@ -28,15 +30,23 @@ class Company:
         self.changed = threading.Condition()
         self.members = 0
         self.waiting = 0
+        self._own = threading.local()
 
     @contextmanager
-    def member(self) -> Iterator[None]:
-        """Who is inside may bring something."""
+    def member(self, *, patient: bool = False) -> Iterator[None]:
+        """Who is inside may bring something; `patient` who keeps nobody waiting."""
+        self._own.patient = patient
         self._count(1)
         try:
             yield
         finally:
+            self._own.patient = False
             self._count(-1)
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether this thread is."""
+        return getattr(self._own, "patient", False)
 
     @contextmanager
     def elsewhere(self) -> Iterator[None]:
@@ -78,22 +88,25 @@ class Gather(Generic[T, R]):
         self._handle = handle
         self._most = most
         self._company = company
-        self._groups: dict[str, _Group[T, R]] = {}
+        self._groups: dict[tuple[str, bool], _Group[T, R]] = {}
 
-    def bring(self, key: str, item: T) -> R | None:
+    def bring(self, key: str, item: T, *, hurry: bool = False) -> R | None:
         """Its result, handled with others of this key; None if it came alone. Raises what handling them has raised."""
-        if self._company is None or self._company.members <= 1:
+        company = self._company
+        patient = company is not None and company.is_patient and not hurry
+        if company is None or (company.members <= 1 and not patient):
             return None
-        with self._company.changed:
-            group = self._groups.setdefault(key, _Group())
+        queue = key, patient
+        with company.changed:
+            group = self._groups.setdefault(queue, _Group())
             place = len(group.items)
             group.items.append(item)
-            self._company.waiting += 1
+            company.waiting += 1
             if len(group.items) == self._most:
-                self._close(key, self._company)
-            self._company.changed.notify_all()
+                self._close(queue, company)
+            company.changed.notify_all()
             if place == 0:
-                self._wait(key, group, self._company)
+                self._wait(queue, group, company)
         if place == 0:
             self._lead(group)
         group.done.wait()
@@ -101,17 +114,18 @@ class Gather(Generic[T, R]):
             raise group.failed
         return group.results[place]
 
-    def _wait(self, key: str, group: _Group[T, R], company: Company) -> None:
-        until = time.monotonic() + LONGEST
-        while self._groups.get(key) is group:
+    def _wait(self, queue: tuple[str, bool], group: _Group[T, R], company: Company) -> None:
+        _, patient = queue
+        until = time.monotonic() + (PATIENCE if patient else LONGEST)
+        while self._groups.get(queue) is group:
             left = until - time.monotonic()
-            all_here = company.waiting >= company.members
+            all_here = company.waiting >= max(company.members, FEW if patient else 0)
             changed = left > 0 and company.changed.wait(min(left, QUIET) if all_here else left)
-            if not changed and self._groups.get(key) is group:
-                self._close(key, company)
+            if not changed and self._groups.get(queue) is group:
+                self._close(queue, company)
 
-    def _close(self, key: str, company: Company) -> None:
-        company.waiting -= len(self._groups.pop(key).items)
+    def _close(self, queue: tuple[str, bool], company: Company) -> None:
+        company.waiting -= len(self._groups.pop(queue).items)
 
     def _lead(self, group: _Group[T, R]) -> None:
         try:

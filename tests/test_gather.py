@@ -96,6 +96,47 @@ def test_nobody_waits_long_for_a_thread_that_is_held_up(handled, monkeypatch):
         assert pool.submit(handled.bring, 0).result() is None
 
 
+def patiently(handled, item, **how):
+    with handled.company.member(patient=True):
+        return handled.gather.bring("k", item, **how)
+
+
+def test_who_keeps_nobody_waiting_waits_until_a_few_have_come(handled, monkeypatch):
+    monkeypatch.setattr(gather, "PATIENCE", 3600.0)
+
+    with ThreadPoolExecutor(gather.FEW) as pool:
+        first = [pool.submit(patiently, handled, item) for item in range(gather.FEW - 1)]
+        time.sleep(10 * gather.QUIET)
+        assert not any(each.done() for each in first)
+        assert pool.submit(patiently, handled, 3).result() == "did 3"
+    assert [sorted(group) for group in handled.groups] == [[0, 1, 2, 3]]
+
+
+def test_who_keeps_nobody_waiting_waits_a_moment_for_others(handled, monkeypatch):
+    monkeypatch.setattr(gather, "PATIENCE", 0.5)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda item: patiently(handled, item), range(2))) == ["did 0", "did 1"]
+
+
+def test_who_is_in_a_hurry_does_not(handled, monkeypatch):
+    monkeypatch.setattr(gather, "PATIENCE", 3600.0)
+
+    assert patiently(handled, 0, hurry=True) is None
+
+
+def test_an_answer_that_somebody_waits_for_does_not_wait_with_the_patient(handled, monkeypatch):
+    monkeypatch.setattr(gather, "PATIENCE", 3600.0)
+    monkeypatch.setattr(gather, "FEW", 3)
+
+    with ThreadPoolExecutor(3) as pool:
+        first = [pool.submit(patiently, handled, 0)]
+        time.sleep(10 * gather.QUIET)
+        assert handled.bring(1) is None
+        first += [pool.submit(patiently, handled, item) for item in (2, 3)]
+        assert [each.result() for each in first] == ["did 0", "did 2", "did 3"]
+
+
 def test_what_handling_raises_each_of_them_hears_and_the_next_ones_do_not(handled):
     handled.wrong = OSError("away")
     assert handled.at_once(MOST) == [handled.wrong] * MOST

@@ -73,7 +73,7 @@ class Delivery:
     @telemetry.processing()
     def _take(self, message: QueuedMessage, event: Event) -> Status:
         try:
-            with self.stores.company.member():
+            with self.stores.company.member(patient=True):
                 try:
                     mail, said = self.opening.open(message)
                     return self._admitted(event if said is ARRIVED else said, mail)

@@ -129,7 +129,7 @@ class TableLedger:
         entity: dict[str, Any] = {"PartitionKey": KEYS, "RowKey": row, "mail": owner.id, "digest": owner.digest}
         entity["expires_at"] = now + self._key_window
         try:
-            if not self._together.write("create", entity):
+            if not self._together.write("create", entity, hurry=True):
                 self._ask(lambda: self._table.create_entity(entity))
         except ResourceExistsError:
             try:

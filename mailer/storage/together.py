@@ -23,9 +23,16 @@ class Together:
         self._table = table
         self._gather: Gather[Change, Mapping[str, Any]] = Gather(self._written, most=MOST, company=company)
 
-    def write(self, kind: str, row: Mapping[str, Any], **options: Any) -> Mapping[str, Any] | None:  # noqa: ANN401 - the SDK's
+    def write(
+        self,
+        kind: str,
+        row: Mapping[str, Any],
+        *,
+        hurry: bool = False,
+        **options: Any,  # noqa: ANN401 - the SDK's
+    ) -> Mapping[str, Any] | None:
         """The row's version once it is written with others; None if it is to be written alone. Raises TryLater."""
-        return self._gather.bring(row["PartitionKey"], (kind, row, options))
+        return self._gather.bring(row["PartitionKey"], (kind, row, options), hurry=hurry)
 
     def _written(self, changes: Sequence[Change]) -> Sequence[Mapping[str, Any] | None]:
         """Where one of them cannot be written, none is, and each finds out alone whether it is that one."""
