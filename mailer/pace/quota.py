@@ -14,7 +14,7 @@ from typing import Protocol
 
 DAY = 24
 INSTANCES = 200  # of which each may use its part of what is left before it looks again
-LOOKS_EVERY = timedelta(hours=1)  # while nothing is used: the less is left, the more often
+LOOKS_EVERY = timedelta(hours=2)  # while nothing is used; a mailbox's pace fills a third of what is left until the next
 FIRST_LOOK = timedelta(minutes=1)  # so that one mail alone costs nothing
 WARNED_AT = 0.8
 _EPOCH = datetime.fromtimestamp(0, UTC)
