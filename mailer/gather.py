@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 QUIET = 0.004  # seconds in which nobody comes or goes: time for a thread to begin
 LONGEST = 0.1  # seconds that anybody waits for one that is held up
-PATIENCE = 0.3  # seconds that those wait for others for whom nobody waits
+PATIENCE = 1.0  # seconds that those wait for others for whom nobody waits, and whose mail waits longer than twice that
 FEW = 4  # as many as the host takes from a queue at once
 
 
