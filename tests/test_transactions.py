@@ -241,6 +241,18 @@ def test_a_batch_with_a_key_takes_one_more(paced):
     assert paced.calls.total() <= MOST
 
 
+def test_nobody_waits_for_a_mail_that_is_composed_or_with_graph(post):
+    under_way = []
+
+    def composing(request, *, mail):
+        under_way.append(post.company.members)
+        return memory.composed(request, mail=mail)
+
+    post.deliver(by_queue(), compose=composing, send=lambda: under_way.append(post.company.members))
+
+    assert under_way == [0, 0]
+
+
 EVERYBODY = [f"a{number}@example.com" for number in range(500)]
 
 
