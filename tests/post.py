@@ -126,9 +126,9 @@ class Post:
     def start_instance(self):
         """What an instance of the app keeps in memory, as it is at its start."""
         pauses = Pauses(self.pauses, clock=self.clock)
-        self.throttle = Throttle(4, pauses)
         self.suppressions = Suppressions(self.suppression_rows, clock=self.clock)
         slots = Slots(Grid(self.rate), self.slots, clock=self.clock) if self.rate else None
+        self.throttle = Throttle(4, pauses, slots)
         counts = self.counts.of_another_instance() if isinstance(self.counts, MemoryCounts) else self.counts
         quota = Quota(self.daily, counts, clock=self.clock) if self.daily else None
         pools = {name: [each.address for each in pool] for name, pool in self.pools.items()}

@@ -261,10 +261,28 @@ def test_a_pause_holds_for_all_instances_and_moves_every_mail_of_the_mailbox_onc
     assert min(record.times[Status.SENT] for record in post.ledger.records.values() if record.attempts == 2) >= START
 
 
-def test_a_pause_is_read_once_in_five_seconds(post):
+@pytest.mark.parametrize("priority", ["urgent", "normal", "bulk"])
+def test_an_instance_learns_of_a_pause_by_the_slots_without_reading_it(post, priority):
+    other = post.turns, post.throttle
+    post.start_instance()
+    post.deliver(post.by_queue(), send=raising(TOLD))
+    post.clock.advance(seconds=10)
+    post.turns, post.throttle = other
+    calls = post.pauses.calls
+
+    assert post.deliver(post.by_queue(priority=priority)) is Status.QUEUED
+    (record,) = [record for record in post.ledger.records.values() if not record.attempts]
+    assert record.due_at >= START + timedelta(minutes=3)
+    assert post.pauses.calls == calls
+
+
+@pytest.mark.parametrize("rate", [RATE, None])
+def test_a_pause_is_read_once_in_five_seconds(rate):
+    post = Post(rate=rate)
     for _ in range(10):
-        post.deliver(post.by_queue(from_="alerts@contoso.com", priority="urgent"))
-    assert post.pauses.calls <= 1 + (post.clock.now - START) / seconds(5)
+        post.accept(from_="alerts@contoso.com", priority="urgent")
+        post.deliver(post.take())
+    assert 1 <= post.pauses.calls <= 1 + (post.clock.now - START) / seconds(5)
 
 
 def test_a_mail_in_doubt_is_looked_up_without_a_slot(post):

@@ -280,6 +280,58 @@ def test_a_look_is_good_for_less_time_than_it_takes_to_lose_a_slot(rows, clock):
     assert [slot.start for slot in bulk if not slots.holds(SHOP, slot.start, slot.ticket)] == [taken.start]
 
 
+PAUSE = timedelta(seconds=150)
+
+
+@pytest.mark.parametrize("priority", Priority)
+def test_nobody_leaves_from_a_slot_that_is_left_empty(rows, clock, priority):
+    one = Slots(GRID, rows, clock=clock)
+    before = take(one, 120, priority=priority)
+    urgent = take(another(one), priority=URGENT)
+
+    another(one).leave_empty(SHOP, START + PAUSE)
+
+    fresh = Slots(GRID, rows, clock=clock)
+    held = [slot for slot in before + urgent if fresh.holds(SHOP, slot.start, slot.ticket)]
+    assert min(slot.due for slot in held) >= START + PAUSE
+    assert len(held) >= 40, "whoever leaves after it keeps his slot"
+    for others in Priority:
+        assert take(Slots(GRID, rows, clock=clock), priority=others)[0].due >= START + PAUSE
+        assert take(one, priority=others)[0].due >= START + PAUSE
+
+
+def test_the_first_slots_after_a_pause_are_taken(slots):
+    slots.leave_empty(SHOP, START + PAUSE)
+
+    (slot,) = take(another(slots), priority=URGENT)
+
+    assert slot.due <= START + PAUSE + MINUTE
+    assert take(another(slots), mailbox="alerts@contoso.com")[0].due == START
+
+
+def test_slots_are_left_empty_although_others_take_some_at_the_same_moment(slots):
+    with ThreadPoolExecutor(4) as pool:
+        taken = pool.submit(lambda: [take(another(slots), priority=NORMAL)[0] for _ in range(10)])
+        slots.leave_empty(SHOP, START + PAUSE)
+    late = [slot for slot in taken.result() if slot.due < START + PAUSE]
+
+    assert not any(another(slots).holds(SHOP, slot.start, slot.ticket) for slot in late)
+
+
+def test_a_pause_of_hours_leaves_a_quarter_of_an_hour_empty(slots):
+    slots.leave_empty(SHOP, START + timedelta(hours=5))
+
+    assert timedelta(minutes=14) < take(another(slots))[0].due - START < timedelta(minutes=18)
+
+
+def test_of_a_high_rate_many_are_left_empty(rows, clock):
+    grid = Grid(600)
+    slots = Slots(grid, rows, clock=clock)
+    slots.leave_empty(SHOP, START + timedelta(seconds=40))
+
+    assert Slots(grid, rows, clock=clock).take(SHOP, NORMAL, START).due >= START + timedelta(seconds=40)
+
+
 def test_a_slot_that_was_given_up_can_be_taken(slots):
     (slot, _) = take(slots, 2)
     slots.free(SHOP, slot.start, "another")

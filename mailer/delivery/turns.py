@@ -111,8 +111,7 @@ class Turns:
         if record.sender is None or record.sender not in self._mailboxes(request):
             return False
         turn = Turn(mailbox=record.sender, due=self.clock(), slot=record.slot, ticket=record.ticket or "")
-        waited = record.due_at is not None and record.priority is not Priority.URGENT
-        return self.pace.may_go(turn, look=waited)
+        return self.pace.may_go(turn, look=record.due_at is not None)
 
     def is_new(self, record: MailRecord) -> bool:
         """Whether the mail, as its message tells, was never tried, and its turn is not over: it cannot be sent yet."""

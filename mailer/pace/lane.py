@@ -12,6 +12,7 @@ MOST = 8  # slots taken at once for mails that will ask for them, but for a batc
 LATELY = timedelta(seconds=12)  # of a burst: after a longer time, what is left at its end would be a tenth of the slots
 PART = 8  # of what was used in a time is taken beforehand for as long a time: a twentieth is left where a burst ends
 
+PAUSED = -1  # the level of whoever leaves a slot empty, before all priorities
 OVER = 50  # slots of which is kept who had them, lest each take runs through all
 
 

@@ -52,14 +52,12 @@ class Pace:
                 self.slots.reserve(mailbox, priority, opens, -(-number // len(mailboxes)))
 
     def may_go(self, turn: Turn, *, look: bool) -> bool:
-        """Whether a mail may leave now in its turn; `look` whether its slot may be another mail's by now."""
-        if self.pauses.left(turn.mailbox):
-            return False
+        """Whether a mail may leave now in its turn; `look` whether its slot may have been taken from it by now."""
         if self.slots is None:
-            return True
-        if turn.slot is None or self.slots.is_late(turn.slot, self.clock()):
+            return not self.pauses.left(turn.mailbox)
+        if turn.slot is None or self.slots.is_late(turn.slot, self.clock()) or self.pauses.known(turn.mailbox):
             return False
-        return not look or self.slots.holds(turn.mailbox, turn.slot, turn.ticket)
+        return self.slots.holds(turn.mailbox, turn.slot, turn.ticket) if look else not self.pauses.left(turn.mailbox)
 
     def is_over(self, turn: Turn) -> bool:
         """Whether it is too late for this turn; one without a slot is never known to be in time."""
@@ -87,8 +85,10 @@ class Pace:
     def _opens(self, mailbox: str, earliest: datetime, recipients: int, *, look: bool = False) -> datetime:
         """From when on; `look` whether another instance has been told to wait meanwhile."""
         now = self.clock()
-        # A pause is over before long, and who comes later looks again then.
-        left = self.pauses.left(mailbox) if look and earliest - now < SOON else self.pauses.known(mailbox)
+        # The slots of a paused mailbox are left empty. Without slots: a pause is over before long, and who comes later
+        # looks again then.
+        looks = look and self.slots is None and earliest - now < SOON
+        left = self.pauses.left(mailbox) if looks else self.pauses.known(mailbox)
         opens = max(earliest, now + left) if left else earliest
         return self.quota.opens(mailbox, opens, recipients) if self.quota else opens
 

@@ -27,16 +27,20 @@ class Pauses:
         self._read_at: datetime | None = None
         self._lock = threading.Lock()
 
-    def pause(self, mailbox: str, after: timedelta | None) -> None:
-        """Let nothing of this mailbox go for a while. Raises TryLater where only this worker has learnt of it."""
+    def pause(self, mailbox: str, after: timedelta | None) -> datetime | None:
+        """Let nothing of this mailbox go for a while: until when, if nobody has said so before.
+
+        Raises TryLater where only this worker has learnt of it.
+        """
         until = self._clock() + (after or PAUSE)
         key = self._key(mailbox)
         with self._lock:
             if self._until.get(key, until) > until:
-                return
+                return None
             self._until[key] = until
         if self._rows:
             self._rows.put(mailbox, until)
+        return until
 
     def known(self, mailbox: str) -> timedelta:
         """How long the mailbox is still to wait, as far as this worker knows."""

@@ -9,6 +9,8 @@ Each slot has two rows, bulk's and that of mails which go before bulk:
 Whoever comes first inserts; the others get 409. From SAFE before the slot on, both rows are inserted at once, or none.
 """
 
+import itertools
+import secrets
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -17,10 +19,14 @@ from typing import NamedTuple, Protocol
 
 from mailer.pace.fronts import FrontRows, Fronts
 from mailer.pace.grid import Grid
-from mailer.pace.lane import KnownMailbox, Row
+from mailer.pace.lane import PAUSED, KnownMailbox, Row
 from mailer.pace.looks import Looks
 from mailer.pace.search import Search, SlotRows
 from mailer.request.members import Priority
+
+EMPTY = 15  # minutes that are left empty at most; who does not know of a longer pause asks Graph then
+IN_ONE_CALL = 100  # rows
+TRIES = 3  # where others take a slot at the same moment
 
 
 class Slot(NamedTuple):
@@ -88,6 +94,23 @@ class Slots:
             for preferred in (False, True):
                 known.holders.pop(Row(self._grid.position(start), preferred), None)
         self._rows.free(mailbox, *self._place(start), ticket)
+
+    def leave_empty(self, mailbox: str, until: datetime) -> None:
+        """Take all slots in which a mail could leave before then, whoever has them: each mail finds out at its look."""
+        first, end = self._grid.first(self._clock()), self._grid.following(until + self._grid.lead)
+        for start in range(first, min(end, first + EMPTY * self._grid.per_minute), IN_ONE_CALL):
+            self._leave_empty(mailbox, range(start, min(end, start + IN_ONE_CALL)))
+
+    def _leave_empty(self, mailbox: str, positions: range) -> None:
+        by_minute = itertools.groupby(positions, key=lambda position: position // self._grid.per_minute)
+        for minute, several in by_minute:
+            places = [position % self._grid.per_minute for position in several]
+            for _ in range(TRIES):
+                seen = self._rows.minute(mailbox, minute)
+                held = {row: seen.get(row) for row in (Row(place, preferred=True) for place in places)}
+                rows = {row: holder for row, holder in held.items() if holder is None or holder.level > PAUSED}
+                if not rows or self._rows.take(mailbox, minute, rows, level=PAUSED, ticket=secrets.token_hex(4)):
+                    break
 
     def is_late(self, start: datetime, now: datetime) -> bool:
         """Whether it is too late to leave in this slot."""

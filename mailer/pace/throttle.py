@@ -12,17 +12,19 @@ from datetime import timedelta
 
 from mailer.errors import TryLater
 from mailer.pace.pauses import Pauses
+from mailer.pace.slots import Slots
 
 PATIENCE = 10.0  # seconds that a mail which is claimed waits for a place; a call takes a fraction of one
 BUSY = timedelta(seconds=2)  # and after which it comes back if it found none
 
 
 class Throttle:
-    """Places for each mailbox. No thread waits a pause out."""
+    """Places for each mailbox. No thread waits a pause out; the mailbox's slots are left empty meanwhile."""
 
-    def __init__(self, places: int, pauses: Pauses) -> None:
+    def __init__(self, places: int, pauses: Pauses, slots: Slots | None = None) -> None:
         self._places: defaultdict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(places))
         self._pauses = pauses
+        self._slots = slots
         self._lock = threading.Lock()
 
     @contextmanager
@@ -41,4 +43,6 @@ class Throttle:
 
     def pause(self, mailbox: str, after: timedelta | None) -> None:
         """Let nothing of this mailbox go for a while. Raises TryLater where only this worker has learnt of it."""
-        self._pauses.pause(mailbox, after)
+        until = self._pauses.pause(mailbox, after)
+        if until and self._slots:
+            self._slots.leave_empty(mailbox, until)

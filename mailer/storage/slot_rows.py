@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mailer.pace.lane import Holder, Row
+from mailer.pace.lane import PAUSED, Holder, Row
 from mailer.request.members import Priority
 from mailer.storage import tables
 
@@ -17,6 +17,7 @@ Entity = dict[str, Any]
 _PREFIX = "slot|"
 _FRONTS = "fronts"
 _PREFERRED = "p"
+_LEVELS = {level: level for level in (PAUSED, *(priority.level for priority in Priority))}
 
 
 class TableSlots:
@@ -106,9 +107,9 @@ def _holder(row: tables.Entity) -> tuple[Row, Holder]:
     """The row, and who has it: nobody takes one away from a holder that cannot be read."""
     version = row.metadata["etag"]
     try:
-        level = list(Priority)[tables.cell(row, "level", int)].level
+        level = _LEVELS[tables.cell(row, "level", int)]
         return _row(row), Holder(level, tables.cell(row, "for", str), version)
-    except (IndexError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return _row(row), Holder(Priority.URGENT.level, "", version)
 
 

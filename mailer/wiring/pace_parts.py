@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from mailer.pace.allowances import Allowances
     from mailer.pace.pace import Pace
     from mailer.pace.pauses import Pauses
+    from mailer.pace.slots import Slots
     from mailer.pace.throttle import Throttle
 
 
@@ -17,7 +18,7 @@ def throttle() -> "Throttle":
     """The places and pauses of mailboxes."""
     from mailer.pace.throttle import Throttle
 
-    return Throttle(base.settings().mailbox_concurrency, pauses())
+    return Throttle(base.settings().mailbox_concurrency, pauses(), slots())
 
 
 @base.once
@@ -55,14 +56,23 @@ def allowances() -> "Allowances | None":
 @base.once
 def pace() -> "Pace":
     """The pace of all mailboxes."""
-    from mailer.pace.grid import Grid
     from mailer.pace.pace import Pace
     from mailer.pace.quota import Quota
-    from mailer.pace.slots import Slots
     from mailer.storage.pace_rows import TableCounts
+
+    daily = base.settings().mailbox_daily
+    quota = Quota(daily, TableCounts(storage_parts.table()), clock=base.clock) if daily else None
+    return Pace(pauses=pauses(), slots=slots(), quota=quota, clock=base.clock)
+
+
+@base.once
+def slots() -> "Slots | None":
+    """The slots of all mailboxes; None where somebody else paces."""
+    rate = base.settings().mailbox_rate
+    if rate is None:
+        return None
+    from mailer.pace.grid import Grid
+    from mailer.pace.slots import Slots
     from mailer.storage.slot_rows import TableSlots
 
-    rate, daily = base.settings().mailbox_rate, base.settings().mailbox_daily
-    slots = Slots(Grid(rate), TableSlots(storage_parts.table()), clock=base.clock) if rate else None
-    quota = Quota(daily, TableCounts(storage_parts.table()), clock=base.clock) if daily else None
-    return Pace(pauses=pauses(), slots=slots, quota=quota, clock=base.clock)
+    return Slots(Grid(rate), TableSlots(storage_parts.table()), clock=base.clock)
