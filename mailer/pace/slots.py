@@ -7,6 +7,7 @@ Each slot has two rows, bulk's and that of mails which go before bulk:
     the other inserted ─── the mail's, unless an urgent one puts its ticket into it, SAFE before a normal one may leave
 
 Whoever comes first inserts; the others get 409. From SAFE before the slot on, both rows are inserted at once, or none.
+While a mailbox is to wait, its slots are nobody's: a ticket of no mail stands in the other row of each.
 """
 
 import itertools
