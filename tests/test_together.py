@@ -104,6 +104,12 @@ def test_the_same_row_twice_is_written_alone_by_each(table, threads):
     assert threads.write(2, lambda together, _: together.write("upsert", row(1), mode="replace")) == [None, None]
 
 
+def test_a_row_that_nobody_can_write_keeps_no_other_from_being_written(table, threads):
+    rows = [row(0) | {"a": object()}, row(1)]
+
+    assert threads.write(2, lambda together, number: together.write("create", rows[number])) == [None, None]
+
+
 def test_while_the_table_is_away_all_of_them_hear_it(table, threads):
     table.away = 1
 

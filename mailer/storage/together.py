@@ -38,7 +38,7 @@ class Together:
         """Where one of them cannot be written, none is, and each finds out alone whether it is that one."""
         try:
             return tables.change_together(self._table, changes)
-        except tables.CHANGED:
+        except (*tables.CHANGED, TypeError, ValueError):  # the latter for a row that the SDK can never write
             return [None] * len(changes)
         except TryLater as failed:
             said = failed.__cause__
