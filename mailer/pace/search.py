@@ -148,7 +148,7 @@ class Search:
         return []
 
     def _put(self, chosen: Sequence[int]) -> list[tuple[int, str]] | None:
-        """The ticket in these places of the lane's minute, but for those that it came into too late; None if in none."""
+        """The positions of the lane's minute that have the ticket now, but for those where it is late; None if none has."""
         ticket, level, base = secrets.token_hex(4), self._priority.level, self._lane.minute * self._grid.per_minute
         preferred, safe = self._priority is not Priority.BULK, self._clock() + SAFE
         rows: dict[Row, Holder | None] = {}
