@@ -280,6 +280,17 @@ def test_a_look_is_good_for_less_time_than_it_takes_to_lose_a_slot(rows, clock):
     assert [slot.start for slot in bulk if not slots.holds(SHOP, slot.start, slot.ticket)] == [taken.start]
 
 
+def test_a_look_is_good_no_longer_because_the_clock_was_set_back(rows, clock):
+    slots = Slots(GRID, rows, clock=clock)
+    bulk = take(slots, 5)
+    clock.advance(seconds=10)
+    assert all(slots.holds(SHOP, slot.start, slot.ticket) for slot in bulk)
+    clock.now = START
+    taken = take(another(slots), priority=URGENT)[0]
+
+    assert [slot.start for slot in bulk if not slots.holds(SHOP, slot.start, slot.ticket)] == [taken.start]
+
+
 def test_a_slot_that_was_given_up_can_be_taken(slots):
     (slot, _) = take(slots, 2)
     slots.free(SHOP, slot.start, "another")

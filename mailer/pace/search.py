@@ -148,7 +148,7 @@ class Search:
         return []
 
     def _put(self, chosen: Sequence[int]) -> list[tuple[int, str]] | None:
-        """The positions of the lane's minute that have the ticket now, but for those where it is late; None if none has."""
+        """The positions in the lane's minute that have the ticket now and in time; None if none has it."""
         ticket, level, base = secrets.token_hex(4), self._priority.level, self._lane.minute * self._grid.per_minute
         preferred, safe = self._priority is not Priority.BULK, self._clock() + SAFE
         rows: dict[Row, Holder | None] = {}
