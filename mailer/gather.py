@@ -105,10 +105,8 @@ class Gather(Generic[T, R]):
             if len(group.items) == self._most:
                 self._close(queue, company)
             company.changed.notify_all()
-            if place == 0:
-                self._wait(queue, group, company)
         if place == 0:
-            self._lead(group)
+            self._lead(queue, group, company)
         group.done.wait()
         if group.failed:
             raise group.failed
@@ -117,18 +115,23 @@ class Gather(Generic[T, R]):
     def _wait(self, queue: tuple[str, bool], group: _Group[T, R], company: Company) -> None:
         _, patient = queue
         until = time.monotonic() + (PATIENCE if patient else LONGEST)
-        while self._groups.get(queue) is group:
-            left = until - time.monotonic()
-            all_here = company.waiting >= max(company.members, FEW if patient else 0)
-            changed = left > 0 and company.changed.wait(min(left, QUIET) if all_here else left)
-            if not changed and self._groups.get(queue) is group:
-                self._close(queue, company)
+        with company.changed:
+            try:
+                while self._groups.get(queue) is group:
+                    left = until - time.monotonic()
+                    all_here = company.waiting >= max(company.members, FEW if patient else 0)
+                    if left <= 0 or not company.changed.wait(min(left, QUIET) if all_here else left):
+                        break
+            finally:  # whatever happens, nobody comes to a group that nobody leads
+                if self._groups.get(queue) is group:
+                    self._close(queue, company)
 
     def _close(self, queue: tuple[str, bool], company: Company) -> None:
         company.waiting -= len(self._groups.pop(queue).items)
 
-    def _lead(self, group: _Group[T, R]) -> None:
+    def _lead(self, queue: tuple[str, bool], group: _Group[T, R], company: Company) -> None:
         try:
+            self._wait(queue, group, company)
             group.results = self._handle(group.items) if len(group.items) > 1 else [None]
         except BaseException as failed:  # noqa: BLE001 - each of the threads raises it
             group.failed = failed

@@ -143,3 +143,29 @@ def test_what_handling_raises_each_of_them_hears_and_the_next_ones_do_not(handle
 
     handled.wrong = None
     assert handled.at_once(MOST) == [f"did {item}" for item in range(MOST)]
+
+
+class Breaking(threading.Condition):
+    """Who waits for it cannot, once a second one has come to this company."""
+
+    def __init__(self, company):
+        super().__init__()
+        self.company, self.broken = company, False
+
+    def wait(self, timeout=None):
+        changed = super().wait(timeout)
+        if not self.broken and self.company.waiting == 2:
+            self.broken = True
+            raise OSError("no memory")
+        return changed
+
+
+def test_whoever_waits_with_one_that_fails_while_it_waits_hears_that_and_the_next_ones_do_not(handled):
+    handled.company.changed = Breaking(handled.company)
+    with ThreadPoolExecutor(2) as pool, handled.company.member():
+        first = [pool.submit(handled.bring, 0)]
+        time.sleep(10 * gather.QUIET)
+        first += [pool.submit(handled.bring, 1)]
+        assert [type(each.exception(timeout=10)) for each in first] == [OSError, OSError]
+    assert handled.company.waiting == 0
+    assert handled.at_once(3) == ["did 0", "did 1", "did 2"]

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from mailer.delivery.record import Status
 from mailer.errors import Throttled, TryLater
+from mailer.pace.quota import INSTANCES, Quota
 from mailer.request.address import Address
 from mailer.setting_texts import OnUncertain
 from tests.builders import SHOP
-from tests.fakes import START, Clock
+from tests.fakes import START, Clock, MemoryCounts
 from tests.post import NO_ANSWER, Post, raising
 from tests.virtual import World, most_in_a_minute
 
@@ -381,6 +382,35 @@ def test_what_exceeds_the_days_recipients_gets_tomorrows_slots():
     first = [at for at in world.times() if at - START < timedelta(hours=23)]
     assert 490 <= len(first) <= 505
     assert len(world.times()) == 700
+
+
+@pytest.mark.parametrize(
+    ("first", "others"),
+    [pytest.param(50, 49, id="49 each, while another one uses the limit up"), pytest.param(50, 50, id="its part each")],
+)
+def test_mails_to_many_from_two_hundred_instances_stay_within_the_days_recipients(first, others):
+    clock, counts, reached = Clock(), MemoryCounts(), 0
+    quotas = [Quota(10_000, counts.of_another_instance(), clock=clock) for _ in range(INSTANCES)]
+    for _ in range(2):
+        for quota in quotas:
+            quota.opens("shop", clock.now, 1)
+        clock.advance(minutes=2)
+
+    for quota, recipients in [(quotas[0], first)] * (INSTANCES - 1) + [(quota, others) for quota in quotas[1:]]:
+        clock.advance(seconds=60 / 29)
+        if quota.opens("shop", clock.now, recipients) == clock.now:
+            quota.count("shop", clock.now, recipients)
+            reached += recipients
+
+    assert 9_900 <= reached <= 10_000
+
+
+def test_what_is_more_than_an_instances_part_is_told_at_once():
+    counts = MemoryCounts()
+    quota = Quota(10_000, counts, clock=Clock())
+    for recipients, told in ((49, 0), (1, 50)):
+        quota.count("shop", START, recipients)
+        assert counts.all("shop", 0).total() == told
 
 
 def test_the_counts_cost_little():

@@ -332,6 +332,17 @@ def test_of_a_high_rate_many_are_left_empty(rows, clock):
     assert Slots(grid, rows, clock=clock).take(SHOP, NORMAL, START).due >= START + timedelta(seconds=40)
 
 
+def test_a_look_is_good_no_longer_because_the_clock_was_set_back(rows, clock):
+    slots = Slots(GRID, rows, clock=clock)
+    bulk = take(slots, 5)
+    clock.advance(seconds=10)
+    assert all(slots.holds(SHOP, slot.start, slot.ticket) for slot in bulk)
+    clock.now = START
+    taken = take(another(slots), priority=URGENT)[0]
+
+    assert [slot.start for slot in bulk if not slots.holds(SHOP, slot.start, slot.ticket)] == [taken.start]
+
+
 def test_a_slot_that_was_given_up_can_be_taken(slots):
     (slot, _) = take(slots, 2)
     slots.free(SHOP, slot.start, "another")
@@ -357,3 +368,52 @@ def test_slots_that_are_over_are_cleaned_up(storage):
         assert sum(rows.forget(before=START + 2 * MINUTE)) >= 58
 
         assert [slot for slot in taken if is_there(slots, slot)] == taken[58:]
+
+
+class Slow:
+    """The rows, one write to which takes long: `meanwhile` is done before it is made, and `then` before its answer."""
+
+    def __init__(self, rows, *, meanwhile=None, then=None):
+        self.rows, self.meanwhile, self.then = rows, meanwhile, then
+
+    def __getattr__(self, name):
+        return getattr(self.rows, name)
+
+    def take(self, *arguments, **options):
+        meanwhile, then, self.meanwhile, self.then = self.meanwhile, self.then, None, None
+        if meanwhile:
+            meanwhile()
+        versions = self.rows.take(*arguments, **options)
+        if then:
+            then()
+        return versions
+
+
+def test_a_slot_whose_write_came_after_the_look_of_the_mail_that_had_it_is_not_taken(rows, clock):
+    (bulk,) = take(Slots(GRID, rows, clock=clock), earliest=START + MINUTE)
+    clock.now = bulk.start - timedelta(seconds=1.6)
+    leaving = []
+
+    def leave():
+        clock.now = bulk.start
+        leaving.append(Slots(GRID, rows, clock=clock).holds(SHOP, bulk.start, bulk.ticket))
+
+    (urgent,) = take(Slots(GRID, Slow(rows, meanwhile=leave), clock=clock), priority=URGENT, earliest=clock.now)
+
+    assert leaving == [True]
+    assert urgent.start != bulk.start
+
+
+def test_a_slot_that_was_lost_before_its_write_was_answered_is_not_used_without_a_look(rows, clock):
+    start = GRID.start(GRID.position(START) + 40)
+    clock.now = start - timedelta(seconds=1.6)
+    lost = []
+
+    def lose():
+        lost.extend(take(Slots(GRID, rows, clock=clock), priority=URGENT, earliest=start))
+        clock.advance(seconds=2)
+
+    (bulk,) = take(Slots(GRID, Slow(rows, then=lose), clock=clock), earliest=start)
+
+    assert lost[0].start == start
+    assert bulk.start != start

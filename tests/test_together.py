@@ -3,16 +3,20 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
 from mailer import gather
+from mailer.delivery.record import Status
 from mailer.errors import TryLater
 from mailer.gather import Company
 from mailer.storage.clients import kept_table
+from mailer.storage.records import TableLedger
 from mailer.storage.together import MOST, Together
-from tests.builders import storage_of
+from tests.builders import a_record, minutes, storage_of
+from tests.fakes import START
 
 
 class Counted:
@@ -100,6 +104,12 @@ def test_the_same_row_twice_is_written_alone_by_each(table, threads):
     assert threads.write(2, lambda together, _: together.write("upsert", row(1), mode="replace")) == [None, None]
 
 
+def test_a_row_that_nobody_can_write_keeps_no_other_from_being_written(table, threads):
+    rows = [row(0) | {"a": object()}, row(1)]
+
+    assert threads.write(2, lambda together, number: together.write("create", rows[number])) == [None, None]
+
+
 def test_while_the_table_is_away_all_of_them_hear_it(table, threads):
     table.away = 1
 
@@ -107,3 +117,24 @@ def test_while_the_table_is_away_all_of_them_hear_it(table, threads):
 
     assert [getattr(one, "code", None) for one in heard] == ["storage_unavailable"] * 5
     assert all(threads.write(5, lambda together, number: together.write("create", row(number))))
+
+
+@pytest.mark.parametrize(("status", "call"), [(Status.QUEUED, "submit_transaction"), (Status.SENDING, "create_entity")])
+def test_a_mail_whose_turn_has_come_is_claimed_without_waiting_for_others(table, monkeypatch, status, call):
+    """One that waited for its turn in the worker's hand has no record before."""
+    monkeypatch.setattr(gather, "PATIENCE", 3600.0)
+    monkeypatch.setattr(gather, "FEW", 2)
+    company = Company()
+    ledger = TableLedger(table, key_window=timedelta(hours=1), company=company)
+    start = threading.Barrier(2)
+
+    def write(number):
+        record = a_record(entropy=f"{number:010}".encode(), due_at=START + minutes(1)).moved(status, now=START)
+        with company.member(patient=True):
+            start.wait()
+            ledger.write(record)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, range(2)))
+
+    assert set(table.calls) == {call}

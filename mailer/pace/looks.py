@@ -44,7 +44,7 @@ class Looks:
             if len(self._mailboxes) <= FEW:
                 now = self._clock()
                 read_at, seen = self._seen.get(minute, (None, {}))
-                if read_at is None or now - read_at > GOOD_FOR:
+                if read_at is None or abs(now - read_at) > GOOD_FOR:  # a clock may be set back
                     seen = self._rows.preferred(minute)
                     self._seen = {each: kept for each, kept in self._seen.items() if abs(each - minute) == 1}
                     self._seen[minute] = now, seen

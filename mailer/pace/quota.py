@@ -1,16 +1,19 @@
 """How many recipients a mailbox reaches in any 24 hours: Exchange takes 10,000 and refuses the rest.
 
 Each instance counts by itself, by the hour in which its mails are due, in rows of its own that nobody else writes. From
-time to time it writes its counts and reads those of all others; the less is left, the more often, so that a hundred
-instances do not together exceed what one may.
+time to time it writes its counts and reads those of all others; the less is left, and the more recipients a mail has,
+the more often, so that two hundred instances together exceed little what one may.
 """
 
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+from mailer.errors import TryLater
 
 DAY = 24
 INSTANCES = 200  # of which each may use its part of what is left before it looks again
@@ -66,7 +69,7 @@ class Quota:
         """The mailbox reaches so many more at this time."""
         tally, hour = self._tally(mailbox), _hour(due)
         with tally.lock:
-            self._add(tally, hour, recipients)
+            self._add(mailbox, tally, hour, recipients)
 
     def count_within(self, mailbox: str, at: datetime, recipients: int) -> bool:
         """Count so many more at this time, unless they would exceed the limit; raises TryLater.
@@ -79,7 +82,7 @@ class Quota:
             self._look(mailbox, tally, recipients)
             if self._most(tally, hour) + recipients > self.limit:
                 return False
-            self._add(tally, hour, recipients)
+            self._add(mailbox, tally, hour, recipients)
             return True
 
     def used(self, mailbox: str) -> float:
@@ -88,11 +91,22 @@ class Quota:
         counts = self._rows.all(mailbox, now - DAY)
         return max(sum(counts.get(end - back, 0) for back in range(DAY)) for end in (now, now + DAY)) / self.limit
 
-    def _add(self, tally: _Tally, hour: int, recipients: int) -> None:
+    def _add(self, mailbox: str, tally: _Tally, hour: int, recipients: int) -> None:
+        """More than this instance's part is told at once: its next mail, which would tell it, may be long in coming."""
         tally.own[hour] += recipients
         tally.all[hour] += recipients
         tally.changed.add(hour)
         tally.unwritten += recipients
+        if tally.unwritten > self._left(tally) // INSTANCES:
+            with suppress(TryLater):  # then before the next look
+                self._write(mailbox, tally)
+
+    def _write(self, mailbox: str, tally: _Tally) -> None:
+        self._rows.put(mailbox, {hour: tally.own[hour] for hour in tally.changed})
+        tally.changed, tally.unwritten = set(), 0
+
+    def _left(self, tally: _Tally) -> int:
+        return self.limit - self._most(tally, _hour(self._clock()))
 
     def _tally(self, mailbox: str) -> _Tally:
         with self._lock:
@@ -101,13 +115,12 @@ class Quota:
     def _look(self, mailbox: str, tally: _Tally, recipients: int) -> None:
         now = self._clock()
         tally.looked_at = tally.looked_at or now - LOOKS_EVERY + FIRST_LOOK
-        left = self.limit - self._most(tally, _hour(now))
-        fresh = now - tally.looked_at < LOOKS_EVERY * max(left, 0) / max(self.limit, 1)
+        left = self._left(tally)
+        fresh = now - tally.looked_at < LOOKS_EVERY * max(left, 0) / max(self.limit * recipients, 1)
         if fresh and tally.unwritten + recipients <= left // INSTANCES:
             return
         if tally.changed:
-            self._rows.put(mailbox, {hour: tally.own[hour] for hour in tally.changed})
-            tally.changed, tally.unwritten = set(), 0
+            self._write(mailbox, tally)
         tally.all = Counter(self._rows.all(mailbox, _hour(now) - DAY))
         tally.looked_at = now
         for past in [hour for hour in tally.own if hour < _hour(now) - DAY]:

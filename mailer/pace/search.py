@@ -109,10 +109,10 @@ class Search:
             return []
         minute, place = divmod(position, grid.per_minute)
         lane.enter(minute)
-        if ticket := self._put([place]):
-            return [(position, ticket)]
-        self._meet_others()
-        return []
+        taken = self._put([place])
+        if taken is None:
+            self._meet_others()
+        return taken or []
 
     def _taken(self, limit: datetime | None, number: int) -> list[tuple[int, str]]:
         """So many positions of one minute with their ticket, or fewer, or more in a crowd; none up to the limit."""
@@ -133,20 +133,22 @@ class Search:
                 continue
             wanted = max(number, lane.needs(self._now, ahead=grid.start(position) - self._now))
             chosen = self._chosen(free, wanted) if crowded else free[:wanted]
-            if ticket := self._put(chosen):
+            taken = self._put(chosen)
+            if taken:
                 left = [each for each in free if each not in chosen]
                 lane.position = minute * grid.per_minute + (left[0] if left else grid.per_minute)
                 if crowded and not lane.far and minute > lane.front:
                     self._fronts.move(self._mailbox, self._priority.level, minute)
                     lane.front = minute
-                return [(minute * grid.per_minute + each, ticket) for each in chosen]
-            self._meet_others()
-            self._look(minute)
+                return taken
+            if taken is None:
+                self._meet_others()
+                self._look(minute)
         lane.position = position
         return []
 
-    def _put(self, chosen: Sequence[int]) -> str | None:
-        """The ticket that is in all these places of the lane's minute now, or None."""
+    def _put(self, chosen: Sequence[int]) -> list[tuple[int, str]] | None:
+        """The positions in the lane's minute that have the ticket now and in time; None if none has it."""
         ticket, level, base = secrets.token_hex(4), self._priority.level, self._lane.minute * self._grid.per_minute
         preferred, safe = self._priority is not Priority.BULK, self._clock() + SAFE
         rows: dict[Row, Holder | None] = {}
@@ -160,7 +162,13 @@ class Search:
         self._known.forget(before=self._grid.first(self._now))
         for row, version in versions.items():
             self._known.holders[row._replace(place=base + row.place)] = Holder(level, ticket, version)
-        return ticket
+        seen = self._clock() + looks.GOOD_FOR
+        return [(base + place, ticket) for place in chosen if not self._was_late(base + place, safe, seen)]
+
+    def _was_late(self, position: int, safe: datetime, seen: datetime) -> bool:
+        """Whether, while a slow storage wrote, whoever may have the slot too may have looked for the last time."""
+        leave = self._grid.start(position), self._grid.opens(position, self._priority)
+        return any(safe <= at < seen for at in leave)
 
     def _look(self, minute: int) -> None:
         """Read who has the places of this minute, and forget what is known of others that do not matter soon."""

@@ -84,7 +84,8 @@ class TableLedger:
             if record.version is None:
                 if self._recipients and record.reaches:
                     entity |= self._recipients.columns(record.reaches)
-                with_others = self._together.write("create", entity) if record.due_at else None
+                waits = record.due_at and record.status is not Status.SENDING  # its turn has come, and waits for none
+                with_others = self._together.write("create", entity) if waits else None
                 answer = with_others or self._ask(lambda: self._table.create_entity(entity))
             else:
                 condition = tables.unchanged(record.version)

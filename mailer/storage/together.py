@@ -11,6 +11,7 @@ from mailer.storage import tables
 
 MOST = 16  # rows, each of which may hold 64 KiB: 4 MiB is the most that Table Storage takes
 REFUSED = range(400, 500)
+NOT_WRITTEN: tuple[type[Exception], ...] = (*tables.CHANGED, TypeError, ValueError)  # two for what no row can hold
 
 Change = tuple[str, Mapping[str, Any], Mapping[str, Any]]
 """As `submit_transaction` takes it."""
@@ -38,7 +39,7 @@ class Together:
         """Where one of them cannot be written, none is, and each finds out alone whether it is that one."""
         try:
             return tables.change_together(self._table, changes)
-        except tables.CHANGED:
+        except NOT_WRITTEN:
             return [None] * len(changes)
         except TryLater as failed:
             said = failed.__cause__
