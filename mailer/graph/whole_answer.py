@@ -9,7 +9,6 @@ import http.client
 import io
 import socket
 import time
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -89,14 +88,14 @@ class WholeAnswerAdapter(SharingAdapter):
         self,
         request: requests.PreparedRequest,
         verify: bool | str | None,
-        proxies: Mapping[str, str] | None = None,
-        cert: Any = None,  # noqa: ANN401 - the base class's
+        *arguments: Any,  # noqa: ANN401 - the base class's
+        **options: Any,  # noqa: ANN401 - the base class's
     ) -> Any:  # noqa: ANN401 - a pool of urllib3's
         """The pool of the request's host, looked for once: how to trust it and by which proxy stays the same."""
         scheme, host, *_ = urlsplit(request.url or "")
         pool = self._pools.get((scheme, host, verify))
         if pool is None or pool.pool is None:  # closed
-            pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+            pool = super().get_connection_with_tls_context(request, verify, *arguments, **options)
             self._pools[scheme, host, verify] = pool
         return pool
 

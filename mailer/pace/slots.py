@@ -14,7 +14,7 @@ import itertools
 import secrets
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -99,19 +99,19 @@ class Slots:
     def leave_empty(self, mailbox: str, until: datetime) -> None:
         """Take all slots in which a mail could leave before then, whoever has them: each mail finds out at its look."""
         first, end = self._grid.first(self._clock()), self._grid.following(until + self._grid.lead)
-        for start in range(first, min(end, first + EMPTY * self._grid.per_minute), IN_ONE_CALL):
-            self._leave_empty(mailbox, range(start, min(end, start + IN_ONE_CALL)))
-
-    def _leave_empty(self, mailbox: str, positions: range) -> None:
-        by_minute = itertools.groupby(positions, key=lambda position: position // self._grid.per_minute)
-        for minute, several in by_minute:
+        positions = range(first, min(end, first + EMPTY * self._grid.per_minute))
+        for minute, several in itertools.groupby(positions, key=lambda position: position // self._grid.per_minute):
             places = [position % self._grid.per_minute for position in several]
-            for _ in range(TRIES):
-                seen = self._rows.minute(mailbox, minute)
-                held = {row: seen.get(row) for row in (Row(place, preferred=True) for place in places)}
-                rows = {row: holder for row, holder in held.items() if holder is None or holder.level > PAUSED}
-                if not rows or self._rows.take(mailbox, minute, rows, level=PAUSED, ticket=secrets.token_hex(4)):
-                    break
+            for start in range(0, len(places), IN_ONE_CALL):
+                self._leave_places_empty(mailbox, minute, places[start : start + IN_ONE_CALL])
+
+    def _leave_places_empty(self, mailbox: str, minute: int, places: Sequence[int]) -> None:
+        for _ in range(TRIES):
+            seen = self._rows.minute(mailbox, minute)
+            held = {row: seen.get(row) for row in (Row(place, preferred=True) for place in places)}
+            rows = {row: holder for row, holder in held.items() if holder is None or holder.level > PAUSED}
+            if not rows or self._rows.take(mailbox, minute, rows, level=PAUSED, ticket=secrets.token_hex(4)):
+                return
 
     def is_late(self, start: datetime, now: datetime) -> bool:
         """Whether it is too late to leave in this slot."""
