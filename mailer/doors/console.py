@@ -29,13 +29,13 @@ console = func.Blueprint()
 
 
 @door(console, "console", methods=["GET"], may=None, anonymous=True)
-def get_console(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # noqa: ARG001 - it is the same for all
+def get_console(_req: func.HttpRequest, _caller: Caller) -> func.HttpResponse:
     """Show the operator's page."""
     return _file("index.html")
 
 
 @door(console, "console/{file}", methods=["GET"], may=None, anonymous=True)
-def get_console_file(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # noqa: ARG001 - as above
+def get_console_file(req: func.HttpRequest, _caller: Caller) -> func.HttpResponse:
     """Give a file of the operator's page."""
     return _file(str(req.route_params["file"]))
 

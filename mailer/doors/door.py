@@ -4,7 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import azure.functions as func
 
@@ -14,8 +14,9 @@ from mailer.doors.replies import refused
 from mailer.errors import ConfigError, MailerError
 
 Right = Literal["send", "read", "preview", "operate"]
-Reply = func.HttpResponse | Awaitable[func.HttpResponse]
-Handler = Callable[[func.HttpRequest, Caller], Reply]
+AtOnce = Callable[[func.HttpRequest, Caller], func.HttpResponse]
+Awaited = Callable[[func.HttpRequest, Caller], Awaitable[func.HttpResponse]]
+Handler = AtOnce | Awaited
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +51,9 @@ def door(
 
     def register(handler: Handler) -> Handler:
         entry = (
-            _awaited(handler, may, statuses) if inspect.iscoroutinefunction(handler) else _run(handler, may, statuses)
+            _awaited(cast("Awaited", handler), may, statuses)
+            if inspect.iscoroutinefunction(handler)
+            else _run(cast("AtOnce", handler), may, statuses)
         )
         # Its name is the function's; its signature is its own, for the worker looks which parameters it has.
         entry.__name__ = entry.__qualname__ = handler.__name__
@@ -64,26 +67,24 @@ def door(
     return register
 
 
-def _run(handler: Any, may: Right | None, statuses: dict[str, int]) -> Callable[..., Any]:  # noqa: ANN401 - one of two kinds
+def _run(handler: AtOnce, may: Right | None, statuses: dict[str, int]) -> Callable[..., Any]:
     def entry(req: func.HttpRequest) -> func.HttpResponse:
         try:
-            reply: func.HttpResponse = handler(req, _caller(req, may))
+            return handler(req, _caller(req, may))
         except (MailerError, ConfigError) as error:
             return refused(error, **statuses)
-        return reply
 
     return entry
 
 
-def _awaited(handler: Any, may: Right | None, statuses: dict[str, int]) -> Callable[..., Any]:  # noqa: ANN401 - as above
+def _awaited(handler: Awaited, may: Right | None, statuses: dict[str, int]) -> Callable[..., Any]:
     async def entry(req: func.HttpRequest) -> func.HttpResponse:
         try:
             # Only a token may take a call of its own, for the keys that it was signed with.
             caller = await asyncio.to_thread(_caller, req, may) if _bearer(req) else _caller(req, may)
-            reply: func.HttpResponse = await handler(req, caller)
+            return await handler(req, caller)
         except (MailerError, ConfigError) as error:
             return refused(error, **statuses)
-        return reply
 
     return entry
 

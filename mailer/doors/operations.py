@@ -15,7 +15,7 @@ operations = func.Blueprint()
 
 
 @door(operations, "health", methods=["GET"], may=None)
-def get_health(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # noqa: ARG001 - it is the same for all
+def get_health(_req: func.HttpRequest, _caller: Caller) -> func.HttpResponse:
     """Show what works and what does not, also where MAILER_CALLERS itself is wrong."""
     findings = wiring.health().findings()
     works = all(finding.ok for finding in findings.values())
@@ -31,7 +31,7 @@ def get_health(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # n
 
 
 @door(operations, "openapi.json", methods=["GET"], may=None)
-def get_openapi(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # noqa: ARG001 - it is the same for all
+def get_openapi(_req: func.HttpRequest, _caller: Caller) -> func.HttpResponse:
     """Describe these calls, in OpenAPI 3.1."""
     from mailer.doors.openapi import description
 

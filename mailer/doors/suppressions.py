@@ -19,7 +19,7 @@ suppressions = func.Blueprint()
 
 
 @door(suppressions, "suppressions", methods=["GET"], may="operate")
-def get_suppressions(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # noqa: ARG001 - the trigger hands it over
+def get_suppressions(req: func.HttpRequest, _caller: Caller) -> func.HttpResponse:
     """Show whether an address gets no mail any more, or list all that do not, as hashes."""
     from mailer.feedback.suppression_requests import read_suppression_query
 

@@ -15,7 +15,7 @@ templates = func.Blueprint()
 
 
 @door(templates, "templates", methods=["GET"], may="preview")
-def get_templates(req: func.HttpRequest, caller: Caller) -> func.HttpResponse:  # noqa: ARG001 - the trigger hands it over
+def get_templates(_req: func.HttpRequest, caller: Caller) -> func.HttpResponse:
     """Show the templates and their languages."""
     from mailer.templating.preview import listed
 
