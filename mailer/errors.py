@@ -45,6 +45,13 @@ def brief(text: str, most: int) -> str:
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
+def meant(name: str, known: Iterable[str]) -> str | None:
+    """Which of the known names somebody meant who wrote this one, if one is like it."""
+    from difflib import get_close_matches  # noqa: PLC0415 - a worker that meets no error can do without
+
+    return next(iter(get_close_matches(name, [*known], n=1)), None)
+
+
 class MailerError(Exception):
     """Something a caller or the queue must hear about. `code` is for programs, the text for people."""
 

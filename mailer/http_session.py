@@ -6,15 +6,27 @@ cookies and redirects, of which neither has any. https://requests.readthedocs.io
 
 import functools
 import ssl
+import sys
+import warnings
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
-import requests.adapters
 import urllib3
-from requests.structures import CaseInsensitiveDict
 from urllib3.util.ssl_ import create_urllib3_context
+
+# requests guesses with this package in which encoding a text is, does without it, and warns. It would be 2.7 MiB of a
+# worker's memory; what a worker reads is JSON and XML. https://docs.python.org/3/reference/import.html#the-module-cache
+_GUESSES = "charset_normalizer"
+with warnings.catch_warnings(action="ignore"):
+    sys.modules.setdefault(_GUESSES, None)  # type: ignore[arg-type]  # None says that it cannot be imported
+    import requests.adapters
+    import requests.structures
+if sys.modules[_GUESSES] is None:
+    del sys.modules[_GUESSES]  # whoever else wants it has it
+
+
+__all__ = ["KeptPool", "KeptSession", "SharingAdapter", "requests", "sharing_session"]
 
 _ONCE = urllib3.Retry(total=False, redirect=False)
 CONNECTIONS = 64  # kept to one host; a worker has no more threads, and one that is dropped costs a handshake
@@ -128,7 +140,7 @@ def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes | N
     """As requests would prepare it, without looking for a file, a form, cookies or a password in it."""
     prepared = requests.PreparedRequest()
     prepared.method, prepared.url = method, _prepared_url(url)
-    prepared.headers = CaseInsensitiveDict(headers)
+    prepared.headers = requests.structures.CaseInsensitiveDict(headers)
     prepared.body = body
     if body is not None or method not in {"GET", "HEAD"}:
         prepared.headers["Content-Length"] = str(len(body or b""))

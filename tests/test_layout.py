@@ -78,7 +78,6 @@ ROOMS = {
             "azure.identity",
             "azure.storage.blob",
             "azure.storage.queue",
-            "requests",
             "urllib3",
         },
     ),
@@ -88,7 +87,7 @@ ROOMS = {
         {"callers", "errors", "gather", "request", "setting_texts", "settings", "telemetry", "templating"},
         {"pydantic"},
     ),
-    "graph": ({"errors", "http_session", "request"}, {"requests", "urllib3"}),
+    "graph": ({"errors", "http_session", "request"}, {"urllib3"}),
     "templating": (
         {"errors", "request", "setting_texts"},
         {"PIL", "babel", "css_inline", "jinja2", "jsonschema_rs", "markupsafe", "tinycss2"},

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from mailer.callers.policy import ALL, PRIORITIES, QUEUE, RIGHTS, Caller, Callers
+from mailer.errors import meant
 from mailer.setting_texts import DOMAIN, LOCAL
 
 _NAME = r"[a-z][a-z0-9-]{0,31}"
@@ -133,8 +133,8 @@ class _Reader:
         """A typing error in a name must not be silent: what was meant would be missing."""
         for member in self.policy:
             if member not in _MEMBERS:
-                close = get_close_matches(member, _MEMBERS, n=1)
-                hint = f"did you mean `{close[0]}`?" if close else f"it may have {', '.join(_MEMBERS)}"
+                close = meant(member, _MEMBERS)
+                hint = f"did you mean `{close}`?" if close else f"it may have {', '.join(_MEMBERS)}"
                 self.problems.append(f"`{self.name}` has the unknown member {_shown(member)}; {hint}")
 
     def _wrong(self, member: str, hint: str) -> None:

@@ -5,13 +5,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import requests
 import urllib3.exceptions
 
 from mailer.errors import Misconfigured, TryLater, Uncertain
 from mailer.graph import wire
 from mailer.graph.whole_answer import WholeAnswerAdapter
-from mailer.http_session import KeptSession
+from mailer.http_session import KeptSession, requests
 from mailer.request.address import Address
 from mailer.request.json_object import write_object
 from mailer.request.rendered import RenderedMail

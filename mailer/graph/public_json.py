@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import requests
-
 from mailer.errors import TryLater
 from mailer.graph.whole_answer import WholeAnswerAdapter
+from mailer.http_session import requests
 
 CONNECT_WITHIN, ANSWER_WITHIN = 4.0, 8.0  # seconds
 

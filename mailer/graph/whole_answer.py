@@ -12,13 +12,11 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
 import urllib3
-from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from mailer.http_session import SharingAdapter
+from mailer.http_session import SharingAdapter, requests
 
 LONGEST = 16_000_000  # bytes; Graph answers with an attachment that it was given, so with up to 4 MB
 
@@ -108,7 +106,7 @@ class WholeAnswerAdapter(SharingAdapter):
         resp.headers.discard("Content-Encoding")
         reply = requests.Response()
         reply.status_code, reply.reason, reply.raw = resp.status, resp.reason or "", resp
-        reply.headers = CaseInsensitiveDict(resp.headers)
+        reply.headers = requests.structures.CaseInsensitiveDict(resp.headers)
         reply.request, reply.url = req, req.url or ""
         return reply
 

@@ -1,12 +1,11 @@
 """A validator's findings in the words of the request's own members."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from mailer.errors import MOST_PROBLEMS, Problem
+from mailer.errors import MOST_PROBLEMS, Problem, meant
 from mailer.request.address import Address
 from mailer.request.attachment import Attachment
 from mailer.request.json_object import shown
@@ -96,7 +95,7 @@ def _close(name: str, known: Sequence[str]) -> str | None:
     elsewhere = _ELSEWHERE.get(plain, "")
     if elsewhere.partition(".")[0].partition("`")[0] in known:
         return elsewhere
-    return next(iter(difflib.get_close_matches(name.casefold(), known, n=1)), None)
+    return meant(name.casefold(), known)
 
 
 def _plain(name: str) -> str:

@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, fields
-from difflib import get_close_matches
 from itertools import chain
 from typing import Any
 
 from mailer import setting_texts as texts
-from mailer.errors import ConfigError
+from mailer.errors import ConfigError, meant
 from mailer.settings.known import HOST_STORAGE, STORAGE, STORAGE_FORMS, Settings, Storage
 
 
@@ -113,8 +112,8 @@ def _unknown_names(environ: Mapping[str, str]) -> Iterator[str]:
         # Windows gives all names in capitals, and finds them in any.
         is_known = plain in known and environ.get(known[plain]) == environ[name]
         if not is_known and name.casefold().startswith(("mailer_", STORAGE.casefold())):
-            close = [one for one in known if one.startswith(plain)] + get_close_matches(plain, known, n=1)
-            hint = f"did you mean {known[close[0]]}?" if close else "take it out."
+            close = next((one for one in known if one.startswith(plain)), None) or meant(plain, known)
+            hint = f"did you mean {known[close]}?" if close else "take it out."
             yield f"{name} is unknown; {hint}"
 
 

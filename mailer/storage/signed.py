@@ -14,12 +14,11 @@ from email.utils import formatdate
 from typing import Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
-import requests
 import urllib3
 import urllib3.exceptions
 from azure.core.credentials import AccessToken
 
-from mailer.http_session import KeptPool
+from mailer.http_session import KeptPool, requests
 
 SCOPE = "https://storage.azure.com/.default"
 RENEW_BEFORE = 300  # seconds before a token expires, as the SDKs do

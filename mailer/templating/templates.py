@@ -1,13 +1,12 @@
 """A template and its variables to what the mail says. Touches what its source touches and nothing else."""
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from mailer.errors import InvalidRequest, Problem
+from mailer.errors import InvalidRequest, Problem, meant
 from mailer.request.json_object import shown
 from mailer.request.members import Priority
 from mailer.request.model import TemplateUse
@@ -89,8 +88,8 @@ class Templates:
         template = self._versions.get(name)
         if template is None:
             names = self.names()
-            close = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(names)}."
+            close = meant(name, names)
+            hint = f"did you mean `{close}`?" if close else f"there are {', '.join(names)}."
             message = f"There is no template `{shown(name)}`; {hint}"
             raise InvalidRequest([Problem(code="template_not_found", message=message, target="template.id")])
         return template

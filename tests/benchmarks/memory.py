@@ -42,7 +42,18 @@ NEEDLESS = (
         "mailer.graph.upload",
         "mailer.templating.lint",
     ),
-    *("PIL", "babel", "email_validator", "jsonschema_rs", "jwt", "opentelemetry", "rich", "typer"),
+    *(
+        "PIL",
+        "babel",
+        "charset_normalizer",
+        "difflib",
+        "email_validator",
+        "jsonschema_rs",
+        "jwt",
+        "opentelemetry",
+        "rich",
+        "typer",
+    ),
 )
 """What a mail from the queue can do without, and a worker that sends no other never imports."""
 

@@ -1,6 +1,5 @@
 """All that is wrong with the templates in a folder, told before a mail shows it. Reads the folder and nothing else."""
 
-import difflib
 import html
 import json
 import re
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from mailer.errors import InvalidRequest, Problem
+from mailer.errors import InvalidRequest, Problem, meant
 from mailer.request.model import TemplateUse
 from mailer.templating.images import is_image
 from mailer.templating.lint.contract import declared, part_paths, undeclared, unused
@@ -141,8 +140,8 @@ class _Check:
     def _check_options(self) -> None:
         options = self._json("template.json")
         for option in {*(options or {})} - {*_OPTIONS}:
-            close = difflib.get_close_matches(option, _OPTIONS, n=1) or _OPTIONS
-            self._say("template.json", f"`{option}` is unknown: did you mean {' or '.join(close)}?")
+            close = meant(option, _OPTIONS) or " or ".join(_OPTIONS)
+            self._say("template.json", f"`{option}` is unknown: did you mean {close}?")
         if options and any(one.kind != "sample" for one in self._parts):
             try:
                 self._brought = {*self._templates.content_ids(self.name)}

@@ -1,10 +1,10 @@
 """What the name of a file in a template's folder says it is, and which names say nothing or leave a gap. No I/O."""
 
-import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
+from mailer.errors import meant
 from mailer.templating.images import TYPES, is_image
 
 _TAG = r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*"
@@ -50,11 +50,11 @@ def name_faults(files: Collection[str], *, used: Collection[str], all_used: bool
     yield from _missing(known)
     yield from _gaps(known)
     for file in sorted({*files} - {*used} - {one.file for one in known}):
-        close = difflib.get_close_matches(file.lower(), _MEANT, n=1)
+        close = meant(file.lower(), _MEANT)
         if file.lower() in _MEANT or is_image(file):
             continue
         if close:
-            yield file, f"means nothing: did you mean {close[0]}?"
+            yield file, f"means nothing: did you mean {close}?"
         elif all_used:
             images = ", ".join(suffix.removeprefix(".") for suffix in TYPES)
             yield file, f"means nothing, and no file includes it: delete it, or rename it (an image is {images})"
