@@ -86,6 +86,10 @@ class Outbox:
         return self.queue
 
 
+def waiting_row(table, mail):
+    return the_row(table, RowKey=f"{START + HOUR:%M}|{mail}")
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -101,7 +105,7 @@ class Outbox:
 )
 def test_a_mail_that_waits_in_an_unreadable_row_holds_up_no_other_and_goes_once_it_is_mended(table, changes, caplog):
     outbox = Outbox(table, 3)
-    whole = spoil(table, the_row(table, RowKey=an_id(1)), changes)
+    whole = spoil(table, waiting_row(table, an_id(1)), changes)
 
     assert outbox.release() == [an_id(0), an_id(2)]
     assert an_id(1) in caplog.text
@@ -113,7 +117,7 @@ def test_a_mail_that_waits_in_an_unreadable_row_holds_up_no_other_and_goes_once_
 
 def test_a_mail_whose_row_is_unreadable_has_a_row_and_names_it(table):
     Outbox(table, 1)
-    row = the_row(table, RowKey=an_id(0))
+    row = waiting_row(table, an_id(0))
     spoil(table, row, {"due": None})
 
     assert LaterRows(table).has(an_id(0), START + HOUR)
@@ -123,7 +127,7 @@ def test_a_mail_whose_row_is_unreadable_has_a_row_and_names_it(table):
 
 def test_a_row_of_a_later_version_is_released(table):
     outbox = Outbox(table, 1)
-    spoil(table, the_row(table, RowKey=an_id(0)), {"envelope": f'{{"id": "{an_id(0)}", "of_a_later_version": 1}}'})
+    spoil(table, waiting_row(table, an_id(0)), {"envelope": f'{{"id": "{an_id(0)}", "of_a_later_version": 1}}'})
 
     assert outbox.release() == [an_id(0)]
 

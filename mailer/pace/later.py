@@ -5,7 +5,7 @@ for nothing. The life of a mail that waits for its slot; a word is a call of sto
 
     [slots] ─┬─ received, due within seconds: stays in the worker's hand, and has no record yet
              └─ [record] ─┬─ due before the next release is over ── [message], delayed
-                          └─ due later ── [row `due|minute`] ── release, each minute: [rows read] ── [message] ──
+                          └─ due later ── [row by its minute] ── release, each minute: [rows read] ── [message] ──
                                           [rows deleted, if they are still as they were read]
     message ── its mails in hand, each until its instant ── [look at slots] ── claim ── (Graph) ── outcome ── [deletion]
 

@@ -39,7 +39,7 @@ SHORTER = {
     "ANSWER_WITHIN": "1.5",
     "AGAIN": "timedelta(seconds=1)",
     "STORAGE_NETWORK": 'before | {"initial_backoff": 0.2, "increment_base": 1}',  # the queue SDK's own begins with 15 s
-    "_minute": 'lambda due: f"due|{due.astimezone(UTC):%Y%m%d%H%M%S}"',  # by which rows wait
+    "_minute": 'lambda due: f"{due.astimezone(UTC):%H%M%S}"',  # by which rows wait
 }
 SCHEDULES = {"release": "* * * * * *", "sweep": "*/5 * * * * *"}
 # Kills and outages cost a message a run each, so that with fewer runs the host would give up what never failed.

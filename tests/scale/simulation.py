@@ -147,7 +147,7 @@ class Simulation:
     def _keep(self, mails):
         self.calls["record"] += bool(mails)
         later = [mail for mail in mails if mail.record.due_at > reached(self.clock.now)]
-        self.calls["row"] += len({_minute(mail.record.due_at) for mail in later})
+        self.calls["row"] += len({mail.record.due_at.replace(minute=0, second=0, microsecond=0) for mail in later})
         for mail in later:
             self.waiting[_minute(mail.record.due_at)].append(mail)
         self._messages(mail for mail in mails if mail.record.due_at <= reached(self.clock.now))
@@ -161,11 +161,9 @@ class Simulation:
 
     def _release(self):
         minutes = sorted(minute for minute in self.waiting if minute <= _minute(self.clock.now + AHEAD))
-        for minute in minutes:
-            mails = self.waiting.pop(minute)
-            self.calls["row"] += -(-len(mails) // 100) + len(mails) // 500  # deletions and further pages
-            self._messages(mails)
-        self.calls["row"] += 1  # the page that is read
+        mails = [mail for minute in minutes for mail in self.waiting.pop(minute)]
+        self.calls["row"] += -(-len(mails) // 100) + 2 + len(mails) // 500  # deletions and pages
+        self._messages(mails)
         self._release_later()
 
     def _messages(self, mails):
