@@ -9,7 +9,7 @@ import pytest
 from mailer import gather
 from mailer.gather import Company, Gather
 
-MOST = 8
+MOST = 16
 
 
 class Handled:
@@ -108,8 +108,9 @@ def test_who_keeps_nobody_waiting_waits_until_a_few_have_come(handled, monkeypat
         first = [pool.submit(patiently, handled, item) for item in range(gather.FEW - 1)]
         time.sleep(10 * gather.QUIET)
         assert not any(each.done() for each in first)
-        assert pool.submit(patiently, handled, 3).result() == "did 3"
-    assert [sorted(group) for group in handled.groups] == [[0, 1, 2, 3]]
+        last = gather.FEW - 1
+        assert pool.submit(patiently, handled, last).result() == f"did {last}"
+    assert [sorted(group) for group in handled.groups] == [[*range(gather.FEW)]]
 
 
 def test_who_keeps_nobody_waiting_waits_a_moment_for_others(handled, monkeypatch):

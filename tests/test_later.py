@@ -14,7 +14,7 @@ from mailer.delivery.message import MAX_BYTES, SOON, apart, read_message
 from mailer.delivery.record import Status
 from mailer.errors import TryLater
 from mailer.gather import Company
-from mailer.pace.later import AHEAD, GATHERED, MOST_TOGETHER, RELEASED_WITHIN, SPAN, TOGETHER, Later, reached
+from mailer.pace.later import AHEAD, MOST_TOGETHER, RELEASED_WITHIN, SPAN, TOGETHER, Later, reached
 from mailer.request.mail_id import mail_id
 from mailer.request.members import Priority
 from mailer.storage.clients import kept_table
@@ -101,11 +101,11 @@ def put_at_once(outbox, afters, **envelope):
 
 
 def test_messages_that_are_due_within_seconds_and_put_at_once_are_one(gathering):
-    afters = [timedelta(seconds=20 + number % 2 * 30) for number in range(GATHERED)]
+    afters = [timedelta(seconds=20 + number % 2 * 30) for number in range(MOST_TOGETHER)]
 
     put_at_once(gathering, afters)
 
-    assert len(gathering.messages) == GATHERED / MOST_TOGETHER
+    assert len(gathering.messages) == 2
     assert sorted(gathering.queue) == sorted((an_id(number), START + after) for number, after in enumerate(afters))
 
 
@@ -118,9 +118,9 @@ def test_what_the_queue_does_not_take_together_is_put_alone(gathering):
         send(text, after=after)
 
     gathering.send = refuse_several
-    put_at_once(gathering, [timedelta(seconds=20)] * GATHERED)
+    put_at_once(gathering, [timedelta(seconds=20)] * MOST_TOGETHER)
 
-    assert len(gathering.messages) == len({mail for mail, _ in gathering.queue}) == GATHERED
+    assert len(gathering.messages) == len({mail for mail, _ in gathering.queue}) == MOST_TOGETHER
 
 
 @pytest.mark.parametrize(("after", "envelope"), [(timedelta(), {}), (HOUR / 100, {"priority": Priority.URGENT})])

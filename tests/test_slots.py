@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from mailer.pace.grid import Grid
+from mailer.pace.grid import SAFE, Grid
 from mailer.pace.lane import Lane, Row
 from mailer.pace.slots import Slots
 from mailer.request.members import Priority
@@ -275,7 +275,7 @@ def test_a_look_is_good_for_less_time_than_it_takes_to_lose_a_slot(rows, clock):
     bulk = take(slots, 5)
     assert all(slots.holds(SHOP, slot.start, slot.ticket) for slot in bulk)
     taken = take(another(slots), priority=URGENT)[0]
-    clock.advance(seconds=1.1)
+    clock.advance(seconds=1.6)
 
     assert [slot.start for slot in bulk if not slots.holds(SHOP, slot.start, slot.ticket)] == [taken.start]
 
@@ -406,7 +406,7 @@ def test_a_slot_whose_write_came_after_the_look_of_the_mail_that_had_it_is_not_t
 
 def test_a_slot_that_was_lost_before_its_write_was_answered_is_not_used_without_a_look(rows, clock):
     start = GRID.start(GRID.position(START) + 40)
-    clock.now = start - timedelta(seconds=1.6)
+    clock.now = start - SAFE - timedelta(seconds=0.1)
     lost = []
 
     def lose():

@@ -1,5 +1,6 @@
 """No storage call that the promise does not need."""
 
+import itertools
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ from tests import post as memory
 from tests.builders import as_bytes, members
 from tests.fakes import START
 
+NUMBERS = itertools.count()
 HOSTS_DELETE = 1
 
 
@@ -109,7 +111,8 @@ def paced(storage):
 
 
 def by_queue(**changes):
-    return QueuedMessage(body=as_bytes(members(**changes)), id="m1", inserted_at=START)
+    """A new one each time."""
+    return QueuedMessage(body=as_bytes(members(**changes)), id=f"m{next(NUMBERS)}", inserted_at=START)
 
 
 def test_a_mail_by_http_takes_five_transactions(post):

@@ -150,7 +150,7 @@ def test_a_release_ends_soon_and_fails_while_the_queue_takes_nothing(table):
     with pytest.raises(TryLater):
         outbox.release()
 
-    assert len(asked) == 2 * (TOGETHER + TOGETHER // MOST_TOGETHER)
+    assert len(asked) == 2 * (TOGETHER - (-TOGETHER // MOST_TOGETHER))
 
 
 # Records and keys

@@ -34,7 +34,7 @@ log = logging.getLogger("mailer.deliver")
 
 T = TypeVar("T")
 
-AT_HAND = timedelta(seconds=6)  # a mail that comes so early waits here
+AT_HAND = timedelta(seconds=10)  # a mail that comes so early waits here
 NEAR_TURN = timedelta(seconds=4)  # and one whose new turn opens so soon, for a message would come later
 CARRIED_AFTER = timedelta(seconds=30)  # for a message that carries an outcome
 # Seconds between tries to record an outcome; under host.json's functionTimeout.

@@ -15,7 +15,7 @@ from mailer.request.json_object import MARK, read_object, write_object
 ENVELOPE = "mailer"  # the one member that is ours and not the producer's
 MAX_BYTES = 64 * 1024  # https://learn.microsoft.com/azure/storage/queues/storage-queues-introduction
 ROOM = 2048  # bytes that an envelope takes at most
-MOST_TOGETHER = 8  # mails in one message, each delivered by a thread of its own
+MOST_TOGETHER = 16  # mails in one message, each delivered by a thread of its own
 TOGETHER = "together"  # in our member, the messages of several mails that are due within seconds
 SOON = timedelta(minutes=2)  # what is due later than this waits in the table: see pace/later.py
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
-GOOD_FOR = timedelta(seconds=0.3)  # a burst of 25 mails a second fills a minute's slots in one
+GOOD_FOR = timedelta(seconds=1)  # a burst of 25 mails a second fills a minute's slots in so long
 
 
 class FrontRows(Protocol):

@@ -8,7 +8,7 @@ At `rate` 30 a minute has 29 slots, 2.07 s apart. A mail leaves in its slot, or,
 A slot can be taken from a mail of lower priority until SAFE before that may leave; it looks whether it still has its
 slot when it comes. LEAD is one slot and SAFE, so that whoever takes a slot from bulk leaves at once. All leave between
 start - LEAD and start + TOLERANCE, and TOLERANCE is what is left of a tenth of the rate: so no 60 seconds hold more
-than the rate and a tenth (for rates from 10 on).
+than the rate and a tenth (for rates from BOUNDED on).
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,9 @@ from datetime import UTC, datetime, timedelta
 
 from mailer.request.members import Priority
 
-SAFE = timedelta(seconds=1.5)  # clocks of instances differ by less, and a write takes less
-LEAST_TOLERANCE = timedelta(seconds=2.5)  # a queue is looked at every two seconds at worst
+SAFE = timedelta(seconds=2)  # clocks of instances differ by less, and a write takes less
+BOUNDED = 10  # mails a minute, from which on the rate and a tenth are kept; below, a tenth is no whole mail
+LEAST_TOLERANCE = timedelta(seconds=2.5)  # below that: a queue is looked at every two seconds at worst
 MINUTE = 60_000  # milliseconds
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -47,7 +48,9 @@ class Grid:
     @property
     def tolerance(self) -> timedelta:
         """How long after the start of its slot a mail may still leave."""
-        return max(self.rate * 11 // 10 * self.width - timedelta(minutes=1) - self.lead, LEAST_TOLERANCE)
+        spans = timedelta(minutes=self.rate * 11 // 10) / self.per_minute
+        left = spans - timedelta(minutes=1) - self.lead - _MILLISECOND  # to which a slot's beginning is rounded
+        return left if self.rate >= BOUNDED else max(left, LEAST_TOLERANCE)
 
     def position(self, at: datetime) -> int:
         """The slot that this instant lies in."""

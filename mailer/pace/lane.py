@@ -55,7 +55,8 @@ class Lane:
             return 1
         used = [now - at for at in self.takes if now - at < ahead]
         burst = sum(each < LATELY for each in used)
-        steady = len({each // timedelta(minutes=1) for each in used}) // 2  # minutes: a flow goes on for half as long
+        earlier = sum(each > ahead / 2 for each in used)
+        steady = min(earlier, len(used) - earlier)  # a flow goes on for half as long
         return min(MOST, max(1, burst, steady, len(used) // PART))
 
 

@@ -35,8 +35,8 @@ AHEAD = timedelta(minutes=1)  # below SOON by the minute that a row's key is coa
 RELEASED_EVERY = timedelta(minutes=1)
 RELIED_UPON = timedelta(seconds=15)  # after a full minute its release is over, or soon will be
 TOGETHER = 200  # rows
-SPAN = timedelta(seconds=4.2)  # of a message's mails, which wait for their instant in hand: three slots of 30 a minute
-GATHERED = 16  # messages
+SPAN = timedelta(seconds=8.4)  # of a released message's mails, which wait for their instant in hand: five slots of 30
+SHORT_SPAN = timedelta(seconds=4.2)  # of one that is put while a burst comes in, which needs the worker's threads
 IN_VAIN = 2  # so many times none of them, and the queue is away
 RELEASED_WITHIN = timedelta(seconds=100)  # of one run; the next one goes on
 
@@ -83,6 +83,7 @@ class Group:
     """The rows and texts of one message that is due in a while."""
 
     left: timedelta
+    span: timedelta
     rows: list[Waiting] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     size: int = 100  # bytes, with what holds the texts together
@@ -90,7 +91,7 @@ class Group:
     def has_room(self, text: str, left: timedelta) -> bool:
         """Whether this mail can travel with the others."""
         fits = len(self.rows) < MOST_TOGETHER and self.size + len(text.encode()) < MAX_BYTES
-        return fits and left - self.left <= SPAN
+        return fits and left - self.left <= self.span
 
     def add(self, row: Waiting, text: str) -> None:
         """Take this mail into the message."""
@@ -100,7 +101,7 @@ class Group:
 
     def apart(self) -> "Iterator[Group]":
         """Each mail by itself."""
-        return (Group(self.left, [row], [text]) for row, text in zip(self.rows, self.texts, strict=True))
+        return (Group(self.left, self.span, [row], [text]) for row, text in zip(self.rows, self.texts, strict=True))
 
 
 Spread = Callable[[Callable[[Group], Sequence[Waiting]], Iterable[Group]], Iterable[Sequence[Waiting]]]
@@ -116,7 +117,7 @@ class Later:
         self._queue = queue
         self._rows = rows
         self._clock = clock
-        self._gather: Gather[Message, bool] = Gather(self._sent, most=GATHERED, company=company)
+        self._gather: Gather[Message, bool] = Gather(self._sent, most=MOST_TOGETHER, company=company)
 
     def put(self, envelope: Envelope, content: bytes | None, *, due: datetime) -> None:
         """See that this message is delivered when it is due; without content, that lies in a blob."""
@@ -138,7 +139,7 @@ class Later:
         """Which of them the queue has taken, those together that are due within seconds."""
         taken: set[int] = set()
         with suppress(TryLater):  # each of the others is put alone
-            for group in self._groups(messages):
+            for group in self._groups(messages, SHORT_SPAN):
                 self._queue.send(write_together(group.texts), after=group.left)
                 taken |= {id(row) for row in group.rows}
         return [id(waiting) in taken for waiting, _ in messages]
@@ -160,7 +161,7 @@ class Later:
         """
         began, released, in_vain = self._clock(), 0, 0
         for some in self._due(began + AHEAD):
-            sent = [row for rows in spread(self._send, self._groups(self._readable(some))) for row in rows]
+            sent = [row for rows in spread(self._send, self._groups(self._readable(some), SPAN)) for row in rows]
             self._rows.delete(sent)
             released += len(sent)
             in_vain += not sent
@@ -184,14 +185,14 @@ class Later:
             except UnicodeDecodeError as unreadable:
                 log.error("not_released id=%s due=%s: %s", waiting.mail, waiting.due, unreadable)  # noqa: TRY400 - no bug
 
-    def _groups(self, some: Iterable[Message]) -> Iterator[Group]:
+    def _groups(self, some: Iterable[Message], span: timedelta) -> Iterator[Group]:
         """The messages whose mails are due within seconds, as few as hold them."""
-        now, group = self._clock(), Group(timedelta())
+        now, group = self._clock(), Group(timedelta(), span)
         for waiting, text in sorted(some, key=lambda message: message[0].due):
             left = max(waiting.due - now, timedelta())
             if group.rows and not group.has_room(text, left):
                 yield group
-                group = Group(left)
+                group = Group(left, span)
             group.left = group.left if group.rows else left
             group.add(waiting, text)
         if group.rows:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
-GOOD_FOR = timedelta(seconds=1)  # of the 1.5 s in which nobody takes the slot; the rest is for clocks and slow writes
+GOOD_FOR = timedelta(seconds=1.5)  # of the 2 s in which nobody takes the slot; the rest is for clocks and slow writes
 FEW = 100  # mailboxes, whose slots of a minute are a page or a few
 
 

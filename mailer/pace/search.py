@@ -19,7 +19,7 @@ from mailer.pace.grid import SAFE, Grid
 from mailer.pace.lane import Holder, KnownMailbox, Lane, Row
 from mailer.request.members import Priority
 
-NEAR = 12  # slots among which an instance chooses at random where others take some too
+NEAR = 16  # slots among which an instance chooses at random where others take some too
 CROWDED = timedelta(minutes=30)  # how long it does so after it found one taken
 FRESH = timedelta(seconds=2)  # so long what was read is not read again, and a slot is good that was taken to leave now
 MOST_AT_ONCE = 50  # slots reserved by one transaction, which holds a hundred rows
@@ -137,9 +137,10 @@ class Search:
             if taken:
                 left = [each for each in free if each not in chosen]
                 lane.position = minute * grid.per_minute + (left[0] if left else grid.per_minute)
-                if crowded and not lane.far and minute > lane.front:
-                    self._fronts.move(self._mailbox, self._priority.level, minute)
-                    lane.front = minute
+                front = lane.position // grid.per_minute
+                if crowded and not lane.far and front > lane.front:
+                    self._fronts.move(self._mailbox, self._priority.level, front)
+                    lane.front = front
                 return taken
             if taken is None:
                 self._meet_others()

@@ -63,7 +63,7 @@ def _together() -> "Executor":
     """Threads for the mails of one message."""
     from concurrent.futures import ThreadPoolExecutor
 
-    return ThreadPoolExecutor(32, thread_name_prefix="together")
+    return ThreadPoolExecutor(64, thread_name_prefix="together")
 
 
 @base.once

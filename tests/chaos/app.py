@@ -31,6 +31,7 @@ SHORTER = {
     "RELEASED_EVERY": "timedelta(seconds=1)",
     "RELIED_UPON": "timedelta(seconds=1)",
     "SPAN": "timedelta(seconds=0.5)",
+    "SHORT_SPAN": "timedelta(seconds=0.5)",
     "AT_HAND": "timedelta(seconds=1.6)",  # a message comes up to a second early here too
     "NEAR_TURN": "timedelta(seconds=0.1)",
     "STALLED_AFTER": "timedelta(seconds=12)",

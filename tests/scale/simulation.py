@@ -22,7 +22,7 @@ from mailer.delivery.deliver import NEAR_TURN
 from mailer.delivery.record import MailRecord
 from mailer.delivery.turns import Turns
 from mailer.pace.grid import Grid
-from mailer.pace.later import AHEAD, Group, reached
+from mailer.pace.later import AHEAD, SHORT_SPAN, SPAN, Group, reached
 from mailer.pace.pace import Pace
 from mailer.pace.pauses import Pauses
 from mailer.pace.quota import Quota
@@ -150,7 +150,7 @@ class Simulation:
         self.calls["row"] += len({mail.record.due_at.replace(minute=0, second=0, microsecond=0) for mail in later})
         for mail in later:
             self.waiting[_minute(mail.record.due_at)].append(mail)
-        self._messages(mail for mail in mails if mail.record.due_at <= reached(self.clock.now))
+        self._messages((mail for mail in mails if mail.record.due_at <= reached(self.clock.now)), SHORT_SPAN)
         self._release_later()
 
     def _release_later(self):
@@ -163,16 +163,16 @@ class Simulation:
         minutes = sorted(minute for minute in self.waiting if minute <= _minute(self.clock.now + AHEAD))
         mails = [mail for minute in minutes for mail in self.waiting.pop(minute)]
         self.calls["row"] += -(-len(mails) // 100) + 2 + len(mails) // 500  # deletions and pages
-        self._messages(mails)
+        self._messages(mails, SPAN)
         self._release_later()
 
-    def _messages(self, mails):
-        group = Group(timedelta())
+    def _messages(self, mails, span):
+        group = Group(timedelta(), span)
         for mail in sorted(mails, key=lambda mail: mail.record.due_at):
             left = max(mail.record.due_at - self.clock.now, timedelta())
             if group.rows and not group.has_room("", left):
                 self._message(group)
-                group = Group(timedelta())
+                group = Group(timedelta(), span)
             group.left = group.left if group.rows else left
             group.add(mail, "")
         if group.rows:

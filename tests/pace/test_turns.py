@@ -1,0 +1,117 @@
+"""The turn of a mail: told when it is accepted, kept true, and taken by as few calls as it needs."""
+
+from datetime import timedelta
+
+from mailer.delivery.record import Status
+from mailer.errors import TryLater
+from mailer.pace.grid import SAFE
+from tests.fakes import START, Clock
+from tests.pace.given import seconds
+from tests.post import Post, raising
+from tests.virtual import most_in_a_minute
+
+
+def test_the_receipt_says_when_the_mail_is_expected_to_leave(post):
+    expected = [post.accept(priority="bulk").receipt.expected_at for _ in range(90)]
+
+    assert expected[0] == START
+    assert expected == sorted(set(expected))
+    assert timedelta(minutes=3) <= expected[-1] - START <= timedelta(minutes=3.2)
+    assert [post.ledger.read(mail).due_at for mail in post.ledger.records][1:] == expected[1:]
+
+
+def test_a_mail_leaves_when_it_was_expected_to(post):
+    receipts = [post.accept(priority="bulk").receipt for _ in range(90)]
+    post.run()
+
+    times = [post.ledger.read(receipt.id).times[Status.SENT] for receipt in receipts]
+    assert all(seconds(0) <= at - receipt.expected_at < seconds(2) for at, receipt in zip(times, receipts, strict=True))
+
+
+def test_a_bulk_mail_that_has_lost_its_slot_says_when_it_leaves_now(post):
+    receipts = [post.accept(priority="bulk").receipt for _ in range(7)]
+    receipt = next(each for each in receipts if each.expected_at >= START + SAFE)
+    post.accept(priority="urgent")  # which takes the slot
+    while (record := post.ledger.read(receipt.id)).due_at == receipt.expected_at:
+        post.deliver(post.take())
+
+    assert record.status is Status.QUEUED
+    assert record.due_at > receipt.expected_at
+    post.run()
+    assert {each.status for each in post.ledger.records.values()} == {Status.SENT}
+
+
+def test_a_canceled_mail_leaves_its_slot_to_others(post):
+    receipts = [post.accept(priority="bulk").receipt for _ in range(30)]
+    post.amendment().cancel(receipts[20].id)
+    post.start_instance()
+
+    assert post.accept(priority="bulk").receipt.expected_at == receipts[20].expected_at
+
+
+def test_a_moved_mail_takes_a_slot_at_its_new_hour(post):
+    tomorrow = START + timedelta(days=1)
+    for _ in range(3):
+        post.accept(scheduled_at=tomorrow.isoformat())
+    moved = post.accept(scheduled_at=(tomorrow + timedelta(hours=1)).isoformat()).receipt
+
+    record = post.amendment().reschedule(moved.id, tomorrow)
+
+    assert tomorrow < record.due_at < tomorrow + seconds(10)
+    post.run()
+    assert most_in_a_minute([each.times[Status.SENT] for each in post.ledger.records.values()]) == 4
+    assert post.ledger.read(moved.id).times[Status.SENT] >= record.due_at
+
+
+def test_a_retry_waits_for_a_slot_of_its_mailbox(post):
+    post.deliver(post.by_queue(), send=raising(TryLater("Busy.", code="http_503", after=seconds(30))))
+
+    record = post.record
+    assert record.due_at >= START + seconds(30)
+    assert seconds(0) <= record.due_at - record.slot < seconds(2.1)
+
+
+def test_a_mail_whose_mailbox_keeps_it_back_for_days_is_not_too_old_for_a_second_attempt():
+    post = Post(rate=1)
+    for _ in range(60 * 50):
+        post.turns.pace.take(("shop@contoso.com",), post.turns.priority(_request()), 1, earliest=START)
+    post.accept()
+
+    assert post.deliver(post.take(), send=raising(TryLater("Busy.", code="http_503"))) is Status.QUEUED
+    assert post.clock.now - START > timedelta(hours=48)
+
+
+def _request():
+    return type("Request", (), {"priority": None})()
+
+
+def test_with_the_rate_off_nobody_is_paced_and_nothing_is_asked():
+    post = Post()
+    receipts = [post.accept().receipt for _ in range(100)]
+
+    assert {receipt.expected_at for receipt in receipts} == {START}
+    assert post.slots.calls.total() == 0
+
+
+def test_a_clock_that_goes_on_while_storage_answers_costs_no_second_slot(post):
+    class Running(Clock):
+        def __call__(self):
+            self.now += timedelta(milliseconds=5)
+            return self.now
+
+    post.clock = Running()
+    post.start_instance()
+
+    assert post.deliver(post.by_queue()) is Status.SENT
+    assert post.slots.calls.total() == 1
+
+
+def test_a_message_that_finds_its_mail_sent_takes_no_slot(post):
+    """As that of a mail which was delivered within the call."""
+    message = post.by_http(priority="urgent")
+    post.deliver(message)
+    before = post.slots.calls["take"]
+    post.clock.advance(seconds=40)
+
+    assert post.deliver(message) is Status.SENT
+    assert post.slots.calls["take"] == before
