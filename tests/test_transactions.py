@@ -155,9 +155,9 @@ def test_a_long_wait_takes_four_its_content_included(post):
     assert post.spent + len(post.requests.kept) <= 4
 
 
-def warm(paced):
+def warm(paced, **changes):
     """After its first mail, which has read what is known for a while: the pauses, and the day's recipients."""
-    paced.deliver(by_queue())
+    paced.deliver(by_queue(**changes))
     paced.turns.pace.pauses.left("")
     paced.calls.clear()
     return paced
@@ -189,10 +189,7 @@ def test_at_its_mailboxs_pace_a_mail_by_http_that_leaves_at_once_takes_six(paced
 
 def test_a_bulk_mail_by_queue_whose_slot_opens_in_a_moment_takes_five(paced):
     """It waits in the worker's hand, and looks whether the slot still is its own."""
-    for _ in range(3):  # which leave at once
-        paced.deliver(by_queue(priority="bulk"))
-
-    assert warm(paced).deliver(by_queue(priority="bulk")) is Status.SENT
+    assert warm(paced, priority="bulk").deliver(by_queue(priority="bulk")) is Status.SENT
     assert paced.clock.now > START
     assert paced.spent <= 5
 
