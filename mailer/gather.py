@@ -21,7 +21,8 @@ QUIET = 0.004  # seconds in which nobody comes or goes: time for a thread to beg
 LONGEST = 0.1  # seconds that anybody waits for one that is held up
 PATIENCE = 1.0  # seconds that those wait for others for whom nobody waits, and whose mail waits longer than twice that
 FEW = 4  # are enough for them, as many as the host takes from a queue at once, if no more come
-POLL = 0.03  # seconds in which the host does that again
+POLL = 0.1  # seconds in which the host does that again
+MANY = 12  # are enough at once: the host gives no more while so many are under way (newBatchThreshold)
 
 
 class Company:
@@ -121,7 +122,7 @@ class Gather(Generic[T, R]):
                 while self._groups.get(queue) is group:
                     left = until - time.monotonic()
                     all_here = company.waiting >= max(company.members, FEW if patient else 0)
-                    quiet = POLL if patient else QUIET
+                    quiet = POLL if patient and company.waiting < MANY else QUIET
                     if left <= 0 or not company.changed.wait(min(left, quiet) if all_here else left):
                         break
             finally:  # whatever happens, nobody comes to a group that nobody leads

@@ -131,8 +131,8 @@ def test_neither_what_is_due_now_nor_an_urgent_mail_waits_for_others(gathering, 
 
 
 @pytest.mark.parametrize("start", [START, START.replace(month=12, day=31, hour=22, minute=57), START.astimezone(EAST)])
-def test_each_mail_comes_in_its_minute_over_hours(rows, start):
-    """Rows lie in partitions by the hour; some of a minute may come a minute early, as its key is coarse."""
+def test_each_mail_comes_in_its_minute_over_days(rows, start):
+    """Rows lie in partitions by the day; some of a minute may come a minute early, as its key is coarse."""
     outbox = Outbox(rows)
     dues = [start + timedelta(seconds=97 * number) for number in range(2, 120)]
     outbox.clock.now = start

@@ -87,7 +87,7 @@ class Outbox:
 
 
 def waiting_row(table, mail):
-    return the_row(table, RowKey=f"{START + HOUR:%M}|{mail}")
+    return the_row(table, RowKey=f"{START + HOUR:%H%M}|{mail}")
 
 
 @pytest.mark.parametrize(

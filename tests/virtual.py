@@ -50,7 +50,7 @@ class CountedRequests(MemoryRequests):
 
 
 class CountedRows(MemoryRows):
-    """Which are read by two calls, those of the hour and all before, and deleted a hundred of an hour at a time."""
+    """Which are read by two calls, those of the day and all before, and deleted a hundred of a day at a time."""
 
     def __init__(self, calls):
         super().__init__()
@@ -70,8 +70,8 @@ class CountedRows(MemoryRows):
             yield page
 
     def delete(self, rows):
-        hours = Counter(row.due.replace(minute=0, second=0, microsecond=0) for row in rows)
-        self.calls["row"] += sum(-(-number // 100) for number in hours.values())
+        days = Counter(row.due.date() for row in rows)
+        self.calls["row"] += sum(-(-number // 100) for number in days.values())
         super().delete(rows)
 
 

@@ -1,4 +1,4 @@
-"""The messages that wait: one row each, its partition the hour when it is due, its key the minute of it and the mail.
+"""The messages that wait: one row each, its partition the day when it is due, its key the minute and the mail.
 
 Mails that are taken at the same moment are due in different minutes, and still are written by one call.
 """
@@ -29,7 +29,7 @@ class LaterRows:
     def put(self, waiting: Waiting) -> None:
         """Keep this message; the same mail in the same minute has one row."""
         row: dict[str, Any] = {
-            "PartitionKey": _hour(waiting.due),
+            "PartitionKey": _day(waiting.due),
             "RowKey": _key(waiting.mail, waiting.due),
             "due": waiting.due,
             "envelope": waiting.envelope.model_dump_json(exclude_defaults=True),
@@ -42,10 +42,10 @@ class LaterRows:
     def take_back(self, mail: str, due: datetime) -> None:
         """Delete this message, unless one for another second of the minute has taken its row."""
         with contextlib.suppress(ResourceNotFoundError, ResourceModifiedError):
-            row = tables.ask(self._table, lambda: self._table.get_entity(_hour(due), _key(mail, due)))
+            row = tables.ask(self._table, lambda: self._table.get_entity(_day(due), _key(mail, due)))
             if row.get("due") == due:
                 condition = tables.unchanged(row.metadata["etag"])
-                tables.ask(self._table, lambda: self._table.delete_entity(_hour(due), _key(mail, due), **condition))
+                tables.ask(self._table, lambda: self._table.delete_entity(_day(due), _key(mail, due), **condition))
 
     def get(self, mail: str, due: datetime) -> Waiting | None:
         """What of this mail waits for this minute."""
@@ -58,21 +58,21 @@ class LaterRows:
 
     def _row(self, mail: str, due: datetime) -> tables.Entity | None:
         try:
-            return tables.ask(self._table, lambda: self._table.get_entity(_hour(due), _key(mail, due)))
+            return tables.ask(self._table, lambda: self._table.get_entity(_day(due), _key(mail, due)))
         except ResourceNotFoundError:
             return None
 
     def pages(self, until: datetime) -> Iterator[Sequence[Waiting]]:
         """What is due by the end of this minute, the oldest first."""
-        hour = _hour(until)
-        overdue = f"PartitionKey ge '{_PREFIX}' and PartitionKey lt '{hour}'"
-        for query in (overdue, f"PartitionKey eq '{hour}' and RowKey le '{_minute(until)}~'"):
+        day = _day(until)
+        overdue = f"PartitionKey ge '{_PREFIX}' and PartitionKey lt '{day}'"
+        for query in (overdue, f"PartitionKey eq '{day}' and RowKey le '{_minute(until)}~'"):
             for page in tables.pages(self._table, query, {}):
                 yield list(tables.read_all(page, _waiting))
 
     def delete(self, rows: Sequence[Waiting]) -> None:
         """Delete these rows, but for those that were written anew since they were read."""
-        found = [tables.Row(_hour(row.due), _key(row.mail, row.due), row.version or "") for row in rows]
+        found = [tables.Row(_day(row.due), _key(row.mail, row.due), row.version or "") for row in rows]
         tables.delete_as_read(self._table, found)
 
 
@@ -86,8 +86,8 @@ def _waiting(row: tables.Entity) -> Waiting:
     )
 
 
-def _hour(due: datetime) -> str:
-    return f"{_PREFIX}{due.astimezone(UTC):%Y%m%d%H}"
+def _day(due: datetime) -> str:
+    return f"{_PREFIX}{due.astimezone(UTC):%Y%m%d}"
 
 
 def _key(mail: str, due: datetime) -> str:
@@ -95,4 +95,4 @@ def _key(mail: str, due: datetime) -> str:
 
 
 def _minute(due: datetime) -> str:
-    return f"{due.astimezone(UTC):%M}"
+    return f"{due.astimezone(UTC):%H%M}"

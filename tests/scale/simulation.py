@@ -147,7 +147,7 @@ class Simulation:
     def _keep(self, mails):
         self.calls["record"] += bool(mails)
         later = [mail for mail in mails if mail.record.due_at > reached(self.clock.now)]
-        self.calls["row"] += len({mail.record.due_at.replace(minute=0, second=0, microsecond=0) for mail in later})
+        self.calls["row"] += len({mail.record.due_at.date() for mail in later})
         for mail in later:
             self.waiting[_minute(mail.record.due_at)].append(mail)
         self._messages((mail for mail in mails if mail.record.due_at <= reached(self.clock.now)), SHORT_SPAN)
