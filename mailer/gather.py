@@ -1,7 +1,8 @@
 """What several threads bring at about the same time, handled at once by one of them.
 
 For mails that wait anyway, which the host hands over several at a time. Who comes first waits until all threads of the
-company have come too, or have gone elsewhere; and, where nobody waits for an answer, until a few have come:
+company have come too, or have gone elsewhere; and, where nobody waits for an answer, until a few have come. Whoever has
+to answer takes along those who wait so:
 
     member ─┬─ brings ── waits for the others ── handled with them ─┬─ brings ...
             └─ elsewhere: at Graph, or until its mail's turn       ─┴─ leaves
@@ -72,6 +73,7 @@ class Company:
 
 @dataclass(slots=True)
 class _Group(Generic[T, R]):
+    patient: bool = True  # all of them
     items: list[T] = field(default_factory=list)
     done: threading.Event = field(default_factory=threading.Event)
     results: Sequence[R | None] = ()
@@ -90,7 +92,7 @@ class Gather(Generic[T, R]):
         self._handle = handle
         self._most = most
         self._company = company
-        self._groups: dict[tuple[str, bool], _Group[T, R]] = {}
+        self._groups: dict[str, _Group[T, R]] = {}
 
     def bring(self, key: str, item: T, *, hurry: bool = False) -> R | None:
         """Its result, handled with others of this key; None if it came alone. Raises what handling them has raised."""
@@ -98,43 +100,42 @@ class Gather(Generic[T, R]):
         patient = company is not None and company.is_patient and not hurry
         if company is None or (company.members <= 1 and not patient):
             return None
-        queue = key, patient
         with company.changed:
-            group = self._groups.setdefault(queue, _Group())
+            group = self._groups.setdefault(key, _Group())
+            group.patient &= patient
             place = len(group.items)
             group.items.append(item)
             company.waiting += 1
             if len(group.items) == self._most:
-                self._close(queue, company)
+                self._close(key, company)
             company.changed.notify_all()
         if place == 0:
-            self._lead(queue, group, company)
+            self._lead(key, group, company)
         group.done.wait()
         if group.failed:
             raise group.failed
         return group.results[place]
 
-    def _wait(self, queue: tuple[str, bool], group: _Group[T, R], company: Company) -> None:
-        _, patient = queue
-        until = time.monotonic() + (PATIENCE if patient else LONGEST)
+    def _wait(self, key: str, group: _Group[T, R], company: Company) -> None:
+        since = time.monotonic()
         with company.changed:
             try:
-                while self._groups.get(queue) is group:
-                    left = until - time.monotonic()
-                    all_here = company.waiting >= max(company.members, FEW if patient else 0)
-                    quiet = POLL if patient and company.waiting < MANY else QUIET
+                while self._groups.get(key) is group:
+                    left = since + (PATIENCE if group.patient else LONGEST) - time.monotonic()
+                    all_here = company.waiting >= max(company.members, FEW if group.patient else 0)
+                    quiet = POLL if group.patient and company.waiting < MANY else QUIET
                     if left <= 0 or not company.changed.wait(min(left, quiet) if all_here else left):
                         break
             finally:  # whatever happens, nobody comes to a group that nobody leads
-                if self._groups.get(queue) is group:
-                    self._close(queue, company)
+                if self._groups.get(key) is group:
+                    self._close(key, company)
 
-    def _close(self, queue: tuple[str, bool], company: Company) -> None:
-        company.waiting -= len(self._groups.pop(queue).items)
+    def _close(self, key: str, company: Company) -> None:
+        company.waiting -= len(self._groups.pop(key).items)
 
-    def _lead(self, queue: tuple[str, bool], group: _Group[T, R], company: Company) -> None:
+    def _lead(self, key: str, group: _Group[T, R], company: Company) -> None:
         try:
-            self._wait(queue, group, company)
+            self._wait(key, group, company)
             group.results = self._handle(group.items) if len(group.items) > 1 else [None]
         except BaseException as failed:  # noqa: BLE001 - each of the threads raises it
             group.failed = failed

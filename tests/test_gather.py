@@ -126,16 +126,16 @@ def test_who_is_in_a_hurry_does_not(handled, monkeypatch):
     assert patiently(handled, 0, hurry=True) is None
 
 
-def test_an_answer_that_somebody_waits_for_does_not_wait_with_the_patient(handled, monkeypatch):
+def test_whoever_has_to_answer_takes_those_along_who_keep_nobody_waiting(handled, monkeypatch):
     monkeypatch.setattr(gather, "PATIENCE", 3600.0)
     monkeypatch.setattr(gather, "FEW", 3)
 
     with ThreadPoolExecutor(3) as pool:
-        first = [pool.submit(patiently, handled, 0)]
+        first = [pool.submit(patiently, handled, item) for item in (0, 1)]
         time.sleep(10 * gather.QUIET)
-        assert handled.bring(1) is None
-        first += [pool.submit(patiently, handled, item) for item in (2, 3)]
-        assert [each.result() for each in first] == ["did 0", "did 2", "did 3"]
+        assert not any(each.done() for each in first)
+        assert handled.bring(2) == "did 2"
+        assert [each.result() for each in first] == ["did 0", "did 1"]
 
 
 def test_what_handling_raises_each_of_them_hears_and_the_next_ones_do_not(handled):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mailer.request.members import Priority
 
-MOST = 8  # slots taken at once for mails that will ask for them, but for a batch
+MOST = 12  # slots taken at once for mails that will ask for them, but for a batch
 LATELY = timedelta(seconds=12)  # of a burst: after a longer time, what is left at its end would be a tenth of the slots
 PART = 8  # of what was used in a time is taken beforehand for as long a time: a twentieth is left where a burst ends
 
