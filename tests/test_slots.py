@@ -100,7 +100,8 @@ def test_a_slot_costs_one_call_while_nobody_else_takes_any():
         pytest.param([100 + 2 * number for number in range(32)], 3600, 4, id="an eighth of what a long burst has used"),
         pytest.param([600 * number for number in range(24)], 3 * 3600, 8, id="what a flow needs in half of the time"),
         pytest.param([600 * number for number in range(24)], 1800, 1, id="which is soon over"),
-        pytest.param([0] * 64, 3600, 8, id="eight at most"),
+        pytest.param([20 * number for number in range(32)], 1800, 4, id="a flow that has only begun is a burst"),
+        pytest.param([0] * 64, 3600, 12, id="twelve at most"),
     ],
 )
 def test_an_instance_takes_beforehand_what_it_will_use(used, ahead, needed):
