@@ -27,7 +27,7 @@ _PARTITION = "alarms"
 REPEAT = timedelta(minutes=10)  # how often a cause that stays is told anew in the log
 KEEP = timedelta(minutes=1)  # how often its row is written anew, which another instance may have deleted
 STANDS = timedelta(minutes=45)  # how long one is believed that nobody has repeated: three tries
-LOOK = timedelta(seconds=30)  # how often an instance that sends looks for what others told of its mailboxes
+LOOK = timedelta(minutes=1)  # how often an instance that sends looks for what others told of its mailboxes
 
 # A token, and a connection that is trusted, are the same for all mailboxes: any mail that is sent proves them right.
 _OF_ALL = ("AADSTS", "secret_", "identity_", "token_", "graph_untrusted")
