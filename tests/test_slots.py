@@ -418,3 +418,18 @@ def test_a_slot_that_was_lost_before_its_write_was_answered_is_not_used_without_
 
     assert lost[0].start == start
     assert bulk.start != start
+
+
+@pytest.mark.parametrize("priority", Priority)
+def test_a_mail_that_is_to_leave_in_a_while_takes_no_other_mail_along(slots, clock, priority):
+    """As one that Graph did not take, and that comes back in a minute: the slots until then are for others."""
+    others = another(slots)
+    for _ in range(5):  # they meet
+        take(slots), take(others)
+    clock.now = START + 2 * MINUTE
+
+    (later,) = take(slots, priority=priority, earliest=clock.now + timedelta(seconds=100))
+
+    assert later.due >= clock.now + timedelta(seconds=100)
+    for each in (slots, others, slots):
+        assert take(each, priority=priority, earliest=clock.now)[0].due < clock.now + MINUTE

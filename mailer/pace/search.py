@@ -61,11 +61,12 @@ class Search:
         self._priority, self._clock, self._fronts = priority, clock, fronts
         self._now = clock()
         self._earliest = max(earliest, self._now)
-        far = earliest - self._now > FAR
-        key = priority, grid.position(earliest) // grid.per_minute if far else 0
         if len(known.lanes) > LANES:  # what is forgotten is found out again
             known.lanes.clear()
-        self._lane = known.lanes.setdefault(key, Lane(far))
+        near, first = known.lanes.setdefault((priority, 0), Lane(far=False)), grid.first(self._earliest)
+        # Also one that is to leave in a while, where others may leave before: they would all go on behind it.
+        far = earliest - self._now > FAR or first > max(near.position, grid.first(self._now))
+        self._lane = known.lanes.setdefault((priority, first // grid.per_minute), Lane(far=True)) if far else near
 
     @property
     def first(self) -> int:
