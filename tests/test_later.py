@@ -150,6 +150,28 @@ def test_each_mail_comes_in_its_minute_over_days(rows, start):
     assert outbox.release() == []
 
 
+@pytest.mark.parametrize("second", [10, 16, 30, 59, 75, 90])
+@pytest.mark.parametrize("before", [timedelta(seconds=1), timedelta(milliseconds=1)])
+def test_a_row_that_is_written_while_a_release_begins_comes_in_time(before, second):
+    """Its write waits up to a second for others: the release of that minute may have read the table meanwhile."""
+    outbox = Outbox(MemoryRows())
+    minute, put = START + timedelta(minutes=1), outbox.rows.put
+    due = minute + timedelta(seconds=second)
+
+    def put_after_others(waiting):
+        outbox.later.release(map)
+        outbox.clock.now = minute + timedelta(seconds=1)
+        put(waiting)
+
+    outbox.rows.put = put_after_others
+    outbox.clock.now = minute - before
+    outbox.put(after=due - outbox.clock.now)
+    queued = outbox.queue.copy()
+    outbox.clock.now = minute + timedelta(minutes=1)
+
+    assert queued + outbox.release() == [(SOME_ID, due)]
+
+
 def test_what_is_due_within_two_minutes_goes_onto_the_queue_while_the_table_takes_nothing():
     """Else a send that Graph has confirmed, and that the table cannot record, would be forgotten."""
     outbox = Outbox(MemoryRows())

@@ -34,6 +34,7 @@ log = logging.getLogger("mailer.later")
 AHEAD = timedelta(minutes=1)  # below SOON by the minute that a row's key is coarse
 RELEASED_EVERY = timedelta(minutes=1)
 RELIED_UPON = timedelta(seconds=15)  # after a full minute its release is over, or soon will be
+WRITTEN_WITHIN = timedelta(seconds=2)  # a row, which waits for others: a release that begins meanwhile may not see it
 TOGETHER = 200  # rows
 SPAN = timedelta(seconds=8.4)  # of a released message's mails, which wait for their instant in hand: five slots of 30
 SHORT_SPAN = timedelta(seconds=4.2)  # of one that is put while a burst comes in, which needs the worker's threads
@@ -212,7 +213,8 @@ class Later:
 
 def reached(now: datetime) -> datetime:
     """What is due up to then is not left to the next release."""
-    return now - (now - _EPOCH) % RELEASED_EVERY + RELEASED_EVERY + RELIED_UPON
+    written = now + WRITTEN_WITHIN
+    return written - (written - _EPOCH) % RELEASED_EVERY + RELEASED_EVERY + RELIED_UPON
 
 
 def _minute(instant: datetime) -> datetime:

@@ -30,6 +30,7 @@ SHORTER = {
     "AHEAD": "timedelta(seconds=2)",
     "RELEASED_EVERY": "timedelta(seconds=1)",
     "RELIED_UPON": "timedelta(seconds=1)",
+    "WRITTEN_WITHIN": "timedelta(seconds=0.2)",
     "SPAN": "timedelta(seconds=0.5)",
     "SHORT_SPAN": "timedelta(seconds=0.5)",
     "AT_HAND": "timedelta(seconds=1.6)",  # a message comes up to a second early here too
