@@ -132,11 +132,12 @@ class Delivery:
             if not mail.proven and not self.turns.is_new(mail.record):
                 # Perhaps it has been sent long since, and needs none.
                 return ARRIVED, self.opening.prove(mail)
-            mail = replace(mail, record=self.turns.take(mail.record, mail.asked, earliest=self.clock()))
-            left = mail.record.due_at - self.clock() if mail.record.due_at else timedelta()
-            if mail.record.due_at and left > NEAR_TURN:
-                return Event(what=What.PACED, to=mail.record.due_at), mail
-            if left > timedelta():
+            asked = self.clock()
+            mail = replace(mail, record=self.turns.take(mail.record, mail.asked, earliest=asked))
+            due = mail.record.due_at
+            if due and due - self.clock() > NEAR_TURN:
+                return Event(what=What.PACED, to=due), mail
+            if due and due > asked:  # even if that has come meanwhile: somebody may have taken the slot
                 return ARRIVED, mail
         with self.stores.company.elsewhere():
             return self.attempt.send(mail, claimed)

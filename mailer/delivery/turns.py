@@ -84,8 +84,9 @@ class Turns:
         """The record with a turn from then on; a new one that need not wait has no `due_at`. Raises TryLater."""
         priority = record.priority or self.priority(request)
         self._pass_up(record)
+        asked = self.clock()
         turn = self.pace.take(self._mailboxes(request), priority, request.recipients, earliest=earliest)
-        return self._given(record, turn, priority)
+        return self._given(record, turn, priority, asked)
 
     def reserve(self, requests: Iterable[MailRequest]) -> None:
         """Have turns at hand for all of these that are due at once, by fewer calls than they would need each.
@@ -103,8 +104,9 @@ class Turns:
         """The same for a mail whose request is not at hand; one that never had a turn gets none. Raises TryLater."""
         if record.sender is None or record.priority is None:
             return record
+        asked = self.clock()
         turn = self.pace.take((record.sender,), record.priority, record.recipients or 1, earliest=earliest)
-        return self._given(record, turn, record.priority)
+        return self._given(record, turn, record.priority, asked)
 
     def has_come(self, record: MailRecord, request: MailRequest) -> bool:
         """Whether the mail may leave now in the turn that it has. Raises TryLater."""
@@ -131,8 +133,9 @@ class Turns:
     def _mailboxes(self, request: MailRequest) -> Sequence[str]:
         return self.pools.get(request.pool or "") or (request.mailbox.address.lower(),)
 
-    def _given(self, record: MailRecord, turn: Turn, priority: Priority) -> MailRecord:
-        at_once = turn.due <= self.clock() and record.version is None
+    def _given(self, record: MailRecord, turn: Turn, priority: Priority, asked: datetime) -> MailRecord:
+        # What has only come while storage answered may have been taken away meanwhile: its mail looks.
+        at_once = turn.due <= asked and record.version is None
         held_up = not at_once and not record.attempts and turn.due - record.due_since > PUSHED
         return replace(
             record,

@@ -1,12 +1,18 @@
 """The turn of a mail: told when it is accepted, kept true, and taken by as few calls as it needs."""
 
+from dataclasses import replace
 from datetime import timedelta
+
+import pytest
 
 from mailer.delivery.record import Status
 from mailer.errors import TryLater
-from mailer.pace.grid import SAFE
+from mailer.pace.grid import SAFE, Grid
+from mailer.pace.slots import Slots
+from mailer.request.members import Priority
+from tests.builders import SHOP
 from tests.fakes import START, Clock
-from tests.pace.given import seconds
+from tests.pace.given import RATE, seconds
 from tests.post import Post, raising
 from tests.virtual import most_in_a_minute
 
@@ -104,6 +110,45 @@ def test_a_clock_that_goes_on_while_storage_answers_costs_no_second_slot(post):
 
     assert post.deliver(post.by_queue()) is Status.SENT
     assert post.slots.calls.total() == 1
+
+
+class SlowQuota:
+    """Who looks how many recipients are left for a slot to come has this happen meanwhile."""
+
+    def __init__(self, clock, meanwhile):
+        self.clock, self.meanwhile = clock, meanwhile
+
+    def opens(self, _mailbox, earliest, _recipients):
+        if earliest > self.clock.now:
+            self.meanwhile()
+        return earliest
+
+    def count(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_slot_that_opened_while_storage_was_slow_may_be_another_mails_by_then(post, is_known):
+    urgent = []
+
+    def meanwhile():
+        others = Slots(Grid(RATE), post.slots, clock=post.clock)
+        urgent.extend(others.take(SHOP.address, Priority.URGENT, post.clock.now).start for _ in range(3))
+        post.clock.advance(seconds=5)
+
+    message = post.by_queue(priority="bulk")
+    if is_known:
+        post.deliver(message, send=raising(TryLater("Busy.", code="http_503", after=seconds(0.1))))
+        message = post.take()
+        post.clock.advance(minutes=1)  # so that it needs another slot
+    for _ in range(2):
+        post.accept(priority="bulk")
+    slow = SlowQuota(post.clock, meanwhile)
+    post.turns = replace(post.turns, pace=replace(post.turns.pace, quota=slow))
+    post.deliver(message)
+
+    assert urgent
+    assert not {record.slot for record in post.ledger.records.values() if record.status is Status.SENT} & {*urgent}
 
 
 def test_a_message_that_finds_its_mail_sent_takes_no_slot(post):
