@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.delivery.message import write_together
+from mailer.delivery.message import MOST_TOGETHER, write_together
 from mailer.delivery.record import Status
 from mailer.errors import TryLater
+from mailer.pace import later
 from tests.fakes import START
 from tests.post import BUSY, DOWN, Post, raising
 
@@ -62,6 +63,16 @@ def test_what_graph_does_with_one_is_nothing_to_the_others(post):
     delivery.deliver(message)
 
     assert statuses(post) == [Status.QUEUED, Status.SENT, Status.SENT]
+
+
+def test_a_message_of_a_later_version_may_hold_more_of_them(post, monkeypatch):
+    """After a step back none of its mails is lost."""
+    more = 2 * MOST_TOGETHER
+    monkeypatch.setattr(later, "MOST_TOGETHER", more)
+
+    post.deliver(waiting(post, more, apart=timedelta(seconds=0.2)))
+
+    assert statuses(post) == [Status.SENT] * more
 
 
 def test_a_mail_that_was_canceled_meanwhile_does_not_leave_with_the_others(post):

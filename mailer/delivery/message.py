@@ -16,6 +16,7 @@ ENVELOPE = "mailer"  # the one member that is ours and not the producer's
 MAX_BYTES = 64 * 1024  # https://learn.microsoft.com/azure/storage/queues/storage-queues-introduction
 ROOM = 2048  # bytes that an envelope takes at most
 MOST_TOGETHER = 16  # mails in one message, each delivered by a thread of its own
+MOST_READ = 64  # in one that a later version has written, so that a step back to this one burns none of them
 TOGETHER = "together"  # in our member, the messages of several mails that are due within seconds
 SOON = timedelta(minutes=2)  # what is due later than this waits in the table: see pace/later.py
 
@@ -86,7 +87,7 @@ def apart(body: bytes) -> list[bytes]:
     except InvalidRequest:
         return [body]
     ours = all(isinstance(each, dict) and isinstance(each.get(ENVELOPE), dict) for each in several)
-    if not ours or not 0 < len(several) <= MOST_TOGETHER:
+    if not ours or not 0 < len(several) <= MOST_READ:
         return [body]  # a producer has made it up, and it is refused as one message
     return [write_object(each) for each in several]
 
