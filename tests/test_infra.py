@@ -8,6 +8,7 @@ from dataclasses import fields
 
 import pytest
 
+from mailer.http_session import CONNECTIONS
 from mailer.local.programs import ROOT
 from mailer.settings import Settings, read_settings
 from tests.bicep.check import check
@@ -203,6 +204,16 @@ def test_whatever_the_host_gives_a_worker_at_once_has_a_thread():
 
     assert threads >= queues["batchSize"] + queues["newBatchThreshold"]
     assert threads >= scale["triggers"]["http"]["perInstanceConcurrency"]
+
+
+def test_every_thread_of_a_worker_may_keep_a_connection():
+    """One too many is dropped once it is used, and made anew for the next request."""
+    threads = int(app_settings()[0]["PYTHON_THREADPOOL_THREAD_COUNT"].removeprefix(MARK))
+    sources = "".join(path.read_text() for path in (ROOT / "mailer/wiring").glob("*.py"))
+    pools = [int(number) for number in re.findall(r"ThreadPoolExecutor\((\d+)", sources)]
+
+    assert len(pools) == sources.count("ThreadPoolExecutor(")
+    assert threads + sum(pools) <= CONNECTIONS
 
 
 def test_a_slow_mail_holds_up_no_batch():

@@ -132,8 +132,7 @@ class Delivery:
             if not mail.proven and not self.turns.is_new(mail.record):
                 # Perhaps it has been sent long since, and needs none.
                 return ARRIVED, self.opening.prove(mail)
-            asked = self.clock()
-            mail = replace(mail, record=self.turns.take(mail.record, mail.asked, earliest=asked))
+            mail = replace(mail, record=self.turns.take(mail.record, mail.asked, earliest=(asked := self.clock())))
             due = mail.record.due_at
             if due and due - self.clock() > NEAR_TURN:
                 return Event(what=What.PACED, to=due), mail
