@@ -433,3 +433,16 @@ def test_a_mail_that_is_to_leave_in_a_while_takes_no_other_mail_along(slots, clo
     assert later.due >= clock.now + timedelta(seconds=100)
     for each in (slots, others, slots):
         assert take(each, priority=priority, earliest=clock.now)[0].due < clock.now + MINUTE
+
+
+@pytest.mark.parametrize("rate", [10, 19, 29, 30, 60])
+def test_a_slot_taken_beforehand_is_not_given_to_a_mail_that_comes_too_late_for_it(rate, clock):
+    grid = Grid(rate)
+    slots = Slots(grid, MemorySlots(), clock=clock)
+    clock.now = START + min(grid.tolerance, grid.width * 0.99)
+    slots.reserve(SHOP, BULK, clock.now, 3)
+    clock.advance(seconds=1.9)
+
+    (slot,) = take(slots, earliest=clock.now)
+
+    assert not slots.is_late(slot.start, clock.now)

@@ -58,8 +58,7 @@ class Search:
         earliest: datetime,
     ) -> None:
         self._grid, self._rows, self._mailbox, self._known = grid, rows, mailbox, known
-        self._priority, self._clock, self._fronts = priority, clock, fronts
-        self._now = clock()
+        self._priority, self._clock, self._fronts, self._now = priority, clock, fronts, clock()
         self._earliest = max(earliest, self._now)
         if len(known.lanes) > LANES:  # what is forgotten is found out again
             known.lanes.clear()
@@ -78,11 +77,11 @@ class Search:
     def spare(self) -> tuple[int, str] | None:
         """A slot taken beforehand: its mail looks at it before it leaves, unless nobody could take it away any more."""
         self._lane.takes.append(self._now)
-        soonest = max(self._earliest, self._now + SAFE)
+        soonest, first = max(self._earliest, self._now + SAFE), self._grid.first(self._now)
         while self._lane.spare:
             position, ticket, taken_at = self._lane.spare.popleft()
             opens = self._grid.opens(position, self._priority)
-            if opens > soonest or (opens <= taken_at + SAFE and self._now - taken_at < FRESH):
+            if opens > soonest or (position >= first and opens <= taken_at + SAFE and self._now - taken_at < FRESH):
                 return position, ticket
         return None
 
