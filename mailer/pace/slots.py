@@ -27,7 +27,7 @@ from mailer.request.members import Priority
 
 EMPTY = 15  # minutes that are left empty at most; who does not know of a longer pause asks Graph then
 IN_ONE_CALL = 100  # rows
-TRIES = 3  # where others take a slot at the same moment
+TRIES = 10  # where others take a slot at the same moment
 
 
 class Slot(NamedTuple):
