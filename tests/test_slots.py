@@ -446,3 +446,12 @@ def test_a_slot_taken_beforehand_is_not_given_to_a_mail_that_comes_too_late_for_
     (slot,) = take(slots, earliest=clock.now)
 
     assert not slots.is_late(slot.start, clock.now)
+
+
+def test_mails_that_a_pause_holds_up_take_several_slots_at_once(clock):
+    rows = MemorySlots()
+
+    taken = take(Slots(GRID, rows, clock=clock), 8, earliest=START + MINUTE)
+
+    assert len({slot.start for slot in taken}) == 8
+    assert rows.calls.total() <= 4

@@ -63,9 +63,10 @@ class Search:
         if len(known.lanes) > LANES:  # what is forgotten is found out again
             known.lanes.clear()
         near, first = known.lanes.setdefault((priority, 0), Lane(far=False)), grid.first(self._earliest)
+        far = earliest - self._now > FAR
         # Also one that is to leave in a while, where others may leave before: they would all go on behind it.
-        far = earliest - self._now > FAR or first > max(near.position, grid.first(self._now))
-        self._lane = known.lanes.setdefault((priority, first // grid.per_minute), Lane(far=True)) if far else near
+        self._apart = far or first > max(near.position, grid.first(self._now))
+        self._lane = known.lanes.setdefault((priority, first // grid.per_minute), Lane(far)) if self._apart else near
 
     @property
     def first(self) -> int:
@@ -138,7 +139,7 @@ class Search:
                 left = [each for each in free if each not in chosen]
                 lane.position = minute * grid.per_minute + (left[0] if left else grid.per_minute)
                 front = lane.position // grid.per_minute
-                if crowded and not lane.far and front > lane.front:
+                if crowded and not self._apart and front > lane.front:
                     self._fronts.move(self._mailbox, self._priority.level, front)
                     lane.front = front
                 return taken
@@ -200,9 +201,8 @@ class Search:
         return self._known.crowded_until is not None and self._known.crowded_until > self._now
 
     def _front(self) -> int:
-        if self._lane.far:
-            return 0
-        self._lane.front = self._fronts.of(self._mailbox, self._priority.level)
+        if not self._lane.far:
+            self._lane.front = self._fronts.of(self._mailbox, self._priority.level)
         return self._lane.front
 
     def _free(self, first: int) -> list[int]:
