@@ -11,6 +11,7 @@ start - LEAD and start + TOLERANCE, and TOLERANCE is what is left of a tenth of 
 than the rate and a tenth (for rates from BOUNDED on).
 """
 
+import functools
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +19,7 @@ from mailer.request.members import Priority
 
 SAFE = timedelta(seconds=2)  # clocks of instances differ by less, and a write takes less
 BOUNDED = 10  # mails a minute, from which on the rate and a tenth are kept; below, a tenth is no whole mail
-LEAST_TOLERANCE = timedelta(seconds=2.5)  # below that: a queue is looked at every two seconds at worst
+LEAST_TOLERANCE = timedelta(seconds=1.9)  # a queue is looked at every two seconds, and a message comes a little early
 MINUTE = 60_000  # milliseconds
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -32,8 +33,8 @@ class Grid:
 
     @property
     def per_minute(self) -> int:
-        """A twentieth below the rate: what buys the lead and the tolerance."""
-        return max(1, self.rate - max(1, self.rate // 20))
+        """A twentieth below the rate, or more: what buys the lead and the tolerance."""
+        return _slots(self.rate)
 
     @property
     def width(self) -> timedelta:
@@ -48,9 +49,7 @@ class Grid:
     @property
     def tolerance(self) -> timedelta:
         """How long after the start of its slot a mail may still leave."""
-        spans = timedelta(minutes=self.rate * 11 // 10) / self.per_minute
-        left = spans - timedelta(minutes=1) - self.lead - _MILLISECOND  # to which a slot's beginning is rounded
-        return left if self.rate >= BOUNDED else max(left, LEAST_TOLERANCE)
+        return _tolerance(self.rate, self.per_minute)
 
     def position(self, at: datetime) -> int:
         """The slot that this instant lies in."""
@@ -75,3 +74,17 @@ class Grid:
     def opens(self, position: int, priority: Priority) -> datetime:
         """When a mail that has the slot may leave."""
         return self.start(position) - (timedelta() if priority is Priority.BULK else self.lead)
+
+
+@functools.cache
+def _slots(rate: int) -> int:
+    """So many a minute, one less where they were too tight for a mail that comes as late as a queue delivers."""
+    slots = max(1, rate - max(1, rate // 20))
+    return slots - (_tolerance(rate, slots) < LEAST_TOLERANCE)
+
+
+def _tolerance(rate: int, slots: int) -> timedelta:
+    lead = timedelta(minutes=1) / slots + SAFE
+    spans = timedelta(minutes=rate * 11 // 10) / slots
+    left = spans - timedelta(minutes=1) - lead - _MILLISECOND  # to which a slot's beginning is rounded
+    return left if rate >= BOUNDED else max(left, LEAST_TOLERANCE)
