@@ -1,8 +1,8 @@
 """What several threads bring at about the same time, handled at once by one of them.
 
-For mails that wait anyway, which the host hands over several at a time. Who comes first waits until all threads of the
-company have come too, or have gone elsewhere; and, where nobody waits for an answer, until a few have come. Whoever has
-to answer takes along those who wait so:
+For mails that wait anyway, which the host hands over several at a time. Whoever has to answer takes along those who
+keep nobody waiting. Who comes first waits until all threads of the company have come too, or have gone elsewhere; and,
+where nobody waits for an answer, until a few have come:
 
     member ─┬─ brings ── waits for the others ── handled with them ─┬─ brings ...
             └─ elsewhere: at Graph, or until its mail's turn       ─┴─ leaves

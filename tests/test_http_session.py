@@ -1,5 +1,7 @@
 """The kept session: what it reads of the environment, and how many connections it keeps."""
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,6 +50,15 @@ def server():
 def get(session, server):
     url = f"http://127.0.0.1:{server.server_port}/"
     return session.request("GET", url, headers={"Authorization": "Bearer ours"}, body=None, timeout=(5, 10))
+
+
+def test_requests_does_without_the_package_that_guesses_encodings_which_others_may_still_import():
+    code = "import sys, mailer.http_session as s; print('charset_normalizer' in sys.modules); "
+    code += "import charset_normalizer; r = s.requests.Response(); r._content = b'caf\\xe9'; print(r.text)"
+
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["False", "caf\ufffd"]
 
 
 def test_a_netrc_of_the_machine_replaces_no_token(server, monkeypatch, tmp_path):

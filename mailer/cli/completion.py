@@ -5,7 +5,7 @@ import sys
 from typing import Annotated, Literal
 
 import typer
-from typer.completion import completion_init, get_completion_script  # type: ignore[attr-defined] # its __all__ is empty
+from typer.completion import completion_init, get_completion_script  # type: ignore[attr-defined]  # its __all__ is empty
 
 EXAMPLES = """\b
 Examples:

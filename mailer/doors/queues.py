@@ -1,20 +1,18 @@
 """Mails from the queue, and the messages that the host has given up."""
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import azure.functions as func
 
 from mailer import wiring
+from mailer.doors import wrong_settings
 from mailer.errors import ConfigError
 from mailer.settings import read_settings, storage_connection
 
 if TYPE_CHECKING:
     from mailer.delivery.deliver import Delivery
     from mailer.delivery.mail import QueuedMessage
-
-log = logging.getLogger("mailer")
 
 
 def deliver_email(msg: func.QueueMessage) -> None:
@@ -48,10 +46,8 @@ def queues(environ: Mapping[str, str]) -> func.Blueprint:
     doors = func.Blueprint()
     try:
         queue = read_settings(environ).queue
-    except ConfigError as wrong:
-        # HTTP goes on, for the health page tells what is wrong.
-        for problem in wrong.problems:
-            log.error("setting_wrong %s", problem)  # noqa: TRY400 - where in the code says nothing here
+    except ConfigError as wrong:  # HTTP goes on, for the health page tells what is wrong
+        wrong_settings.tell(wrong)
         return doors
     connection = storage_connection(environ)
     doors.queue_trigger(arg_name="msg", queue_name=queue, connection=connection)(deliver_email)

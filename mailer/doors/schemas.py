@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 Schema = dict[str, Any]
 
@@ -31,7 +31,7 @@ def parameters_of(model: type[BaseModel]) -> Schema:
     return {name: _plain(_without_null(member), {}) for name, member in members.items()}
 
 
-def _made(models: Iterable[type[BaseModel]], mode: Any) -> dict[str, Schema]:  # noqa: ANN401 - one of two words
+def _made(models: Iterable[type[BaseModel]], mode: JsonSchemaMode) -> dict[str, Schema]:
     named = sorted(models, key=lambda model: model.__name__)
     made: dict[str, Schema] = models_json_schema([(one, mode) for one in named], ref_template=REF + "{model}")[1][
         "$defs"

@@ -1,13 +1,10 @@
 """What happens by the clock."""
 
-import logging
-
 import azure.functions as func
 
 from mailer import wiring
+from mailer.doors import wrong_settings
 from mailer.errors import ConfigError
-
-log = logging.getLogger("mailer")
 
 timers = func.Blueprint()
 
@@ -19,8 +16,7 @@ def release(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the trigger han
     try:
         wiring.carry_on()  # in the same run, for each one costs a second at least
     except ConfigError as wrong:
-        for problem in wrong.problems:
-            log.error("setting_wrong %s", problem)  # noqa: TRY400 - where in the code says nothing here
+        wrong_settings.tell(wrong)
 
 
 @timers.timer_trigger(arg_name="timer", schedule="0 23,53 * * * *")

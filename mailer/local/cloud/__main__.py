@@ -20,7 +20,7 @@ KEEP_ALIVE = 120  # seconds; a client that pools connections must not find them 
 class Protocol(H11Protocol):
     """HTTP as uvicorn speaks it; lets a fault reach the connection itself."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}
 
@@ -79,7 +79,7 @@ def main() -> None:
 
 async def _both(cloud: Server, panel: uvicorn.Server) -> None:
     """The cloud ends when it is told to, and the panel with it."""
-    panel.capture_signals = contextlib.nullcontext  # type: ignore[assignment, method-assign] # the cloud hears them
+    panel.capture_signals = contextlib.nullcontext  # type: ignore[assignment, method-assign]  # the cloud hears them
     beside = asyncio.create_task(panel.serve())
     await cloud.serve()
     panel.should_exit = panel.force_exit = True

@@ -45,7 +45,7 @@ def check_certificate(application: Application, assertion: str, header: dict[str
     try:
         jwt.decode(
             assertion,
-            certificate.public_key(),  # type: ignore[arg-type] # PyJWT refuses the keys that it cannot use
+            certificate.public_key(),  # type: ignore[arg-type]  # PyJWT refuses the keys that it cannot use
             algorithms=["RS256", "PS256"],
             audience=[endpoint, seed.ISSUER],
             subject=application.app_id,

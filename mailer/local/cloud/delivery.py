@@ -25,7 +25,7 @@ class Connection(smtplib.SMTP):
 
     files: dict[bytes, Content]
 
-    def data(self, msg: bytes) -> tuple[int, bytes]:  # type: ignore[override] # all that send_message gives it
+    def data(self, msg: bytes) -> tuple[int, bytes]:  # type: ignore[override]  # all that send_message gives it
         """The mail itself, which smtplib hands over as bytes with CRLF."""
         code, answer = self.docmd("DATA")
         if code != READY:
