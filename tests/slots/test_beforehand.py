@@ -1,0 +1,72 @@
+"""Slots that an instance takes before its mails ask for them."""
+
+from datetime import timedelta
+
+import pytest
+
+from mailer.pace.grid import Grid
+from mailer.pace.lane import Lane
+from mailer.pace.slots import Slots
+from mailer.request.members import Priority
+from tests.fakes import START, Clock, MemorySlots
+from tests.slots.given import BULK, GRID, MINUTE, SHOP, take
+
+
+@pytest.mark.parametrize(
+    ("used", "ahead", "needed"),
+    [
+        pytest.param([1], 60, 1, id="one mail"),
+        pytest.param([1, 2, 5, 20], 3600, 3, id="as many as a burst has used lately"),
+        pytest.param([1, 2, 5, 20], 3, 2, id="but no more than in the time until they open"),
+        pytest.param([100 + 2 * number for number in range(32)], 3600, 4, id="an eighth of what a long burst has used"),
+        pytest.param([600 * number for number in range(24)], 3 * 3600, 8, id="what a flow needs in half of the time"),
+        pytest.param([600 * number for number in range(24)], 1800, 1, id="which is soon over"),
+        pytest.param([20 * number for number in range(32)], 1800, 4, id="a flow that has only begun is a burst"),
+        pytest.param([0] * 64, 3600, 12, id="twelve at most"),
+    ],
+)
+def test_an_instance_takes_beforehand_what_it_will_use(used, ahead, needed):
+    lane = Lane(far=False)
+    lane.takes.extend(START - timedelta(seconds=each) for each in used)
+
+    assert lane.needs(START, timedelta(seconds=ahead)) == needed
+
+
+@pytest.mark.parametrize("priority", Priority)
+def test_what_is_known_of_slots_that_are_over_is_forgotten(clock, priority):
+    slots = Slots(GRID, MemorySlots(), clock=clock)
+    for _ in range(500):
+        take(slots, priority=priority, earliest=clock.now)
+        clock.advance(seconds=3)
+
+    assert len(slots._mailboxes[SHOP].holders) < 100
+
+
+def test_slots_that_are_minutes_away_are_taken_several_at_once_by_who_needs_many():
+    rows = MemorySlots()
+    starts = [slot.start for slot in take(Slots(GRID, rows, clock=Clock()), 400)]
+
+    assert starts == [GRID.start(GRID.position(START) + number) for number in range(400)]
+    assert rows.calls.total() <= 400 / 4
+
+
+@pytest.mark.parametrize("rate", [10, 19, 29, 30, 60])
+def test_a_slot_taken_beforehand_is_not_given_to_a_mail_that_comes_too_late_for_it(rate, clock):
+    grid = Grid(rate)
+    slots = Slots(grid, MemorySlots(), clock=clock)
+    clock.now = START + min(grid.tolerance, grid.width * 0.99)
+    slots.reserve(SHOP, BULK, clock.now, 3)
+    clock.advance(seconds=1.9)
+
+    (slot,) = take(slots, earliest=clock.now)
+
+    assert not slots.is_late(slot.start, clock.now)
+
+
+def test_mails_that_a_pause_holds_up_take_several_slots_at_once(clock):
+    rows = MemorySlots()
+
+    taken = take(Slots(GRID, rows, clock=clock), 8, earliest=START + MINUTE)
+
+    assert len({slot.start for slot in taken}) == 8
+    assert rows.calls.total() <= 4

@@ -1,0 +1,106 @@
+"""A mail that has waited looks whether its slot still is its own."""
+
+from collections import Counter
+from datetime import timedelta
+
+from mailer.pace.grid import SAFE
+from mailer.pace.slots import Slots
+from tests.fakes import START
+from tests.slots.given import GRID, MINUTE, SHOP, URGENT, another, take
+
+
+class Counted:
+    """The rows, with how often whether a slot is held was asked of them."""
+
+    def __init__(self, rows):
+        self.rows, self.calls = rows, Counter()
+
+    def __getattr__(self, name):
+        if name in {"ticket", "preferred"}:
+            self.calls[name] += 1
+        return getattr(self.rows, name)
+
+
+def test_many_looks_in_a_second_cost_one_call_and_see_whose_slot_was_taken(rows, clock):
+    slots, boxes = Slots(GRID, rows, clock=clock), [f"box{number}@contoso.com" for number in range(8)]
+    mails = {box: take(slots, 3, mailbox=box)[-1] for box in boxes}
+    taken = take(another(slots), priority=URGENT, mailbox=boxes[3])[0]
+    while taken.start != mails[boxes[3]].start:
+        taken = take(another(slots), priority=URGENT, mailbox=boxes[3])[0]
+    looks = Counted(rows)
+    slots = Slots(GRID, looks, clock=clock)
+
+    held = {box for box, slot in mails.items() if slots.holds(box, slot.start, slot.ticket)}
+
+    assert held == set(boxes) - {boxes[3]}
+    assert looks.calls == {"preferred": 1}
+
+
+def test_a_look_is_good_for_less_time_than_it_takes_to_lose_a_slot(rows, clock):
+    slots = Slots(GRID, rows, clock=clock)
+    bulk = take(slots, 5)
+    assert all(slots.holds(SHOP, slot.start, slot.ticket) for slot in bulk)
+    taken = take(another(slots), priority=URGENT)[0]
+    clock.advance(seconds=1.6)
+
+    assert [slot.start for slot in bulk if not slots.holds(SHOP, slot.start, slot.ticket)] == [taken.start]
+
+
+def test_a_look_is_good_no_longer_because_the_clock_was_set_back(rows, clock):
+    slots = Slots(GRID, rows, clock=clock)
+    bulk = take(slots, 5)
+    clock.advance(seconds=10)
+    assert all(slots.holds(SHOP, slot.start, slot.ticket) for slot in bulk)
+    clock.now = START
+    taken = take(another(slots), priority=URGENT)[0]
+
+    assert [slot.start for slot in bulk if not slots.holds(SHOP, slot.start, slot.ticket)] == [taken.start]
+
+
+class Slow:
+    """The rows, one write to which takes long: `meanwhile` is done before it is made, and `then` before its answer."""
+
+    def __init__(self, rows, *, meanwhile=None, then=None):
+        self.rows, self.meanwhile, self.then = rows, meanwhile, then
+
+    def __getattr__(self, name):
+        return getattr(self.rows, name)
+
+    def take(self, *arguments, **options):
+        meanwhile, then, self.meanwhile, self.then = self.meanwhile, self.then, None, None
+        if meanwhile:
+            meanwhile()
+        versions = self.rows.take(*arguments, **options)
+        if then:
+            then()
+        return versions
+
+
+def test_a_slot_whose_write_came_after_the_look_of_the_mail_that_had_it_is_not_taken(rows, clock):
+    (bulk,) = take(Slots(GRID, rows, clock=clock), earliest=START + MINUTE)
+    clock.now = bulk.start - timedelta(seconds=1.6)
+    leaving = []
+
+    def leave():
+        clock.now = bulk.start
+        leaving.append(Slots(GRID, rows, clock=clock).holds(SHOP, bulk.start, bulk.ticket))
+
+    (urgent,) = take(Slots(GRID, Slow(rows, meanwhile=leave), clock=clock), priority=URGENT, earliest=clock.now)
+
+    assert leaving == [True]
+    assert urgent.start != bulk.start
+
+
+def test_a_slot_that_was_lost_before_its_write_was_answered_is_not_used_without_a_look(rows, clock):
+    start = GRID.start(GRID.position(START) + 40)
+    clock.now = start - SAFE - timedelta(seconds=0.1)
+    lost = []
+
+    def lose():
+        lost.extend(take(Slots(GRID, rows, clock=clock), priority=URGENT, earliest=start))
+        clock.advance(seconds=2)
+
+    (bulk,) = take(Slots(GRID, Slow(rows, then=lose), clock=clock), earliest=start)
+
+    assert lost[0].start == start
+    assert bulk.start != start
