@@ -21,6 +21,7 @@ R = TypeVar("R")
 QUIET = 0.004  # seconds in which nobody comes or goes: time for a thread to begin
 LONGEST = 0.1  # seconds that anybody waits for one that is held up
 PATIENCE = 1.0  # seconds that those wait for others for whom nobody waits, and whose mail waits longer than twice that
+LONG_PATIENCE = 10.0  # where few come, and what is written is not missed before
 FEW = 4  # are enough for them, as many as the host takes from a queue at once, if no more come
 POLL = 0.1  # seconds in which the host does that again
 MANY = 12  # are enough at once: the host gives no more while so many are under way (newBatchThreshold)
@@ -73,6 +74,7 @@ class Company:
 
 @dataclass(slots=True)
 class _Group(Generic[T, R]):
+    until: float = float("inf")  # of time.monotonic(), when one of them has waited long enough
     patient: bool = True  # all of them
     items: list[T] = field(default_factory=list)
     done: threading.Event = field(default_factory=threading.Event)
@@ -94,15 +96,20 @@ class Gather(Generic[T, R]):
         self._company = company
         self._groups: dict[str, _Group[T, R]] = {}
 
-    def bring(self, key: str, item: T, *, hurry: bool = False) -> R | None:
-        """Its result, handled with others of this key; None if it came alone. Raises what handling them has raised."""
+    def bring(self, key: str, item: T, *, patience: float | None = None) -> R | None:
+        """Its result, handled with others of this key; None if it came alone. Raises what handling them has raised.
+
+        `patience` in seconds is that of a thread which keeps nobody waiting; 0 for none.
+        """
         company = self._company
-        patient = company is not None and company.is_patient and not hurry
+        patience = PATIENCE if patience is None else patience
+        patient = company is not None and company.is_patient and patience > 0
         if company is None or (company.members <= 1 and not patient):
             return None
         with company.changed:
             group = self._groups.setdefault(key, _Group())
             group.patient &= patient
+            group.until = min(group.until, time.monotonic() + (patience if patient else LONGEST))
             place = len(group.items)
             group.items.append(item)
             company.waiting += 1
@@ -117,11 +124,10 @@ class Gather(Generic[T, R]):
         return group.results[place]
 
     def _wait(self, key: str, group: _Group[T, R], company: Company) -> None:
-        since = time.monotonic()
         with company.changed:
             try:
                 while self._groups.get(key) is group:
-                    left = since + (PATIENCE if group.patient else LONGEST) - time.monotonic()
+                    left = group.until - time.monotonic()
                     all_here = company.waiting >= max(company.members, FEW if group.patient else 0)
                     quiet = POLL if group.patient and company.waiting < MANY else QUIET
                     if left <= 0 or not company.changed.wait(min(left, quiet) if all_here else left):

@@ -59,6 +59,10 @@ class MemoryLedger:
             self.records[record.id] = _merged(kept, written) if kept else written
             return written
 
+    def postpone(self, record, *, within):
+        assert within > timedelta()
+        return self.write(record)
+
     def read(self, mail_id):
         return self.records.get(mail_id)
 

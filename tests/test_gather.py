@@ -123,7 +123,18 @@ def test_who_keeps_nobody_waiting_waits_a_moment_for_others(handled, monkeypatch
 def test_who_is_in_a_hurry_does_not(handled, monkeypatch):
     monkeypatch.setattr(gather, "PATIENCE", 3600.0)
 
-    assert patiently(handled, 0, hurry=True) is None
+    assert patiently(handled, 0, patience=0) is None
+
+
+def test_who_may_wait_longer_does_and_is_taken_along_by_who_may_not(handled, monkeypatch):
+    monkeypatch.setattr(gather, "PATIENCE", 0.2)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(patiently, handled, 0, patience=3600.0)
+        time.sleep(0.3)
+        assert not first.done()
+        assert patiently(handled, 1) == "did 1"
+        assert first.result() == "did 0"
 
 
 def test_whoever_has_to_answer_takes_those_along_who_keep_nobody_waiting(handled, monkeypatch):

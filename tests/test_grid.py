@@ -48,6 +48,11 @@ def test_a_mail_that_comes_as_late_as_a_queue_delivers_still_has_its_slot(rate):
     assert Grid(rate).tolerance >= LEAST_TOLERANCE
 
 
+@pytest.mark.parametrize("rate", range(1, 301))
+def test_a_bulk_mail_that_has_waited_in_hand_leaves_in_time(rate):
+    assert timedelta() < Grid(rate).lag <= Grid(rate).tolerance - timedelta(seconds=1)
+
+
 @pytest.mark.parametrize("rate", [10, 30, 600])
 def test_who_takes_a_slot_from_bulk_in_time_leaves_at_once(rate):
     grid = Grid(rate)

@@ -187,6 +187,7 @@ PLATFORM = {
     "APPLICATIONINSIGHTS_CONNECTION_STRING",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
     "PYTHON_THREADPOOL_THREAD_COUNT",
+    "MALLOC_ARENA_MAX",
 }
 
 
@@ -204,6 +205,13 @@ def test_whatever_the_host_gives_a_worker_at_once_has_a_thread():
 
     assert threads >= queues["batchSize"] + queues["newBatchThreshold"]
     assert threads >= scale["triggers"]["http"]["perInstanceConcurrency"]
+
+
+@pytest.mark.parametrize("name", ["PYTHON_THREADPOOL_THREAD_COUNT", "MALLOC_ARENA_MAX"])
+def test_a_worker_has_as_many_threads_and_heaps_here_as_where_it_is_deployed(name):
+    here = json.loads((ROOT / "local.settings.example.json").read_text())["Values"]
+
+    assert here[name] == app_settings()[0][name].removeprefix(MARK)
 
 
 def test_every_thread_of_a_worker_may_keep_a_connection():

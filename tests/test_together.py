@@ -1,15 +1,17 @@
 """Rows that several threads write at about the same time are one call; each of them has its own answer."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
 from mailer import gather
-from mailer.delivery.record import Status
+from mailer.delivery.record import Conflict, Status
 from mailer.errors import TryLater
 from mailer.gather import Company
 from mailer.storage.clients import kept_table
@@ -138,3 +140,73 @@ def test_a_mail_whose_turn_has_come_is_claimed_without_waiting_for_others(table,
         list(pool.map(write, range(2)))
 
     assert set(table.calls) == {call}
+
+
+class Patient:
+    """A ledger whose threads, two of them, keep nobody waiting."""
+
+    def __init__(self, table):
+        self.company = Company()
+        self.ledger = TableLedger(table, key_window=timedelta(hours=1), company=self.company)
+
+    def at_once(self, write, records):
+        """What each of them is answered, or raises."""
+        start = threading.Barrier(len(records))
+
+        def one(record):
+            with self.company.member(patient=True):
+                start.wait()
+                try:
+                    return write(record)
+                except Conflict as conflict:
+                    return conflict
+
+        with ThreadPoolExecutor(len(records)) as pool:
+            return list(pool.map(one, records))
+
+
+@pytest.fixture
+def patient(table, monkeypatch):
+    monkeypatch.setattr(gather, "PATIENCE", 0.01)
+    monkeypatch.setattr(gather, "FEW", 2)
+    return Patient(table)
+
+
+@pytest.fixture
+def two(patient):
+    return [patient.ledger.write(a_record(entropy=f"{number:010}".encode())) for number in range(2)]
+
+
+def test_mails_that_go_on_waiting_are_written_together_though_they_come_seconds_apart(table, patient, two):
+    def postpone(record):
+        time.sleep(record.due_at.second / 100)
+        return patient.ledger.postpone(record, within=timedelta(hours=1))
+
+    table.calls.clear()
+    later = [replace(record, due_at=START + timedelta(seconds=30 * n)) for n, record in enumerate(two)]
+    written = patient.at_once(postpone, later)
+
+    assert table.calls == ["submit_transaction"]
+    assert [patient.ledger.read(record.id) for record in two] == written
+    assert [record.due_at for record in written] == [record.due_at for record in later]
+
+
+def test_one_that_has_changed_meanwhile_holds_up_no_other_one_that_goes_on_waiting(patient, two):
+    patient.ledger.write(two[0].moved(Status.CANCELED, now=START))
+
+    later = [replace(record, due_at=START + minutes(5)) for record in two]
+    heard = patient.at_once(lambda record: patient.ledger.postpone(record, within=timedelta(hours=1)), later)
+
+    assert isinstance(heard[0], Conflict)
+    assert heard[1] == patient.ledger.read(two[1].id)
+    assert heard[1].due_at == START + minutes(5)
+
+
+def test_who_has_little_time_waits_for_nobody_to_be_written_with(table, patient, two):
+    table.calls.clear()
+    (written,) = patient.at_once(
+        lambda record: patient.ledger.postpone(record, within=timedelta(seconds=0.05)), [two[0]]
+    )
+
+    assert table.calls == ["update_entity"]
+    assert written == patient.ledger.read(two[0].id)

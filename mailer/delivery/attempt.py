@@ -16,7 +16,8 @@ from mailer.delivery.decide import LEASE
 from mailer.delivery.event import Event, What
 from mailer.delivery.gate import Passed
 from mailer.delivery.mail import AlreadyClaimed, Mail
-from mailer.delivery.record import Conflict, Ledger, MailRecord
+from mailer.delivery.record import Conflict, MailRecord
+from mailer.delivery.stores import Ledger
 from mailer.delivery.suppression import Among, check_somebody_is_left, split
 from mailer.delivery.turns import turn_of
 from mailer.errors import ConfigError, InvalidRequest, Refusal, Throttled, TryLater

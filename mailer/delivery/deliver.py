@@ -34,11 +34,10 @@ log = logging.getLogger("mailer.deliver")
 
 T = TypeVar("T")
 
-AT_HAND = timedelta(seconds=10)  # a mail that comes so early waits here
+AT_HAND = timedelta(seconds=13)  # a mail that comes so early waits here
 NEAR_TURN = timedelta(seconds=4)  # and one whose new turn opens so soon, for a message would come later
 CARRIED_AFTER = timedelta(seconds=30)  # for a message that carries an outcome
-# Seconds between tries to record an outcome; under host.json's functionTimeout.
-PAUSES = (0.2, 1.0, 3.0, 10.0, 20.0, 30.0, 30.0)
+PAUSES = (0.2, 1.0, 3.0, 10.0, 20.0, 30.0, 30.0)  # seconds between tries to record an outcome; under functionTimeout
 # What a message says by itself, so that nothing is forgotten if it comes again.
 MESSAGES = {What.ARRIVED, What.HOST_GAVE_UP, What.CONTENT_LOST}
 GAVE_UP = Event(
@@ -144,8 +143,8 @@ class Delivery:
     def _await_hour(self, event: Event, mail: Mail) -> None:
         """Wait for a mail that comes a little too early, or whose turn is about to open."""
         record = mail.record
-        if event is ARRIVED and record.due_at and (record.status.waiting or record.look):
-            left = record.due_at - self.clock()
+        if event is ARRIVED and (record.status.waiting or record.look) and (leaves := self.turns.leaves(record)):
+            left = leaves - self.clock()
             if timedelta() < left <= AT_HAND:
                 self.pause(left.total_seconds())
 
@@ -162,7 +161,7 @@ class Delivery:
                     record = self.turns.take(record, mail.request, earliest=step.due)
                 step = replace(step, due=record.due_at or step.due)
             record = self._cleared(record, mail)
-            written = self._kept(lambda: self._write(record, mail), event, mail)
+            written = self._kept(lambda: self._write(record, event, mail), event, mail)
             if written is None:
                 return mail.record.status
             tell(written, event, mailbox=mail.mailbox, alarms=self.alarms)
@@ -191,10 +190,11 @@ class Delivery:
             self.pause(PAUSES[number])
         return None
 
-    def _write(self, record: MailRecord, mail: Mail) -> MailRecord:
+    def _write(self, record: MailRecord, event: Event, mail: Mail) -> MailRecord:
         if record.status.keeps_content and not mail.stored:
             self.stores.requests.put(mail.id, mail.content)
-        return self.stores.ledger.write(record)
+        ledger, to = self.stores.ledger, event.to if event.what is What.PACED else None
+        return ledger.postpone(record, within=(to - self.clock()) / 4) if to else ledger.write(record)
 
     def _carries(self, event: Event, mail: Mail) -> bool:
         """Whether a message carries the outcome now, until it is recorded."""

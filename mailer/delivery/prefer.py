@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from mailer.delivery.accept import Accepted
 from mailer.delivery.mail import QueuedMessage
-from mailer.delivery.record import Ledger, Receipt, Status
+from mailer.delivery.record import Receipt, Status
+from mailer.delivery.stores import Ledger
 from mailer.request.members import Priority
 
 log = logging.getLogger("mailer.prefer")

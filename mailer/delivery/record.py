@@ -1,4 +1,4 @@
-"""A mail's record: its statuses, what is kept of it, and how a Ledger keeps it.
+"""A mail's record: its statuses, and what is kept of it.
 
     scheduled -> queued -> sending -> sent
                                    -> queued      turned away for now, or sent again in doubt
@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from mailer.request.mail_id import instant_of
 from mailer.request.members import Priority
@@ -232,19 +232,3 @@ def key_of(caller: str | None, key: str) -> str:
 
 class Conflict(Exception):
     """The record is not in the state that the write was made for: somebody else has written it."""
-
-
-class Ledger(Protocol):
-    """Where records are kept. Every write is conditional; there is no other lock. Each call may raise TryLater."""
-
-    def write(self, record: MailRecord) -> MailRecord:
-        """Insert the record (no version) or change it (as it was at its version); raises Conflict."""
-
-    def read(self, mail_id: str) -> MailRecord | None:
-        """The record, or None."""
-
-    def withdraw(self, record: MailRecord) -> None:
-        """Take back a record, if it is as it was at its version; raises Conflict."""
-
-    def own_key(self, key: str, owner: KeyOwner, *, now: datetime) -> KeyOwner:
-        """Give the key to this mail unless it belongs to another one; returns whose it is."""

@@ -1,12 +1,31 @@
 """Where a mail is kept: its record, its request, and what makes it come back. Each call may raise TryLater."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from mailer.delivery.envelope import Envelope
-from mailer.delivery.record import Ledger
+from mailer.delivery.record import KeyOwner, MailRecord
 from mailer.gather import Company
+
+
+class Ledger(Protocol):
+    """Where records are kept. Every write is conditional; there is no other lock. Each call may raise TryLater."""
+
+    def write(self, record: MailRecord) -> MailRecord:
+        """Insert the record (no version) or change it (as it was at its version); raises Conflict."""
+
+    def postpone(self, record: MailRecord, *, within: timedelta) -> MailRecord:
+        """Write the record of a mail that goes on waiting: not at once, so that others' go together with it."""
+
+    def read(self, mail_id: str) -> MailRecord | None:
+        """The record, or None."""
+
+    def withdraw(self, record: MailRecord) -> None:
+        """Take back a record, if it is as it was at its version; raises Conflict."""
+
+    def own_key(self, key: str, owner: KeyOwner, *, now: datetime) -> KeyOwner:
+        """Give the key to this mail unless it belongs to another one; returns whose it is."""
 
 
 class Requests(Protocol):

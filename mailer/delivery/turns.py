@@ -38,6 +38,7 @@ class Pace(Protocol):
     def take(self, mailboxes: Sequence[str], priority: Priority, recipients: int, /, *, earliest: datetime) -> Turn: ...
     def reserve(self, mailboxes: Sequence[str], priority: Priority, number: int, /) -> None: ...
     def may_go(self, turn: Turn, /, *, look: bool) -> bool: ...
+    def leaves(self, turn: Turn, priority: Priority, /) -> datetime: ...
     def is_over(self, turn: Turn, /) -> bool: ...
     def give_back(self, turn: Turn, recipients: int, /) -> None: ...
 
@@ -112,13 +113,18 @@ class Turns:
         """Whether the mail may leave now in the turn that it has. Raises TryLater."""
         if record.sender is None or record.sender not in self._mailboxes(request):
             return False
-        turn = Turn(mailbox=record.sender, due=self.clock(), slot=record.slot, ticket=record.ticket or "")
-        return self.pace.may_go(turn, look=record.due_at is not None)
+        return self.pace.may_go(_turn(record, self.clock()), look=record.due_at is not None)
+
+    def leaves(self, record: MailRecord) -> datetime | None:
+        """When the mail leaves if it comes in time, for one that waits; a little after it is due, if it is bulk."""
+        if record.due_at is None or record.priority is None:
+            return record.due_at
+        return self.pace.leaves(_turn(record, record.due_at), record.priority)
 
     def is_new(self, record: MailRecord) -> bool:
         """Whether the mail, as its message tells, was never tried, and its turn is not over: it cannot be sent yet."""
-        turn = Turn(mailbox=record.sender or "", due=self.clock(), slot=record.slot, ticket=record.ticket or "")
-        return not record.attempts and record.sender is not None and not self.pace.is_over(turn)
+        is_over = self.pace.is_over(_turn(record, self.clock()))
+        return not record.attempts and record.sender is not None and not is_over
 
     def give_back(self, record: MailRecord) -> None:
         """Free the turn of a mail that will not use it, as far as storage lets us."""
@@ -127,8 +133,7 @@ class Turns:
 
     def _pass_up(self, record: MailRecord) -> None:
         if record.sender and record.slot:
-            turn = Turn(mailbox=record.sender, due=record.slot, slot=record.slot, ticket=record.ticket or "")
-            self.pace.give_back(turn, record.recipients or 1)
+            self.pace.give_back(_turn(record, record.slot), record.recipients or 1)
 
     def _mailboxes(self, request: MailRequest) -> Sequence[str]:
         return self.pools.get(request.pool or "") or (request.mailbox.address.lower(),)
@@ -146,6 +151,10 @@ class Turns:
             due_at=None if at_once else turn.due,
             since=turn.due if held_up else record.since,
         )
+
+
+def _turn(record: MailRecord, due: datetime) -> Turn:
+    return Turn(mailbox=record.sender or "", due=due, slot=record.slot, ticket=record.ticket or "")
 
 
 def turn_of(record: MailRecord) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from mailer.request.members import Priority
 SAFE = timedelta(seconds=2)  # clocks of instances differ by less, and a write takes less
 BOUNDED = 10  # mails a minute, from which on the rate and a tenth are kept; below, a tenth is no whole mail
 LEAST_TOLERANCE = timedelta(seconds=1.9)  # a queue is looked at every two seconds, and a message comes a little early
+LAG = timedelta(seconds=3)
+WOKEN_WITHIN = timedelta(seconds=1.4)  # a thread of a busy worker, which waits for its mail's instant
 MINUTE = 60_000  # milliseconds
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -50,6 +52,11 @@ class Grid:
     def tolerance(self) -> timedelta:
         """How long after the start of its slot a mail may still leave."""
         return _tolerance(self.rate, self.per_minute)
+
+    @property
+    def lag(self) -> timedelta:
+        """How long after its slot's start a bulk mail leaves that has waited, so that a look tells of more of them."""
+        return min(LAG, self.tolerance - WOKEN_WITHIN)
 
     def position(self, at: datetime) -> int:
         """The slot that this instant lies in."""

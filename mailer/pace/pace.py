@@ -59,6 +59,12 @@ class Pace:
             return False
         return self.slots.holds(turn.mailbox, turn.slot, turn.ticket) if look else not self.pauses.left(turn.mailbox)
 
+    def leaves(self, turn: Turn, priority: Priority) -> datetime:
+        """When a mail leaves that has waited for its turn."""
+        if self.slots is None or turn.slot is None:
+            return turn.due
+        return max(turn.due, self.slots.leaves(turn.slot, priority))
+
     def is_over(self, turn: Turn) -> bool:
         """Whether it is too late for this turn; one without a slot is never known to be in time."""
         return self.slots is None or turn.slot is None or self.slots.is_late(turn.slot, self.clock())

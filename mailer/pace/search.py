@@ -60,8 +60,8 @@ class Search:
         self._grid, self._rows, self._mailbox, self._known = grid, rows, mailbox, known
         self._priority, self._clock, self._fronts, self._now = priority, clock, fronts, clock()
         self._earliest = max(earliest, self._now)
-        if len(known.lanes) > LANES:  # what is forgotten is found out again
-            known.lanes.clear()
+        if len(known.lanes) > LANES:
+            known.forget_lanes(before=grid.first(self._now) // grid.per_minute)
         near, first = known.lanes.setdefault((priority, 0), Lane(far=False)), grid.first(self._earliest)
         far = earliest - self._now > FAR
         # Also one that is to leave in a while, where others may leave before: they would all go on behind it.

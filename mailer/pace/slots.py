@@ -85,7 +85,11 @@ class Slots:
 
     def holds(self, mailbox: str, start: datetime, ticket: str) -> bool:
         """Whether the slot still is this ticket's."""
-        return self._looks.holds(mailbox, *self._place(start), ticket)
+        return self._looks.holds(mailbox, *self._place(start), ticket, start=start)
+
+    def leaves(self, start: datetime, priority: Priority) -> datetime:
+        """When a mail that has waited leaves in this slot, if it comes in time."""
+        return start + self._grid.lag if priority is Priority.BULK else start - self._grid.lead
 
     def free(self, mailbox: str, start: datetime, ticket: str) -> None:
         """Give a slot up that was not used."""

@@ -36,7 +36,8 @@ def read_object(body: bytes) -> dict[str, Any]:
     """The JSON object in these bytes. Raises InvalidRequest."""
     body = body.removeprefix(MARK)
     try:
-        members = pydantic_core.from_json(body, allow_inf_nan=False)
+        # Values are not kept as names are, which come again: a mebibyte of addresses and the like.
+        members = pydantic_core.from_json(body, allow_inf_nan=False, cache_strings="keys")
         repeats = _repeats(body.decode()) if isinstance(members, dict) else []
     except ValueError as error:
         said = _habit(body) or f"this is not JSON: {error}"

@@ -17,7 +17,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, Re
 
 from mailer.delivery.record import Action, Conflict, Done, KeyOwner, MailRecord, Status
 from mailer.errors import TryLater
-from mailer.gather import Company
+from mailer.gather import LONG_PATIENCE, Company
 from mailer.request.mail_id import instant_of
 from mailer.request.members import Priority
 from mailer.storage import tables
@@ -77,6 +77,13 @@ class TableLedger:
 
     def write(self, record: MailRecord) -> MailRecord:
         """Insert or change the record by one write; one that is held is noted beside it. Raises Conflict, TryLater."""
+        return self._write(record)
+
+    def postpone(self, record: MailRecord, *, within: timedelta) -> MailRecord:
+        """Write that of a mail which goes on waiting, with those of others that come meanwhile; raises as write."""
+        return self._write(record, patience=min(within.total_seconds(), LONG_PATIENCE))
+
+    def _write(self, record: MailRecord, *, patience: float = 0) -> MailRecord:
         entity = _entity(record) | {"write": uuid.uuid4().hex}
         if record.status is Status.HELD:
             self._held.put(record)
@@ -88,8 +95,9 @@ class TableLedger:
                 with_others = self._together.write("create", entity) if waits else None
                 answer = with_others or self._ask(lambda: self._table.create_entity(entity))
             else:
-                condition = tables.unchanged(record.version)
-                answer = self._ask(lambda: self._table.update_entity(entity, mode=tables.MERGE, **condition))
+                how = {"mode": tables.MERGE, **tables.unchanged(record.version)}
+                with_others = self._together.write("update", entity, patience=patience, **how) if patience else None
+                answer = with_others or self._ask(lambda: self._table.update_entity(entity, **how))
         except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as error:
             return self._mine_after_all(record, entity["write"], error)
         if Status.HELD in record.times and record.status in LET_GO:
@@ -130,7 +138,7 @@ class TableLedger:
         entity: dict[str, Any] = {"PartitionKey": KEYS, "RowKey": row, "mail": owner.id, "digest": owner.digest}
         entity["expires_at"] = now + self._key_window
         try:
-            if not self._together.write("create", entity, hurry=True):
+            if not self._together.write("create", entity, patience=0):
                 self._ask(lambda: self._table.create_entity(entity))
         except ResourceExistsError:
             try:

@@ -29,11 +29,11 @@ class Together:
         kind: str,
         row: Mapping[str, Any],
         *,
-        hurry: bool = False,
+        patience: float | None = None,
         **options: Any,  # noqa: ANN401 - the SDK's
     ) -> Mapping[str, Any] | None:
         """The row's version once it is written with others; None if it is to be written alone. Raises TryLater."""
-        return self._gather.bring(row["PartitionKey"], (kind, row, options), hurry=hurry)
+        return self._gather.bring(row["PartitionKey"], (kind, row, options), patience=patience)
 
     def _written(self, changes: Sequence[Change]) -> Sequence[Mapping[str, Any] | None]:
         """Where one of them cannot be written, none is, and each finds out alone whether it is that one."""

@@ -121,7 +121,7 @@ class Simulation:
         self.calls["host"] += 1
         turns = self.random.choice(self.instances)
         for mail in group:
-            self._at(max(mail.record.due_at, self.clock.now), self._leave, mail, turns)
+            self._at(max(turns.leaves(mail.record), self.clock.now), self._leave, mail, turns)
 
     def _leave(self, mail, turns):
         if turns.has_come(mail.record, self.requests[mail.sender, mail.priority]):
@@ -138,7 +138,7 @@ class Simulation:
             if not due or due <= self.clock.now:
                 self._send(mail)
             elif due - self.clock.now <= NEAR_TURN:
-                self._at(due, self._leave, mail, turns)
+                self._at(turns.leaves(mail.record), self._leave, mail, turns)
             else:
                 mail.record = replace(mail.record, version="1")
                 waiting.append(mail)

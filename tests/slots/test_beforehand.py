@@ -6,6 +6,7 @@ import pytest
 
 from mailer.pace.grid import Grid
 from mailer.pace.lane import Lane
+from mailer.pace.search import LANES
 from mailer.pace.slots import Slots
 from mailer.request.members import Priority
 from tests.fakes import START, Clock, MemorySlots
@@ -16,11 +17,13 @@ from tests.slots.given import BULK, GRID, MINUTE, SHOP, take
     ("used", "ahead", "needed"),
     [
         pytest.param([1], 60, 1, id="one mail"),
-        pytest.param([1, 2, 5, 20], 3600, 3, id="as many as a burst has used lately"),
+        pytest.param([1, 40], 3600, 3, id="a few once it was not the only one"),
+        pytest.param([1, 40], 59, 1, id="but not of those that open soon"),
+        pytest.param([1, 2, 3, 5, 20], 3600, 4, id="as many as a burst has used lately"),
         pytest.param([1, 2, 5, 20], 3, 2, id="but no more than in the time until they open"),
         pytest.param([100 + 2 * number for number in range(32)], 3600, 4, id="an eighth of what a long burst has used"),
         pytest.param([600 * number for number in range(24)], 3 * 3600, 8, id="what a flow needs in half of the time"),
-        pytest.param([600 * number for number in range(24)], 1800, 1, id="which is soon over"),
+        pytest.param([600 * number for number in range(24)], 1800, 3, id="which is soon over"),
         pytest.param([20 * number for number in range(32)], 1800, 4, id="a flow that has only begun is a burst"),
         pytest.param([0] * 64, 3600, 12, id="twelve at most"),
     ],
@@ -40,6 +43,19 @@ def test_what_is_known_of_slots_that_are_over_is_forgotten(clock, priority):
         clock.advance(seconds=3)
 
     assert len(slots._mailboxes[SHOP].holders) < 100
+
+
+def test_lanes_of_minutes_that_are_over_are_forgotten_and_not_the_one_that_is_taken_from(clock):
+    slots = Slots(GRID, MemorySlots(), clock=clock)
+    take(slots)
+    near = slots._mailboxes[SHOP].lanes[BULK, 0]
+    for _ in range(LANES + 100):
+        take(slots, earliest=clock.now + 10 * MINUTE)
+        clock.now += MINUTE
+
+    lanes = slots._mailboxes[SHOP].lanes
+    assert lanes[BULK, 0] is near
+    assert len(lanes) <= LANES + 1
 
 
 def test_slots_that_are_minutes_away_are_taken_several_at_once_by_who_needs_many():

@@ -6,7 +6,7 @@ from datetime import timedelta
 from mailer.pace.grid import SAFE
 from mailer.pace.slots import Slots
 from tests.fakes import START
-from tests.slots.given import GRID, MINUTE, SHOP, URGENT, another, take
+from tests.slots.given import BULK, GRID, MINUTE, SHOP, URGENT, another, take
 
 
 class Counted:
@@ -55,6 +55,32 @@ def test_a_look_is_good_no_longer_because_the_clock_was_set_back(rows, clock):
     taken = take(another(slots), priority=URGENT)[0]
 
     assert [slot.start for slot in bulk if not slots.holds(SHOP, slot.start, slot.ticket)] == [taken.start]
+
+
+def test_a_look_made_when_nobody_could_take_a_slot_any_more_tells_of_it_for_seconds(rows, clock):
+    """A bulk mail leaves a little after its slot has begun, so that fewer looks are enough."""
+    bulk = take(Slots(GRID, rows, clock=clock), 5)
+    looks = Counted(rows)
+    slots = Slots(GRID, looks, clock=clock)
+    for each in bulk[1:3]:
+        clock.now = slots.leaves(each.start, BULK)
+        assert each.start < clock.now
+        assert not slots.is_late(each.start, clock.now)
+        assert slots.holds(SHOP, each.start, each.ticket)
+
+    assert looks.calls == {"preferred": 1}
+
+
+def test_a_pause_is_learnt_of_within_five_seconds(rows, clock):
+    """It takes slots until they begin."""
+    bulk = take(Slots(GRID, rows, clock=clock), 3)
+    clock.now = bulk[1].start
+    slots = Slots(GRID, rows, clock=clock)
+    assert slots.holds(SHOP, bulk[1].start, bulk[1].ticket)
+    another(slots).leave_empty(SHOP, clock.now + MINUTE)
+    clock.advance(seconds=5.1)
+
+    assert not slots.holds(SHOP, bulk[1].start, bulk[1].ticket)
 
 
 class Slow:
