@@ -121,27 +121,6 @@ def test_while_the_table_is_away_all_of_them_hear_it(table, threads):
     assert all(threads.write(5, lambda together, number: together.write("create", row(number))))
 
 
-@pytest.mark.parametrize(("status", "call"), [(Status.QUEUED, "submit_transaction"), (Status.SENDING, "create_entity")])
-def test_a_mail_whose_turn_has_come_is_claimed_without_waiting_for_others(table, monkeypatch, status, call):
-    """One that waited for its turn in the worker's hand has no record before."""
-    monkeypatch.setattr(gather, "PATIENCE", 3600.0)
-    monkeypatch.setattr(gather, "FEW", 2)
-    company = Company()
-    ledger = TableLedger(table, key_window=timedelta(hours=1), company=company)
-    start = threading.Barrier(2)
-
-    def write(number):
-        record = a_record(entropy=f"{number:010}".encode(), due_at=START + minutes(1)).moved(status, now=START)
-        with company.member(patient=True):
-            start.wait()
-            ledger.write(record)
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(write, range(2)))
-
-    assert set(table.calls) == {call}
-
-
 class Patient:
     """A ledger whose threads, two of them, keep nobody waiting."""
 
@@ -167,9 +146,19 @@ class Patient:
 
 @pytest.fixture
 def patient(table, monkeypatch):
-    monkeypatch.setattr(gather, "PATIENCE", 0.01)
+    monkeypatch.setattr(gather, "PATIENCE", 3600.0)
     monkeypatch.setattr(gather, "FEW", 2)
     return Patient(table)
+
+
+@pytest.mark.parametrize(("status", "call"), [(Status.QUEUED, "submit_transaction"), (Status.SENDING, "create_entity")])
+def test_a_mail_whose_turn_has_come_is_claimed_without_waiting_for_others(table, patient, status, call):
+    """One that waited for its turn in the worker's hand has no record before."""
+    records = [a_record(entropy=f"{number:010}".encode(), due_at=START + minutes(1)) for number in range(2)]
+
+    patient.at_once(patient.ledger.write, [record.moved(status, now=START) for record in records])
+
+    assert set(table.calls) == {call}
 
 
 @pytest.fixture
