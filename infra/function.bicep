@@ -116,7 +116,7 @@ resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
     APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
     PYTHON_THREADPOOL_THREAD_COUNT: '16'
-    MALLOC_ARENA_MAX: '2'
+    MALLOC_ARENA_MAX: '1'
     MAILER_TENANT_ID: empty(settings.MAILER_TENANT_ID) ? tenant().tenantId : settings.MAILER_TENANT_ID
     MAILER_SENDERS: senders
     MAILER_KEY_VAULT_URL: vaultUrl

@@ -113,6 +113,8 @@ class Gather(Generic[T, R]):
             place = len(group.items)
             group.items.append(item)
             company.waiting += 1
+            if company.waiting >= FEW:  # longer than PATIENCE waits only who has little company
+                group.until = min(group.until, time.monotonic() + PATIENCE)
             if len(group.items) == self._most:
                 self._close(key, company)
             company.changed.notify_all()

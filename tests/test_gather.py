@@ -137,6 +137,27 @@ def test_who_may_wait_longer_does_and_is_taken_along_by_who_may_not(handled, mon
         assert first.result() == "did 0"
 
 
+def test_enough_of_them_wait_no_longer_though_the_worker_is_never_quiet(handled):
+    """LONG_PATIENCE is for where few come; each of them holds one of the host's sixteen threads."""
+    over = threading.Event()
+
+    def be_busy():
+        while not over.is_set():
+            with handled.company.member(patient=True):
+                time.sleep(gather.POLL / 2)
+
+    with ThreadPoolExecutor(gather.FEW + 2) as pool:
+        busy = pool.submit(be_busy)
+        since = time.monotonic()
+        waiting = [pool.submit(patiently, handled, item, patience=gather.LONG_PATIENCE) for item in range(gather.FEW)]
+        try:
+            assert [each.result() for each in waiting] == [f"did {item}" for item in range(gather.FEW)]
+        finally:
+            over.set()
+        assert time.monotonic() - since < 2 * gather.PATIENCE
+        busy.result()
+
+
 def test_whoever_has_to_answer_takes_those_along_who_keep_nobody_waiting(handled, monkeypatch):
     monkeypatch.setattr(gather, "PATIENCE", 3600.0)
     monkeypatch.setattr(gather, "FEW", 3)

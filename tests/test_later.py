@@ -109,6 +109,22 @@ def test_messages_that_are_due_within_seconds_and_put_at_once_are_one(gathering)
     assert sorted(gathering.queue) == sorted((an_id(number), START + after) for number, after in enumerate(afters))
 
 
+def test_a_message_that_has_waited_for_others_in_vain_comes_no_later(gathering, monkeypatch):
+    monkeypatch.setattr(gather, "PATIENCE", 0.05)
+    bring = gathering.later._gather.bring
+
+    def slow(*arguments, **options):
+        gathering.clock.advance(seconds=1)
+        return bring(*arguments, **options)
+
+    gathering.later._gather.bring = slow
+    with gathering.company.member(patient=True):
+        gathering.put(after=timedelta(seconds=4), content=b"{}")
+
+    ((_, comes),) = gathering.queue
+    assert comes == START + timedelta(seconds=4)
+
+
 def test_what_the_queue_does_not_take_together_is_put_alone(gathering):
     send = gathering.send
 

@@ -2,14 +2,23 @@
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
+from mailer import gather
 from mailer.delivery.accept import MARGIN
 from mailer.delivery.prefer import LONGEST, delivered, wished_wait
 from mailer.delivery.record import Status
+from mailer.gather import Company
+from mailer.storage.clients import kept_table
+from mailer.storage.records import TableLedger
+from tests.builders import SHOP, storage_of
 from tests.fakes import START
 from tests.post import BUSY, DENIED, NO_ANSWER, REFUSED, Post, raising
 
@@ -19,7 +28,7 @@ WITHIN = timedelta(seconds=20)
 class Door(Post):
     def post(self, *, within=WITHIN, deliver=None, send=None, **changes):
         accepted = self.accept(within=within, **changes)
-        deliver = deliver or self.delivery(send=send).deliver
+        deliver = deliver or self.delivery(send=send, awaited=True).deliver
         with ThreadPoolExecutor(1) as pool:
             waited = delivered(
                 accepted, within=within, deliver=deliver, ledger=self.ledger, pool=pool, clock=self.clock
@@ -131,3 +140,48 @@ def test_a_scheduled_mail_is_not_sent_early(door):
 )
 def test_the_header_is_read_as_the_standard_has_it(header, seconds):
     assert wished_wait(header).total_seconds() == seconds
+
+
+class Running:
+    """A clock that goes, from START on."""
+
+    def __init__(self):
+        self.began = time.monotonic()
+
+    def __call__(self):
+        return START + timedelta(seconds=time.monotonic() - self.began)
+
+    now = property(__call__)
+
+    def advance(self, *, seconds):
+        time.sleep(seconds)
+
+
+def test_a_bulk_mail_whose_turn_opens_within_the_time_is_sent_before_the_answer():
+    door = Door(rate=30)
+    door.clock = Running()
+    door.start_instance()
+    door.accept(priority="bulk")
+
+    receipt = door.post(within=timedelta(seconds=3.5), priority="bulk")
+
+    assert receipt.status is Status.SENT
+
+
+def test_who_waits_for_an_answer_is_told_at_once_that_the_mail_waits_on(storage):
+    """Because another instance was told to wait, say. Who sends an urgent mail waits for it."""
+    door = Door(rate=30)
+    door.pauses.kept[SHOP.address] = START + timedelta(seconds=90)
+    company = Company()
+    with closing(kept_table(storage_of(storage), f"t{uuid4().hex}")) as table:
+        table.create_table()
+        door.ledger = TableLedger(table, key_window=timedelta(hours=1), company=company)
+        delivery = door.delivery(awaited=True)
+        stores = replace(delivery.stores, company=company)
+        began = time.monotonic()
+        receipt = door.post(deliver=replace(delivery, stores=stores).deliver, priority="urgent")
+        took = time.monotonic() - began
+
+        assert receipt.status is Status.QUEUED
+        assert door.ledger.read(receipt.id).due_at >= START + timedelta(seconds=90)
+        assert took < gather.PATIENCE

@@ -8,8 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mailer.delivery import cures, decide, deliver, opening, suppression
-from mailer.delivery.event import surplus_of
+from mailer.delivery import cures, decide, event, opening, suppression
 from mailer.delivery.record import Status
 from mailer.errors import Suppressed, WrongStatus
 from mailer.graph import verdicts
@@ -69,7 +68,7 @@ def failures():
     yield f"{decide.NEVER_BACK} It is not in Sent Items and is sent again."
     yield f"Given up after {timedelta(days=2)}: {decide.NEVER_BACK}"
     yield f"Given up after {timedelta(hours=3)}: {decide.NEVER_BACK}"
-    yield deliver.GAVE_UP.text
+    yield event.GAVE_UP.text
     yield opening._GONE
     with pytest.raises(Suppressed) as nobody:
         suppression.check_somebody_is_left(SimpleNamespace(recipients=0))
@@ -120,7 +119,7 @@ def refused_deeds():
     with pytest.raises(WrongStatus) as refused:
         amendment.replay(mail)
     yield str(refused.value)
-    yield surplus_of("shop").text
+    yield event.surplus_of("shop").text
     for service in ("Table", "Queue", "Blob"):
         yield f"{service} Storage does not answer as it should (ServiceRequestError, status None)."
 

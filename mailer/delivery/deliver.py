@@ -17,7 +17,7 @@ from mailer import telemetry
 from mailer.delivery.attempt import Attempt
 from mailer.delivery.decide import Do, Next, Policy, decide
 from mailer.delivery.envelope import Envelope, Outcome
-from mailer.delivery.event import Event, What, surplus_of
+from mailer.delivery.event import GAVE_UP, Event, What, surplus_of
 from mailer.delivery.mail import AlreadyClaimed, Mail, QueuedMessage, RecordMismatch, is_made_of
 from mailer.delivery.message import fits
 from mailer.delivery.opening import ARRIVED, Opening, still
@@ -40,11 +40,6 @@ CARRIED_AFTER = timedelta(seconds=30)  # for a message that carries an outcome
 PAUSES = (0.2, 1.0, 3.0, 10.0, 20.0, 30.0, 30.0)  # seconds between tries to record an outcome; under functionTimeout
 # What a message says by itself, so that nothing is forgotten if it comes again.
 MESSAGES = {What.ARRIVED, What.HOST_GAVE_UP, What.CONTENT_LOST}
-GAVE_UP = Event(
-    what=What.HOST_GAVE_UP,
-    code="host_gave_up",
-    text="The host gave the mail's message up after many failed runs; the log has the reason. Mend it and replay it.",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +55,7 @@ class Delivery:
     clock: Callable[[], datetime]
     pause: Callable[[float], None] = time.sleep
     spread: Spread = map
+    awaited: bool = False  # by a caller, who is answered then
 
     def deliver(self, message: QueuedMessage) -> Status:
         """Bring its mails to their next status. Raises TryLater while no storage answers; the host then tries again."""
@@ -72,7 +68,7 @@ class Delivery:
     @telemetry.processing()
     def _take(self, message: QueuedMessage, event: Event) -> Status:
         try:
-            with self.stores.company.member(patient=True):
+            with self.stores.company.member(patient=not self.awaited):
                 try:
                     mail, said = self.opening.open(message)
                     return self._admitted(event if said is ARRIVED else said, mail)
@@ -143,7 +139,8 @@ class Delivery:
     def _await_hour(self, event: Event, mail: Mail) -> None:
         """Wait for a mail that comes a little too early, or whose turn is about to open."""
         record = mail.record
-        if event is ARRIVED and (record.status.waiting or record.look) and (leaves := self.turns.leaves(record)):
+        leaves = record.due_at if self.awaited else self.turns.leaves(record)
+        if event is ARRIVED and leaves and (record.status.waiting or record.look):
             left = leaves - self.clock()
             if timedelta() < left <= AT_HAND:
                 self.pause(left.total_seconds())

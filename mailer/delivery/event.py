@@ -84,6 +84,13 @@ class Event:
         return cls(what=what, code=error.code, text=str(error), after=after, skipped=skipped)
 
 
+GAVE_UP = Event(
+    what=What.HOST_GAVE_UP,
+    code="host_gave_up",
+    text="The host gave the mail's message up after many failed runs; the log has the reason. Mend it and replay it.",
+)
+
+
 def surplus_of(caller: str | None) -> Event:
     """What happens to a mail that is one too many of this caller's."""
     text = (

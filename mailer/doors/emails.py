@@ -1,6 +1,7 @@
 """Mails by HTTP: accept one, show it, move it, cancel it, send it again."""
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
@@ -36,7 +37,7 @@ async def post_email(req: func.HttpRequest, caller: Caller) -> func.HttpResponse
     )
     if not within:
         return _receipt(accepted.receipt)
-    deliver, pool = wiring.delivery().deliver, wiring.pool()
+    deliver, pool = replace(wiring.delivery(), awaited=True).deliver, wiring.pool()
     return _receipt(
         await delivered(accepted, within=within, deliver=deliver, ledger=stores.ledger, pool=pool, clock=clock)
     )

@@ -21,7 +21,7 @@ SAFE = timedelta(seconds=2)  # clocks of instances differ by less, and a write t
 BOUNDED = 10  # mails a minute, from which on the rate and a tenth are kept; below, a tenth is no whole mail
 LEAST_TOLERANCE = timedelta(seconds=1.9)  # a queue is looked at every two seconds, and a message comes a little early
 LAG = timedelta(seconds=3)
-WOKEN_WITHIN = timedelta(seconds=1.4)  # a thread of a busy worker, which waits for its mail's instant
+CLAIMED_WITHIN = timedelta(seconds=2.7)  # from the instant for which a mail has waited in hand, by a slow storage
 MINUTE = 60_000  # milliseconds
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -56,7 +56,7 @@ class Grid:
     @property
     def lag(self) -> timedelta:
         """How long after its slot's start a bulk mail leaves that has waited, so that a look tells of more of them."""
-        return min(LAG, self.tolerance - WOKEN_WITHIN)
+        return max(min(LAG, self.tolerance - CLAIMED_WITHIN), timedelta())
 
     def position(self, at: datetime) -> int:
         """The slot that this instant lies in."""

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from mailer.request.members import Priority
 
 MOST = 12  # slots taken at once for mails that will ask for them, but for a batch
-SOME = 3  # from the second time on, where they open after a minute: to look where others are costs more than a slot
-LATELY = timedelta(seconds=6)  # of a burst: after a longer time, what is left at its end would be a tenth of the slots
+SOME = 3  # half of what was used in as long, where they open after a minute: to look where others are costs more
+LATELY = timedelta(seconds=8)  # of a burst: after a longer time, what is left at its end would be a tenth of the slots
 PART = 8  # of what was used in a time is taken beforehand for as long a time: a twentieth is left where a burst ends
 
 PAUSED = -1  # the level of whoever leaves a slot empty, before all priorities
@@ -58,8 +58,8 @@ class Lane:
         burst = sum(each < LATELY for each in used)
         earlier = sum(each > ahead / 2 for each in used)
         steady = min(earlier, len(used) - earlier)  # a flow goes on for half as long
-        some = SOME if len(used) > 1 and ahead > timedelta(minutes=1) else 1
-        return min(MOST, max(some, burst, steady, len(used) // PART))
+        some = min(SOME, len(used) // 2) if ahead > timedelta(minutes=1) else 1
+        return min(MOST, max(1, some, burst, steady, len(used) // PART))
 
 
 @dataclass(slots=True)
@@ -80,5 +80,6 @@ class KnownMailbox:
 
     def forget_lanes(self, *, before: int) -> None:
         """Those of minutes that are over, or all if none is: what is forgotten is found out again."""
-        kept = {key: lane for key, lane in self.lanes.items() if not 0 < key[1] < before}
-        self.lanes = kept if len(kept) < len(self.lanes) else {}
+        lanes = tuple(self.lanes.items())  # at once: whoever only asks adds some without the lock
+        kept = {key: lane for key, lane in lanes if not 0 < key[1] < before}
+        self.lanes = kept if len(kept) < len(lanes) else {}

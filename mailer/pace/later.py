@@ -134,7 +134,7 @@ class Later:
         may_wait = left > timedelta() and envelope.priority is not Priority.URGENT
         if may_wait and self._gather.bring("", (waiting, text)):
             return None
-        return self._queue.send(text, after=max(left, timedelta()))
+        return self._queue.send(text, after=max(due - self._clock(), timedelta()))  # it may have waited for others
 
     def _sent(self, messages: Sequence[Message]) -> Sequence[bool]:
         """Which of them the queue has taken, those together that are due within seconds."""

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
-GOOD_FOR = timedelta(seconds=1.5)  # of the 2 s in which nobody takes the slot; the rest is for clocks and slow writes
+GOOD_FOR = timedelta(seconds=1.5)  # of the 2 s in which nobody takes the slot; the rest is for slow writes
+CLOCKS = timedelta(seconds=0.5)  # less than which those of instances differ, so that a write in time comes later here
 LEARNT_WITHIN = timedelta(seconds=5)  # a pause, which takes slots whenever it comes
 FEW = 100  # mailboxes, whose slots of a minute are a page or a few
 
@@ -55,4 +56,4 @@ class Looks:
 def _tells(read_at: datetime, start: datetime, now: datetime) -> bool:
     """Whether a look of then is good now; it is not if the clock was set back."""
     recent = timedelta() <= now - read_at <= LEARNT_WITHIN
-    return recent and read_at >= min(start, now) - GOOD_FOR
+    return recent and read_at >= min(start, now) - (GOOD_FOR - CLOCKS)

@@ -57,7 +57,10 @@ class Pace:
             return not self.pauses.left(turn.mailbox)
         if turn.slot is None or self.slots.is_late(turn.slot, self.clock()) or self.pauses.known(turn.mailbox):
             return False
-        return self.slots.holds(turn.mailbox, turn.slot, turn.ticket) if look else not self.pauses.left(turn.mailbox)
+        if not look:
+            return not self.pauses.left(turn.mailbox)
+        held = self.slots.holds(turn.mailbox, turn.slot, turn.ticket)
+        return held and not self.slots.is_late(turn.slot, self.clock())  # a look takes as long as storage does
 
     def leaves(self, turn: Turn, priority: Priority) -> datetime:
         """When a mail leaves that has waited for its turn."""

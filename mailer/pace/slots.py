@@ -102,7 +102,8 @@ class Slots:
 
     def leave_empty(self, mailbox: str, until: datetime) -> None:
         """Take all slots in which a mail could leave before then, whoever has them: each mail finds out at its look."""
-        first, end = self._grid.first(self._clock()), self._grid.following(until + self._grid.lead)
+        first = self._grid.following(self._clock() - self._grid.tolerance)  # bulk leaves a little after its slot begins
+        end = self._grid.following(until + self._grid.lead)
         positions = range(first, min(end, first + EMPTY * self._grid.per_minute))
         for minute, several in itertools.groupby(positions, key=lambda position: position // self._grid.per_minute):
             places = [position % self._grid.per_minute for position in several]

@@ -14,7 +14,7 @@ from tests.builders import SHOP
 from tests.fakes import START, Clock
 from tests.pace.given import RATE, seconds
 from tests.post import Post, raising
-from tests.virtual import most_in_a_minute
+from tests.virtual import World, most_in_a_minute
 
 
 def test_the_receipt_says_when_the_mail_is_expected_to_leave(post):
@@ -161,3 +161,42 @@ def test_a_message_that_finds_its_mail_sent_takes_no_slot(post):
 
     assert post.deliver(message) is Status.SENT
     assert post.slots.calls["take"] == before
+
+
+def test_a_mail_whose_slot_is_over_once_it_knows_that_it_was_its_own_takes_another_one(post):
+    """A look takes as long as storage does, and little is left of its slot when a bulk mail that has waited looks."""
+    for _ in range(2):
+        receipt = post.accept(priority="bulk").receipt
+    preferred = post.slots.preferred
+
+    def slow(minute):
+        post.clock.advance(seconds=3)
+        return preferred(minute)
+
+    post.slots.preferred = slow
+    post.run()
+
+    record = post.ledger.read(receipt.id)
+    assert record.status is Status.SENT
+    assert record.times[Status.SENT] - record.slot <= Grid(RATE).tolerance
+
+
+def test_no_minute_holds_more_than_a_tenth_above_the_rate_though_storage_was_slow_to_write_claims():
+    """Bulk mails leave late in their slots, and mails before bulk early in those that follow."""
+    world = World(rate=RATE, late=seconds(0))
+    write = world.ledger.write
+
+    def slow(record):
+        if record.status is Status.SENDING and world.clock.now < START + seconds(40):
+            world.pause(1.5)
+        return write(record)
+
+    for _ in range(14):
+        world.accept(priority="bulk")
+    for _ in range(40):
+        world.accept(priority="normal", scheduled_at=(START + seconds(29)).isoformat())
+    world.ledger.write = slow
+    world.go()
+
+    assert len(world.times()) == 54
+    assert most_in_a_minute(world.times()) <= 1.1 * RATE

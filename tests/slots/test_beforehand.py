@@ -1,5 +1,8 @@
 """Slots that an instance takes before its mails ask for them."""
 
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -17,13 +20,14 @@ from tests.slots.given import BULK, GRID, MINUTE, SHOP, take
     ("used", "ahead", "needed"),
     [
         pytest.param([1], 60, 1, id="one mail"),
-        pytest.param([1, 40], 3600, 3, id="a few once it was not the only one"),
-        pytest.param([1, 40], 59, 1, id="but not of those that open soon"),
+        pytest.param([1, 40], 3600, 1, id="another one"),
+        pytest.param([10, 20, 30, 40, 50, 55], 3600, 3, id="a few where half as many are needed again"),
+        pytest.param([10, 20, 30, 40, 50, 55], 59, 2, id="but not of those that open soon"),
         pytest.param([1, 2, 3, 5, 20], 3600, 4, id="as many as a burst has used lately"),
         pytest.param([1, 2, 5, 20], 3, 2, id="but no more than in the time until they open"),
         pytest.param([100 + 2 * number for number in range(32)], 3600, 4, id="an eighth of what a long burst has used"),
         pytest.param([600 * number for number in range(24)], 3 * 3600, 8, id="what a flow needs in half of the time"),
-        pytest.param([600 * number for number in range(24)], 1800, 3, id="which is soon over"),
+        pytest.param([600 * number for number in range(24)], 1800, 1, id="which is soon over"),
         pytest.param([20 * number for number in range(32)], 1800, 4, id="a flow that has only begun is a burst"),
         pytest.param([0] * 64, 3600, 12, id="twelve at most"),
     ],
@@ -86,3 +90,31 @@ def test_mails_that_a_pause_holds_up_take_several_slots_at_once(clock):
 
     assert len({slot.start for slot in taken}) == 8
     assert rows.calls.total() <= 4
+
+
+def test_lanes_may_be_forgotten_while_another_thread_asks_when_the_next_slot_opens(clock):
+    """`expected` takes no lock, so that it waits for no search of another thread."""
+    slots = Slots(GRID, MemorySlots(), clock=clock)
+    known = slots._mailboxes[SHOP]
+    over = threading.Event()
+    base = int(clock.now.timestamp()) // 60
+
+    def ask():
+        while not over.is_set():
+            for number in range(3, 50):
+                slots.expected(SHOP, BULK, clock.now + number * MINUTE)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(ask)
+            try:
+                for _ in range(300):
+                    known.lanes = {(BULK, base - number): Lane(far=False) for number in range(LANES + 1)}
+                    known.forget_lanes(before=base)
+            finally:
+                over.set()
+            asking.result()
+    finally:
+        sys.setswitchinterval(interval)

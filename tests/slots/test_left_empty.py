@@ -31,6 +31,25 @@ def test_nobody_leaves_from_a_slot_that_is_left_empty(rows, clock, priority):
         assert take(one, priority=others)[0].due >= START + PAUSE
 
 
+@pytest.mark.parametrize("rate", [10, 30, 60, 300])
+@pytest.mark.parametrize("after", [0.1, 0.5])
+def test_bulk_mails_whose_slots_have_begun_do_not_leave_within_a_pause(rows, clock, rate, after):
+    """They leave a little later than that."""
+    grid = Grid(rate)
+    slots = Slots(grid, rows, clock=clock)
+    mails = [slots.take(SHOP, Priority.BULK, START + MINUTE / 2) for _ in range(60)]
+    clock.now = mails[20].start + grid.lag - timedelta(seconds=after)
+    Slots(grid, rows, clock=clock).leave_empty(SHOP, clock.now + PAUSE)
+    began = clock.now
+
+    left = []
+    for mail in mails:
+        clock.now = slots.leaves(mail.start, Priority.BULK)
+        if began < clock.now and Slots(grid, rows, clock=clock).holds(SHOP, mail.start, mail.ticket):
+            left.append(clock.now - began)
+    assert [each for each in left if each < PAUSE] == []
+
+
 def test_the_first_slots_after_a_pause_are_taken(slots):
     slots.leave_empty(SHOP, START + PAUSE)
 

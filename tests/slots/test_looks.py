@@ -3,9 +3,11 @@
 from collections import Counter
 from datetime import timedelta
 
+import pytest
+
 from mailer.pace.grid import SAFE
 from mailer.pace.slots import Slots
-from tests.fakes import START
+from tests.fakes import START, Clock
 from tests.slots.given import BULK, GRID, MINUTE, SHOP, URGENT, another, take
 
 
@@ -130,3 +132,26 @@ def test_a_slot_that_was_lost_before_its_write_was_answered_is_not_used_without_
 
     assert lost[0].start == start
     assert bulk.start != start
+
+
+@pytest.mark.parametrize("rows", ["memory"], indirect=True)
+@pytest.mark.parametrize("behind", [0.0, 0.2, 0.45])
+def test_a_slot_is_one_mails_though_clocks_differ_a_little_and_a_write_takes_a_moment(rows, behind):
+    """As grid.py has it: clocks differ by less than SAFE, and a write takes less."""
+    behind = timedelta(seconds=behind)
+    here, there = Clock(), Clock()
+    (bulk,) = take(Slots(GRID, rows, clock=here), earliest=START + MINUTE)
+    there.now = bulk.start - SAFE
+    reader, seen = Slots(GRID, rows, clock=here), []
+
+    def look():
+        there.advance(seconds=0.45)
+        here.now = there.now + behind
+        seen.append(reader.holds(SHOP, bulk.start, bulk.ticket))
+
+    writer = Slots(GRID, Slow(rows, meanwhile=look), clock=there)
+    (urgent,) = take(writer, priority=URGENT, earliest=there.now)
+    here.now = reader.leaves(bulk.start, BULK)
+
+    assert seen == [True]
+    assert urgent.start != bulk.start or not reader.holds(SHOP, bulk.start, bulk.ticket)
