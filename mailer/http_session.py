@@ -29,7 +29,7 @@ if sys.modules[_GUESSES] is None:
 __all__ = ["KeptPool", "KeptSession", "SharingAdapter", "requests", "sharing_session"]
 
 _ONCE = urllib3.Retry(total=False, redirect=False)
-CONNECTIONS = 112  # kept to one host; a worker has no more threads, and one that is dropped costs a handshake
+CONNECTIONS = 144  # kept to one host; a worker has no more threads, and one that is dropped costs a handshake
 
 
 class SharingAdapter(requests.adapters.HTTPAdapter):

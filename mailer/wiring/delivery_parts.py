@@ -60,10 +60,10 @@ def delivery() -> "Delivery":
 
 @base.once
 def _together() -> "Executor":
-    """Threads for the mails of one message."""
+    """Threads for the mails of one message, in which they wait for their instant: some eight seconds each."""
     from concurrent.futures import ThreadPoolExecutor
 
-    return ThreadPoolExecutor(64, thread_name_prefix="together")
+    return ThreadPoolExecutor(96, thread_name_prefix="together")
 
 
 @base.once
