@@ -6,7 +6,6 @@ https://jinja.palletsprojects.com/en/stable/sandbox/
 import functools
 import json
 import re
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from types import BuiltinMethodType
 from typing import Any
@@ -21,6 +20,7 @@ from mailer.templating.compiling import CodeGenerator
 from mailer.templating.filters import FILTERS, TESTS
 from mailer.templating.growth import check_call, check_format, check_number, check_repetition
 from mailer.templating.images import bar_chart
+from mailer.templating.loader import Loader
 from mailer.templating.null import Null, plain
 from mailer.templating.page import current_page, take, weight, wrote
 from mailer.templating.variables import Missing, note_fault, note_path, noting_places
@@ -35,9 +35,8 @@ _MARKS = re.compile("[&<>\"']").search
 
 class _Context(jinja2.runtime.Context):
     def resolve_or_missing(self, key: str) -> Any:  # noqa: ANN401 - jinja2's own signature
-        value = (
-            self.vars[key] if key in self.vars else self.parent.get(key, _MISSING)
-        )  # as jinja2's, without a call more
+        # As jinja2's, without a call more.
+        value = self.vars[key] if key in self.vars else self.parent.get(key, _MISSING)
         if value is True or value is False:
             note_path(value, _MISSING, key)
         return value
@@ -69,7 +68,7 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
     ) -> "Environment":
         """The environment of one template; what is to become HTML is escaped, in whatever file it stands."""
         environment = self.overlay(autoescape=html, cache_size=-1)
-        environment.loader = _Loader(name, files, shared)
+        environment.loader = Loader(name, files, shared)
         return environment
 
     def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401 - jinja2's own signature
@@ -180,33 +179,6 @@ class Environment(jinja2.sandbox.SandboxedEnvironment):
 def environment() -> Environment:
     """The one of this worker: making it takes as long as rendering ten mails."""
     return Environment()
-
-
-class _Loader(jinja2.BaseLoader):
-    """Files by `_shared/FILE`, by `NAME/FILE`, and a template's own by `FILE`."""
-
-    def __init__(self, name: str, files: Mapping[str, bytes], shared: Mapping[str, bytes]) -> None:
-        self._folders = {name: files, "": files, "_shared": shared}
-        self._name = name
-        self._loaded: dict[str, jinja2.Template] = {}
-        self._loading = threading.Lock()  # one thread compiles a file, and the others wait for it
-
-    def load(self, environment: jinja2.Environment, name: str, *arguments: Any) -> jinja2.Template:  # noqa: ANN401 - jinja2's own signature
-        with self._loading:
-            if name not in self._loaded:
-                self._loaded[name] = super().load(environment, name, *arguments)
-            return self._loaded[name]
-
-    def get_source(self, _: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
-        folder, _slash, file = template.rpartition("/")
-        try:
-            text = self._folders[folder][file].decode("utf-8-sig")
-        except KeyError:
-            raise jinja2.TemplateNotFound(template) from None
-        except UnicodeDecodeError:
-            message = "the file is not in UTF-8"
-            raise jinja2.TemplateSyntaxError(message, 1, filename=template) from None
-        return text, f"{folder or self._name}/{file}", lambda: True
 
 
 def _written(value: Any) -> Any:  # noqa: ANN401 - whatever a template writes
