@@ -1,5 +1,6 @@
 """The turn of a mail: told when it is accepted, kept true, and taken by as few calls as it needs."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,12 +9,13 @@ import pytest
 from mailer.delivery.record import Status
 from mailer.errors import TryLater
 from mailer.pace.grid import SAFE, Grid
+from mailer.pace.later import Later
 from mailer.pace.slots import Slots
 from mailer.request.members import Priority
 from tests.builders import SHOP
 from tests.fakes import START, Clock
 from tests.pace.given import RATE, seconds
-from tests.post import Post, raising
+from tests.post import Crash, Post, raising
 from tests.virtual import World, most_in_a_minute
 
 
@@ -46,6 +48,45 @@ def test_a_bulk_mail_that_has_lost_its_slot_says_when_it_leaves_now(post):
     assert record.due_at > receipt.expected_at
     post.run()
     assert {each.status for each in post.ledger.records.values()} == {Status.SENT}
+
+
+@pytest.mark.parametrize("step", ["before its record", "after its record", "after its message"])
+def test_a_crash_while_a_mail_that_has_lost_its_slot_is_postponed_loses_and_doubles_nothing(post, step):
+    for _ in range(40):
+        post.accept(priority="bulk")
+    post.accept(priority="urgent")
+    postpone, put = post.ledger.postpone, Later.put
+    crashed = []
+
+    def end_here(at):
+        if at == step and not crashed:
+            crashed.append(at)
+            raise Crash
+
+    def postponed(record, **how):
+        end_here("before its record")
+        written = postpone(record, **how)
+        end_here("after its record")
+        return written
+
+    class Outbox(Later):
+        def put(self, envelope, *arguments, **options):
+            put(self, envelope, *arguments, **options)
+            end_here("after its message")
+
+    post.ledger.postpone = postponed
+    outbox = Outbox(queue=post, rows=post.rows, clock=post.clock)
+    while post.waits:
+        message = post.take()
+        with suppress(Crash):
+            post.deliver(message, outbox=outbox)
+            continue
+        post.deliver(message)
+
+    assert crashed == [step]
+    assert len(post.sent) == len(set(post.sent)) == 41
+    assert {record.status for record in post.ledger.records.values()} == {Status.SENT}
+    assert most_in_a_minute(record.times[Status.SENT] for record in post.ledger.records.values()) <= 1.1 * RATE
 
 
 def test_a_canceled_mail_leaves_its_slot_to_others(post):
