@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import sys
+from contextlib import contextmanager
 
 from mailer.local import programs
 from mailer.local.host import functions
@@ -156,6 +157,16 @@ def start(root, env, *options):
     host.command += options
     host.start()
     return host
+
+
+@contextmanager
+def running(folder, storage, *options, **settings):
+    """The host inside a `with`, over this storage account."""
+    host = start(write(folder), environment(storage.connection_string, **settings), *options)
+    try:
+        yield host
+    finally:
+        host.stop()
 
 
 def url(host):

@@ -28,11 +28,9 @@ def queue_name():
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory, storage, queue_name):
-    root = host_sample.write(tmp_path_factory.mktemp("app"))
-    env = host_sample.environment(storage.connection_string, QUEUE=queue_name)
-    program = host_sample.start(root, env, "--functions", "see", "cookies", "send", "take", "wrong", "see_literal")
-    yield program
-    program.stop()
+    only = ("--functions", "see", "cookies", "send", "take", "wrong", "see_literal")
+    with host_sample.running(tmp_path_factory.mktemp("app"), storage, *only, QUEUE=queue_name) as program:
+        yield program
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """The promise over hours and days, through the app in Microsoft's worker library, real storage and a strict Graph.
 
-What is proved over memory in test_doubt, deliver and test_sweep is shown here once with everything real but time.
+What is proved over memory in test_doubt, deliver and sweep is shown here once with everything real but time.
 """
 
 import json

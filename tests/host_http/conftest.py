@@ -15,16 +15,9 @@ def queue_name():
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory, storage, queue_name):
-    root = host_sample.write(tmp_path_factory.mktemp("app"))
-    env = host_sample.environment(
-        storage.connection_string,
-        QUEUE=queue_name,
-        PYTHON_THREADPOOL_THREAD_COUNT="2",
-        FUNCTIONS_REQUEST_BODY_SIZE_LIMIT="5000",
-    )
-    host = host_sample.start(root, env)
-    yield host
-    host.stop()
+    few = {"PYTHON_THREADPOOL_THREAD_COUNT": "2", "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": "5000"}
+    with host_sample.running(tmp_path_factory.mktemp("app"), storage, QUEUE=queue_name, **few) as host:
+        yield host
 
 
 @pytest.fixture(scope="module")
