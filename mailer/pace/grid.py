@@ -7,8 +7,8 @@ At `rate` 30 a minute has 29 slots, 2.07 s apart. A mail leaves in its slot, or,
 
 A slot can be taken from a mail of lower priority until SAFE before that may leave; it looks whether it still has its
 slot when it comes. LEAD is one slot and SAFE, so that whoever takes a slot from bulk leaves at once. All leave between
-start - LEAD and start + TOLERANCE, and TOLERANCE is what is left of a tenth of the rate: so no 60 seconds hold more
-than the rate and a tenth (for rates from BOUNDED on).
+start - LEAD and start + TOLERANCE, bulk that has waited in hand at start + LAG. TOLERANCE is what is left of a tenth of
+the rate: so no 60 seconds hold more than the rate and a tenth (for rates from BOUNDED on).
 """
 
 import functools
@@ -20,7 +20,7 @@ from mailer.request.members import Priority
 SAFE = timedelta(seconds=2)  # clocks of instances differ by less, and a write takes less
 BOUNDED = 10  # mails a minute, from which on the rate and a tenth are kept; below, a tenth is no whole mail
 LEAST_TOLERANCE = timedelta(seconds=1.9)  # a queue is looked at every two seconds, and a message comes a little early
-LAG = timedelta(seconds=3)
+LAG = timedelta(seconds=3)  # at most: what comes a little late is in time for it, and more are looked at together
 CLAIMED_WITHIN = timedelta(seconds=2.7)  # from the instant for which a mail has waited in hand, by a slow storage
 MINUTE = 60_000  # milliseconds
 _EPOCH = datetime.fromtimestamp(0, UTC)
